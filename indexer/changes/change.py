@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,13 @@ from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
 
 
+class StillThere(NamedTuple):
+    """A place that `sync` removed although its photo is there, outside of the source."""
+
+    place_id: int
+    photo: str
+
+
 @dataclass(frozen=True, slots=True)
 class ChangeReport:
     """What a change did, in places.
@@ -48,6 +55,7 @@ class ChangeReport:
     content already, so that they were not embedded; `reused` were done by an earlier run that was
     interrupted. `duplicates` have the same content as an earlier place; `positioned` places of the
     index have a position; `forgotten` photos were left out as their places were removed by hand;
+    the photos of `still_there` are outside of the source, so that their places are among `removed`;
     `notes` say what was odd about photos, and `intake` about where they are from, None where none
     came in.
     """
@@ -62,6 +70,7 @@ class ChangeReport:
     reused: int = 0
     compacted: bool = False
     forgotten: int = 0
+    still_there: list[StillThere] = field(default_factory=list)
     positioned: int = 0
     skipped: list[Skipped] = field(default_factory=list)
     duplicates: list[Duplicate] = field(default_factory=list)
@@ -84,6 +93,7 @@ class ChangeReport:
             "reused": self.reused,
             "compacted": self.compacted,
             "forgotten": self.forgotten,
+            "still_there": [place._asdict() for place in self.still_there],
             "skipped": [photo._asdict() for photo in self.skipped],
             "duplicates": [photo._asdict() for photo in self.duplicates],
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},

@@ -1,6 +1,7 @@
 """Adding photos to an index, and bringing it in line with where its photos come from."""
 
-from collections.abc import Container
+import os
+from collections.abc import Collection, Container
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
-from place_search.indexer.changes.change import Change, ChangeReport, changing
+from place_search.indexer.changes.change import Change, ChangeReport, StillThere, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
 from place_search.indexer.changes.difference import Difference, compare
@@ -19,6 +20,7 @@ from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote
+from place_search.indexer.sources.kept_views import panorama_of, path_in_source
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.kept_photos import KeptPhotos
@@ -55,7 +57,9 @@ def sync_photos(
 ) -> ChangeReport:
     """Make an index hold the photos of a source, and no others but those added over HTTP.
 
-    As `add_photos`, and places whose photo the source does not list are removed. A source that has
+    As `add_photos`, and places whose photo the source does not list are removed. Where such a photo
+    is still there, outside of the source, the index is not compacted by the same change, so that
+    the place can be restored. A source that has
     moved as a whole is recognised by the paths below it. Photos whose places were removed by hand
     stay out, under another path too, unless it is to `forget` that they were. What was said of a
     place, and its group, go to the new place of a photo that has another path now, or under the
@@ -110,6 +114,7 @@ def _update(
     ids = contents.rows.place_ids
     gone = _gone(change, delta) if sync else np.empty(0, np.int64)
     heirs = delta.heirs_without(gone)
+    still_there = _still_there(change, source, [row for row in gone.tolist() if row not in heirs])
     overwritten = np.array(sorted(delta.overwritten - heirs.keys()), np.int64)
     first = manifest.next_place_id
     photos = {first + at: photo for at, (photo, _) in enumerate(delta.entries)}
@@ -156,8 +161,9 @@ def _update(
         copied=len(copied),
         unchanged=len(delta.seen) - len(delta.replaced),
         reused=reused,
-        compacted=compact_if_due(change),
+        compacted=not still_there and compact_if_due(change),
         forgotten=left_out_again,
+        still_there=still_there,
         skipped=skipped,
         duplicates=duplicates,
         notes=notes,
@@ -171,6 +177,18 @@ def _gone(change: Change, delta: Difference) -> NDArray[np.int64]:
     kept, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
     paths = change.paths(change.contents.rows.place_ids[rows])
     return rows[[not kept.keeps(path, root) for path in paths]]
+
+
+def _still_there(change: Change, source: Source, gone: Collection[int]) -> list[StillThere]:
+    """The places of the rows `gone` whose photo is there, but not in the folder of the source."""
+    contents, root = change.contents, Path(change.manifest.source["root"])
+    found = []
+    for row in gone:
+        path = os.fsencode(contents.text("path", row))
+        photo = root / os.fsdecode(path_in_source(panorama_of(path) or path))
+        if not photo.is_relative_to(source.root) and os.path.isfile(photo):  # noqa: PTH113
+            found.append(StillThere(int(contents.rows.place_ids[row]), str(photo)))
+    return found
 
 
 def _without(source: Source, paths: Container[str]) -> Source:

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
+from place_search.cli.console import (
+    LISTED,
+    InterruptedRunError,
+    print_json,
+    print_line,
+    progress,
+    say,
+)
 from place_search.cli.reading import VideoOptions, video_request
 from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
 from place_search.core.errors import PlaceSearchError
@@ -128,6 +135,16 @@ def print_change(
         say(
             f"Left out: {report.forgotten} {whose} removed by hand; sync with --forget takes "
             f"{'it' if one else 'them'} in again."
+        )
+    if report.still_there:
+        first = report.still_there[0]
+        ids = " ".join(str(place.place_id) for place in report.still_there[:LISTED])
+        more = " …" if len(report.still_there) > LISTED else ""
+        say(
+            f"Removed, though the photo is still there, in another folder: "
+            f"{counted(len(report.still_there), 'place')}, such as {first.photo}; until the index "
+            f"is compacted `place-search restore {index} {ids}{more}` brings back what you want, "
+            "and `place-search add` does so of a folder at any time."
         )
     if as_json:
         print_json(report.to_dict())

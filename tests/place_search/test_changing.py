@@ -67,6 +67,28 @@ def test_an_index_lives(town: Path, photos: Path, run: Run) -> None:
     assert run("verify", index).stdout.startswith(f"{index} is whole: 2 places, ")
 
 
+def test_sync_says_which_photos_of_other_folders_it_removed(
+    town: Path, photos: Path, run: Run
+) -> None:
+    index, harbour = town / "index", town / "harbour"
+    harbour.mkdir()
+    shutil.copy(photos / "places" / "2.jpg", harbour)
+    run("add", index, harbour)
+    synced = run("sync", index, town / "photos")
+    assert synced.stdout.startswith("1 removed: 2 places"), "nothing compacted"
+    said = " ".join(synced.stderr.split())
+    assert f"1 place, such as {harbour / '2.jpg'}; until the index is compacted" in said
+    assert f"`place-search restore {index} 2` brings back" in said
+    assert run("restore", index, "2").stdout.startswith("1 restored: 3 places")
+    # Nothing is said of a photo that the source could have and has no more, or that it holds too.
+    assert run("sync", index, town).stdout.startswith("3 ")
+    (town / "photos" / "0.jpg").unlink()
+    shutil.copytree(harbour, town / "moved" / "harbour")
+    shutil.copytree(town / "photos", town / "moved" / "photos")
+    for folder in (town, town / "moved"):
+        assert "still there" not in run("sync", index, folder).stderr
+
+
 def test_a_place_is_tended(town: Path, run: Run, check_failure: CheckFailure) -> None:
     index = town / "index"
     assert run("fields", index).stdout == f"{index} has no own fields\n"

@@ -32,6 +32,8 @@ def command(
 ) -> None:
     """Make an index hold the photos of DATA: new and changed ones are added, others removed.
 
+    That removes the places of photos in other folders, too: sync the folder that holds all of them.
+
     Photos of the same size and time, or of the same content, are not described again: `touch` one
     that was replaced by another of its size and time. Those whose places were removed with
     `remove`, or over HTTP, stay out. What a CSV no longer says of a photo stays: position, name,
