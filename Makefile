@@ -29,7 +29,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2
 # Coverage of all test runs of `make test` together, tests in other processes included.
 COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 
-.PHONY: help setup demo say-demo index serve eval doctor check check-lint check-types check-tests
+.PHONY: help setup demo index serve eval doctor check check-lint check-types check-tests
 .PHONY: test test-all test-milvus test-ray lint typescript bench bench-check bench-scale bench-pages
 .PHONY: soak fuzz screenshots model weights clean
 .DEFAULT_GOAL := help
@@ -56,12 +56,8 @@ help:
 
 setup: $(ALL)
 
-demo: say-demo $(SERVES)
+demo: $(SERVES)
 	@exec $(RUN) demo --port $(PORT) --model '$(MODEL)'
-
-say-demo:
-	@echo 'The demo: install place-search into $(VENV) where it is not (some minutes, once), fetch photos'
-	@echo 'of real places (54 MB, once), index and measure them, serve them on port $(PORT) until Ctrl-C.'
 
 index: $(SERVES)
 	@test -n '$(DATA)' || { echo 'Say which photos: make index DATA=FOLDER' >&2; exit 2; }
@@ -199,7 +195,7 @@ echo ../../../links >"$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get
 endef
 
 $(SERVES): pyproject.toml setup.py search/matching/nearest.c | $(MADE)
-	@echo 'Installing place-search into $(VENV)'
+	@echo 'Installing place-search into $(VENV) (some minutes, once)'
 	@$(PIP) --editable .
 	@$(call link_rooms)
 	@touch $@

@@ -79,6 +79,8 @@ def fetch_demo_photos(
     Raises:
         DemoError: no network, an archive that is not the pinned one, a folder of other things.
     """
+    if archive is not None:
+        _require_file(archive)
     members = _members()
     if _is_complete(folder, members):
         return DemoPhotos(folder)
@@ -162,9 +164,12 @@ def _download(scratch: Path) -> Path:
         ) from error
 
 
-def _check_archive(archive: Path) -> None:
+def _require_file(archive: Path) -> None:
     if not archive.is_file():
         raise DemoError(f"{archive} is not a file; pass the path of {ARCHIVE} with --from.")
+
+
+def _check_archive(archive: Path) -> None:
     found = sha256_of(archive)
     if found != SHA256:
         raise DemoError(

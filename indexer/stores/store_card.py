@@ -91,8 +91,8 @@ class StoreCard:
 
     @property
     def explanation(self) -> str:
-        """The kind, the reason, and the recall, for people."""
-        recall = self.recall_at_10
+        """The kind, the reason, and the recall where it can be below 1, for people."""
+        recall = None if self.kind == "exact" else self.recall_at_10
         measured = "" if recall is None else f"; recall@10 {recall:.3f} against exact search"
         return f"{self.kind}: {self.why}{measured}"
 

@@ -1,8 +1,10 @@
 """What the command line prints: results on stdout, everything else on stderr."""
 
+import shutil
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -75,6 +77,15 @@ def print_table(
 def print_error(sentence: str) -> None:
     """Say in one sentence what went wrong."""
     ERR.print(Text(printable(sentence), style="red"))
+
+
+def program_as_typed() -> list[str]:
+    """What to type for this program: its name where the shell finds it, else how it was started."""
+    started = Path(sys.argv[0])
+    if started.name == "__main__.py":
+        return [sys.executable, "-m", "place_search"]
+    found = shutil.which(started.name)
+    return [started.name if found and started.samefile(found) else sys.argv[0]]
 
 
 def say(sentence: str) -> None:

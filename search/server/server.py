@@ -233,7 +233,11 @@ def serve(
         from place_search.search.server.middleware.telemetry import open_provider
 
         traces = open_provider()
-    listener = _listen(options.host, options.port)
+    from place_search.indexer import read_manifest
+
+    for folder in (index_folder, *others.values()):
+        read_manifest(folder)  # of a wrong index and a wrong port the index is told first
+    listener = listen(options.host, options.port)
     if _is_loopback(listener):
         hosts = (*options.allowed_hosts, options.host)
         options = options.model_copy(update={"allowed_hosts": hosts})
@@ -316,7 +320,8 @@ def _warn_of_useless(keys: Sequence[ApiKey], names: Collection[str]) -> None:
             )
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises ServerError where that cannot be."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off, 40 ms a reply, only where the protocol is named.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -1,6 +1,7 @@
 import json
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -35,17 +36,29 @@ def test_the_demo_measures_and_ends_without_serving(folder: Path) -> None:
     assert "54 MB, once" in first
     assert "indexes/demo" in first
     assert "port" not in first
+    assert "`place-search group" not in done.stderr, "it does so itself"
+    assert "recall@10" not in done.stderr, "an exact store finds all there is"
     assert "13 queries, 25 database photos" in done.stdout
-    assert "1   100.0 %" in done.stdout
+    assert " 1       100.0 " in done.stdout
     assert (folder / "indexes" / "demo" / "manifest.json").is_file()
     suggested = next(line for line in done.stdout.splitlines() if line.startswith("Try: "))
-    program, *arguments = shlex.split(suggested.removeprefix("Try: "))
-    assert program == "place-search"
-    search = [sys.executable, "-m", "place_search", *arguments, "--json"]
-    found = subprocess.run(search, cwd=folder, capture_output=True, text=True, check=True)
+    search = shlex.split(suggested.removeprefix("Try: "))
+    found = subprocess.run(
+        [*search, "--json"], cwd=folder, capture_output=True, text=True, check=True
+    )
     best = json.loads(found.stdout)["results"][0]
     assert best["name"] in ("places/maupertuis-facade/01.jpg", "places/maupertuis-facade/04.jpg")
     assert best["verified"]["inliers"] > 0
+
+
+def test_a_port_that_is_taken_is_said_before_the_work(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        command = [*DEMO[:-1], str(port)]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Port {port} on 127.0.0.1 is in use")
+    assert not any(tmp_path.iterdir())
 
 
 def test_the_demo_serves_until_interrupted(folder: Path, truth: list[dict[str, str]]) -> None:
@@ -118,9 +131,7 @@ def line_after(start: str, file: Path, seconds: float = 60.0) -> str:
 
 def test_a_file_in_the_way_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "data").write_text("a file")
-    done = subprocess.run(
-        [*DEMO, "--from", "gone.tar.gz"], cwd=tmp_path, capture_output=True, text=True
-    )
+    done = subprocess.run([*DEMO, "--from", __file__], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "--photos" in done.stderr

@@ -28,7 +28,7 @@ def test_what_is_complete_is_not_fetched_again(pinned: Path, tmp_path: Path) -> 
     folder = tmp_path / "demo"
     fetch_demo_photos(folder, archive=pinned, say=print)
     stamp = (folder / "truth.csv").stat().st_mtime_ns
-    fetch_demo_photos(folder, archive=tmp_path / "no such file", say=print)
+    fetch_demo_photos(folder, say=print)
     assert (folder / "truth.csv").stat().st_mtime_ns == stamp
 
 
@@ -84,9 +84,11 @@ def test_an_archive_without_a_listed_photo_leaves_nothing(
     assert files_below(tmp_path) == {f"lists/{path.name}" for path in lists.iterdir()}
 
 
-def test_a_missing_archive_is_named(tmp_path: Path) -> None:
-    with pytest.raises(DemoError, match="--from"):
-        fetch_demo_photos(tmp_path / "demo", archive=tmp_path / "gone.tar.gz", say=print)
+def test_a_missing_archive_is_named(pinned: Path, tmp_path: Path) -> None:
+    for _ in range(2):
+        with pytest.raises(DemoError, match="--from"):
+            fetch_demo_photos(tmp_path / "demo", archive=tmp_path / "gone.tar.gz", say=print)
+        fetch_demo_photos(tmp_path / "demo", archive=pinned, say=print)  # now nothing is missing
 
 
 def test_a_folder_of_other_things_is_left_alone(pinned: Path, tmp_path: Path) -> None:

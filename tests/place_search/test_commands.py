@@ -178,7 +178,7 @@ def test_search_near_a_point(run: Run, index: Path, photos: Path) -> None:
         (["describe", "{photos}/queries/1.jpg", "--out", "{tmp}/none/d.h5"], "none"),
         (["eval", "--root", "{photos}", "--truth", "{tmp}/none.csv"], "none.csv"),
         (["eval", "--root", "{tmp}/none", "--truth", "{photos}/truth.csv"], "none"),
-        (["serve", "{tmp}/none", "--port", "0", "--host", "no.such.host.invalid"], "--host"),
+        (["serve", "{index}", "--port", "0", "--host", "no.such.host.invalid"], "--host"),
     ],
 )
 def test_what_goes_wrong_is_one_sentence(

@@ -88,8 +88,11 @@ def test_a_busy_port_is_named(index_folder: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
         sentence = fails("serve", index_folder, "--port", str(port))
+        missing = fails("serve", index_folder / "none", "--port", str(port))
     assert f"Port {port}" in sentence
     assert "--port" in sentence
+    assert "none" in missing
+    assert "--port" not in missing
 
 
 @pytest.mark.parametrize("host", ["203.0.113.7", "no.such.host.invalid", "::2"])

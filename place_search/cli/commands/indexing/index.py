@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(
@@ -163,7 +164,8 @@ def command(
         return
     print_line(_summary(taken.report, out))
     _tell_store(taken.report.store)
-    tell_ungrouped(out)
+    if context.info_name != "demo":  # which goes on to group them
+        tell_ungrouped(out)
 
 
 def _workers(model: "Model", exchange: str) -> "ShardWorkers":

@@ -12,7 +12,7 @@ from place_search.cli.commands.evaluating import eval as evaluating
 from place_search.cli.commands.indexing import group as grouping
 from place_search.cli.commands.indexing import index as indexing
 from place_search.cli.commands.searching.serve import announce
-from place_search.cli.console import print_line, say
+from place_search.cli.console import print_line, program_as_typed, say
 from place_search.cli.settings_options import takes_settings
 from place_search.core.settings import MODEL, THREADS
 from place_search.search.server.settings import ServerSettings
@@ -50,7 +50,11 @@ def command(
 ) -> None:
     """Try it: fetch photos of real places (54 MB, once), index, measure and serve them."""
     from place_search.demo_photos import MEGABYTES, fetch_demo_photos
+    from place_search.search.server.server import listen
+    from place_search.search.server.server import serve as serve_index
 
+    if serve:  # a port that is taken is told before minutes of work
+        listen(settings.host, settings.port).close()
     say(
         f"The demo takes real photos of 14 places into {photos} ({MEGABYTES} MB, once), indexes "
         f"them into {out}, measures how often the right place comes first"
@@ -58,7 +62,7 @@ def command(
     )
     found = fetch_demo_photos(photos, archive=archive, say=say)
     limit = settings.max_megapixels
-    indexing.command(found.places, out, model=model, threads=threads, max_megapixels=limit)
+    indexing.command(context, found.places, out, model=model, threads=threads, max_megapixels=limit)
     grouping.command(out)
     reports = out.with_name(f"{out.name}-reports")
     evaluating.command(
@@ -71,11 +75,10 @@ def command(
         max_megapixels=limit,
         report_dir=reports / model.replace("/", "-"),
     )
-    look = ("search", str(out), str(found.query()), "--verify")
-    print_line(f"{'Or' if serve else 'Try'}: place-search {shlex.join(look)}")
+    look = (*program_as_typed(), "search", str(out), str(found.query()))
+    print_line(f"{'Or' if serve else 'Try'}: {shlex.join(look)}")
     if serve:
         from place_search.search.server.content.samples import Samples
-        from place_search.search.server.server import serve as serve_index
 
         chosen = {"model": model, "threads": threads, "reports": reports}
         announcing = partial(_announce, found.query(), settings.host)
@@ -90,4 +93,4 @@ def command(
 def _announce(query: Path, host: str, address: str, engine: "Engine") -> None:
     announce(host, address, engine)
     photo = shlex.quote(f"photo=@{query}")
-    print_line(f"Try: curl -F {photo} '{address}v1/search?k=3&verify=true'")
+    print_line(f"Try: curl -F {photo} '{address}v1/search?k=3'")
