@@ -44,7 +44,8 @@ def weights_folder() -> Path:
 
 
 def _shipped_weights() -> Path:
-    return Path(str(files("place_search.weights")))
+    # A checkout's is found through links, and is to be told as the user knows it.
+    return Path(str(files("place_search.weights"))).resolve()
 
 
 def find_model(model: str | Path = DEFAULT_MODEL) -> Path:

@@ -6,6 +6,7 @@ from typing import Any
 
 from place_search.core.plugins import load_part, part_names
 from place_search.models.errors import ModelError
+from place_search.models.weight_files import require_file
 from place_search.models.weight_files.checkpoint import WeightFile
 from place_search.models.weight_files.dinov2 import dinov2_backbone
 from place_search.models.weight_files.imagenet import torchvision_backbone
@@ -29,8 +30,7 @@ def read_weights(path: Path) -> Weights:
     Raises:
         ModelError: a missing or damaged file, one that would run code, or none of a family.
     """
-    if not path.is_file():
-        raise ModelError(f"{path} is not a file; name a weight file or a model folder.")
+    require_file(path)
     file = WeightFile(path)
     if path.suffix == ".whl" and zipfile.is_zipfile(path):
         raise _unknown(path, "a Python package")

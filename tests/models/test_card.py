@@ -85,6 +85,10 @@ def test_a_broken_card_is_one_sentence(tmp_path: Path, text: str) -> None:
         read_card(tmp_path)
 
 
+def test_the_models_folder_is_told_without_the_links_of_a_checkout() -> None:
+    assert find_model().parent == find_model().parent.resolve()
+
+
 def test_a_folder_without_a_card_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not a model folder"):
         read_card(tmp_path)

@@ -82,6 +82,22 @@ def test_the_folder_is_a_model_like_any_other(
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    "given",
+    [
+        ("import", "gone.pth", "--as", "x"),
+        ("fetch", "pytorch-netvlad-pitts30k", "--from", "gone.pth", "--as", "x"),
+    ],
+)
+def test_of_a_missing_file_and_no_torch_the_file_is_told(
+    env: dict[str, str], given: tuple[str, ...]
+) -> None:
+    assert run_without_torch(env, "weights", *given).stderr == (
+        "gone.pth is not a file; name a weight file or a model folder.\n"
+    )
+
+
+@pytest.mark.slow
 def test_its_folder_is_imported_whole_under_a_new_name_without_torch(
     weights: Path, model: Path, env: dict[str, str], tmp_path: Path
 ) -> None:

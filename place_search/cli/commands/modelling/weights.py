@@ -106,7 +106,7 @@ def fetch(
         return
     from place_search.models.new_folder import free_folder
 
-    importing = _importing()
+    importing = _importing(given)
     out = free_folder(folder, name or model.id)
     path = _file_of(model, folder / DOWNLOADS, given)
     card = importing.import_weights(
@@ -184,7 +184,7 @@ def import_file(
     elif (file / CARD_NAME).is_file():
         card = copy_model(file, out, **about)
     else:
-        card = _importing().import_weights(file, out, **about)
+        card = _importing(file).import_weights(file, out, **about)
     _announce(card, out)
 
 
@@ -233,8 +233,12 @@ def _file_of(model: "Published", folder: Path, given: Path | None) -> Path:
     return path
 
 
-def _importing() -> ModuleType:
-    """What needs torch, or a sentence that says so."""
+def _importing(file: Path | None) -> ModuleType:
+    """What needs torch, or a sentence that says so; of a file that is not there that is said."""
+    from place_search.models.weight_files import require_file
+
+    if file is not None:
+        require_file(file)
     try:
         from place_search.models.weight_files import importing
     except ImportError as error:
