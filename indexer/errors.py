@@ -60,6 +60,8 @@ class UnknownPlaceError(PlaceSearchError):
 class FieldError(PlaceSearchError):
     """What is said of a place does not fit the fields that the index declares."""
 
+    is_usage = True
+
 
 class FilterError(WrongParameterError):
     """A filter of places that cannot be understood, or that names a field there is not."""

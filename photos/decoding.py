@@ -15,6 +15,7 @@ from PIL import Image, JpegImagePlugin, UnidentifiedImageError, _imaging
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular
 from place_search.core.geodesy import Position
+from place_search.core.text import printable
 from place_search.photos.capture_time import capture_time
 from place_search.photos.errors import (
     OutOfMemoryError,
@@ -99,8 +100,9 @@ def decode_photo(
             ) from None
         if "memory" in str(error).lower():  # as libheif and libavif say it
             raise _out_of_memory(what) from None
+        said = printable(str(error).strip().partition(" (")[0])[:100].rstrip(".")
         raise UnreadablePhotoError(
-            f"{what} is truncated or corrupt ({type(error).__name__}); use the original file."
+            f"{what} is truncated or corrupt ({said or 'no more is known'}); use the original file."
         ) from error
 
 

@@ -55,8 +55,8 @@ def _hint(truth: GroundTruth) -> str:
         return f"there is {truth.root / path}: mend --root or --queries-dir to fit"
     if others := find_unlisted(truth):
         return (
-            f"{counted(len(others), 'photo')} there, such as '{others[0]}', would be left out: is "
-            "this another data set"
+            f"{counted(len(others), 'photo')} there, such as '{others[0]}', would be left out: "
+            "this may be another data set, so name its folder with --root"
         )
     return "the data set is there in part: get the rest of it"
 

@@ -54,8 +54,8 @@ def read_listed_fields(data: Path, folder: Path) -> ListedFields | None:
     or has no such column.
 
     Raises:
-        FieldError: a value does not fit its field, or there are too many fields; it names the row.
-        SourceError: the list cannot be read.
+        FieldError: there are too many fields.
+        SourceError: the list cannot be read, or a value does not fit its field; it names the row.
     """
     if not reads(data):
         return None
@@ -160,4 +160,4 @@ def _in_row(data: Path, row: int) -> Iterator[None]:
     try:
         yield
     except FieldError as error:
-        raise FieldError(f"{data}, row {row}: {error}") from None
+        raise SourceError(f"{data}, row {row}: {error}") from None

@@ -4,9 +4,14 @@
 class PlaceSearchError(Exception):
     """A problem its reader can mend; `str(error)` is one sentence fit to show as it is."""
 
+    is_usage = False
+    """Whether what was asked for makes no sense, as a flag that there is not."""
+
 
 class WrongParameterError(PlaceSearchError):
     """Values that make no sense, and the names of the parameters that they were given for."""
+
+    is_usage = True
 
     def __init__(self, sentence: str, parameter: str, *more: str) -> None:
         """`sentence` says what is wrong with these parameters."""

@@ -114,7 +114,10 @@ def test_photos_in_another_place_are_pointed_at(
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.jpg").touch()
     other = examine(TruthFiles(split=file, root=tmp_path / "other"), model="none", sample=0)
-    assert "1 photo there, such as 'x.jpg', would be left out" in other.problems[1].remedy
+    assert (
+        "1 photo there, such as 'x.jpg', would be left out: this may be another data set, so "
+        in (other.problems[1].remedy)
+    )
 
 
 def test_copies_and_broken_photos(root: Path, tmp_path: Path, write_mat: WriteMat) -> None:

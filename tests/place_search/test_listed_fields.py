@@ -80,7 +80,7 @@ def test_a_value_that_does_not_fit_is_told_before_any_work(town: Path, run: Run)
     place_search.index(write_list(town, *ROWS[:2]), index)
     columns = "path,latitude,longitude,floor"
     refused = run("add", index, write_list(town, "3.jpg,48.3,11.5,third", columns=columns))
-    assert refused.exit_code != 0
+    assert refused.exit_code == 1
     assert 'places.csv, row 2: The field floor takes a number, not "third".' in refused.stderr
     assert len(open_index(index)) == 2
 
