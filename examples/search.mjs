@@ -2,6 +2,10 @@
 
 import { readFile } from 'node:fs/promises';
 
+if (process.argv.length !== 3) {
+  console.error('Name a photo: node examples/search.mjs photo.jpg');
+  process.exit(2);
+}
 const server = process.env.PLACE_SEARCH_SERVER ?? 'http://127.0.0.1:8000';
 const key = process.env.PLACE_SEARCH_KEY;
 

@@ -5,6 +5,9 @@ import sys
 
 from place_search_client import Client, ProblemError
 
+if len(sys.argv) != 2:
+    print("Name a photo: python examples/search.py photo.jpg", file=sys.stderr)
+    sys.exit(2)
 server = os.environ.get("PLACE_SEARCH_SERVER", "http://127.0.0.1:8000")
 with Client(server, key=os.environ.get("PLACE_SEARCH_KEY")) as client:
     try:

@@ -306,6 +306,9 @@ def test_the_examples_run(address: str, name: str, tmp_path: Path) -> None:
     needed = "curl" if name == "search.sh" else program
     if shutil.which(needed) is None:
         pytest.skip(f"{needed} is not there")
+    done = subprocess.run([program, str(EXAMPLES / name)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert done.stderr.startswith("Name a photo: ")
     photo = tmp_path / "a.jpg"
     photo.write_bytes(b"x")
     done = subprocess.run(
