@@ -105,6 +105,12 @@ def test_linked_and_named_files_exist(document: Path) -> None:
     assert [name for name in paths if not (ROOT / name).exists()] == []
 
 
+def test_named_photos_of_the_demo_are_fetched(document: Path) -> None:
+    listed = (ROOT / "data" / "demo_photos.csv").read_text("utf-8")
+    named = re.findall(r"data/demo/([\w./-]+\.jpg)", document.read_text("utf-8"))
+    assert [photo for photo in named if f"{photo}," not in listed] == []
+
+
 def flags_of(command: Any) -> set[str]:
     """All flags of a program and the commands below it."""
     found = {name for each in command.params for name in (*each.opts, *each.secondary_opts)}

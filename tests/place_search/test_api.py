@@ -63,9 +63,11 @@ def test_the_page_runs_as_it_stands(town: Path) -> None:
 
 
 def test_the_readme_runs_as_it_stands(town: Path) -> None:
-    place_search.index("photos", "indexes/places")
-    for name in ("photo.jpg", "a.jpg", "b.jpg"):
-        shutil.copy("query.jpg", name)
+    place_search.index("photos", "indexes/demo")
+    for name in ("maupertuis-roof/01.jpg", "office/cam002-2.jpg"):
+        photo = Path("data/demo/queries", name)
+        photo.parent.mkdir(parents=True)
+        shutil.copy("query.jpg", photo)
     for block in blocks("README.md"):
         exec(compile(block, "README.md", "exec"), {})
 
@@ -303,7 +305,9 @@ def test_what_is_no_photo_is_said_by_its_type(town: Path) -> None:
         lambda: place_search.open_model(nothing),
         lambda: place_search.evaluate(nothing),
     ):
-        with pytest.raises(PlaceSearchError, match=r"A path is a text .*, not of the type "):
+        with pytest.raises(
+            PlaceSearchError, match=r"(A path is a text|A model is named) .*, not .. the "
+        ):
             wrong()
     (one,) = place_search.search_many(index, "query.jpg", model=model)
     assert one.results == place_search.search(index, "query.jpg", model=model).results
