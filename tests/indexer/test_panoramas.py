@@ -172,6 +172,7 @@ def test_one_view_that_was_removed_does_not_keep_its_panorama_out(
     source = open_source(data, None, VideoRequest(out, panoramas="off"))
     report = sync_photos(out, source, model)
     assert (report.added, report.removed, report.forgotten) == (1, 11, 0)
+    assert not report.still_there, "views are cut of a photo, and are none"
 
 
 def test_a_heading_that_is_corrected_comes_without_cutting_again(

@@ -18,7 +18,8 @@ def command(
         typer.Option(
             "--spread-m",
             metavar="METRES",
-            help="Photos with positions farther apart are never put together.",
+            help="Photos with positions farther apart are not put together, but groups that there "
+            "are stay: see --anew.",
         ),
     ] = 25.0,
     anew: Annotated[
