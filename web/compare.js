@@ -16,6 +16,7 @@ import { words } from './words.js';
 
 const couple = find('couple', HTMLDivElement);
 const outcome = find('outcome', HTMLDivElement);
+const answerRoom = find('answer', HTMLElement);
 const working = find('working', HTMLParagraphElement);
 const slots = [...couple.querySelectorAll('.slot')].map((slot) => ({
   frame: /** @type {HTMLElement} */ (slot.querySelector('.frame')),
@@ -74,6 +75,7 @@ async function compare() {
   lines.clear();
   outcome.hidden = true;
   hideProblem();
+  endWait();
   if (!one || !other) {
     working.hidden = !(one || other);
     working.textContent = words.oneMore;
@@ -81,6 +83,7 @@ async function compare() {
   }
   running = new AbortController();
   const { signal } = running;
+  answerRoom.setAttribute('aria-busy', 'true');
   say(words.comparing);
   const answer = await persist(
     () =>
@@ -91,12 +94,17 @@ async function compare() {
         },
         onUploaded: () => say(words.comparing),
       }),
-    { photos: [one, other], signal, onProblem: () => (working.hidden = true), again: compare },
+    { photos: [one, other], signal, onProblem: endWait, again: compare },
   );
   if (signal.aborted) return;
-  working.hidden = true;
+  endWait();
   compared = answer;
   if (answer) showOutcome(answer);
+}
+
+function endWait() {
+  working.hidden = true;
+  answerRoom.removeAttribute('aria-busy');
 }
 
 /** @param {CompareReply} answer */
@@ -108,6 +116,8 @@ function showOutcome(answer) {
   outcome.hidden = false;
   announce(verdictLine(answer));
   drawLines();
+  // Whoever has read on, below it, stays there.
+  if (outcome.getBoundingClientRect().bottom > innerHeight) outcome.scrollIntoView({ block: 'nearest' });
 }
 
 function drawLines() {

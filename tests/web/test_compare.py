@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
+from tests.waiting import wait_until
 from tests.web.conftest import press_until
 
 CALIBRATED = {
@@ -22,6 +23,8 @@ CALIBRATED = {
     "inliers": 2,
     "matches": [[10, 20, 30, 40], [500, 400, 480, 380]],
 }
+TOP = "part => part.getBoundingClientRect().top + scrollY"
+ENDS = "part => [part.getBoundingClientRect().left, part.getBoundingClientRect().right]"
 
 
 def answer(page: Page, **changes: Any) -> None:
@@ -80,6 +83,35 @@ def test_the_verdict_is_in_words(
     expect(page.locator("#outcome .note")).to_have_text([grey])
     expect(page.locator(".scale")).to_have_count(1)
     expect(page.locator("#live")).to_have_text(title)
+
+
+@pytest.mark.parametrize(
+    ("language", "width", "height"),
+    [("en", 1280, 900), ("en", 390, 844), ("hi", 390, 844), ("hi-Latn", 360, 700)],
+)
+def test_the_answer_comes_into_view_and_moves_little(
+    open_page: Any, town: Any, language: str, width: int, height: int
+) -> None:
+    viewport = {"width": width, "height": height}
+    page = open_page(at="compare", viewport=viewport, locale=language)
+    held: list[Route] = []
+    page.route("**/v1/compare", lambda route: held.append(route))
+    page.set_input_files("#photo-0", town.query(3))
+    expect(page.locator("#working")).to_be_visible()
+    with page.expect_request("**/v1/compare"):
+        page.set_input_files("#photo-1", town.query(4))
+    before = page.locator(".plain").evaluate(TOP)
+    body = json.dumps({**CALIBRATED, "threshold": 0.95})
+    wait_until(lambda: page.evaluate("true") and bool(held), "no comparison was asked for")
+    held[0].fulfill(body=body, content_type="application/json")
+    expect(page.locator("#verdict")).to_be_in_viewport(ratio=1)
+    expect(page.locator(".scale")).to_be_in_viewport(ratio=1)
+    expect(page.locator("#answer[aria-busy]")).to_have_count(0)
+    assert abs(page.locator(".plain").evaluate(TOP) - before) <= 48
+    left, right = page.locator(".scale").evaluate(ENDS)
+    first, last = page.locator(".scale .tick span").evaluate(ENDS)
+    assert left <= first
+    assert last <= right + 1
 
 
 def test_lines_join_the_points(open_page: Any, town: Any) -> None:
