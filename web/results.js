@@ -45,9 +45,9 @@ export function showResults(reply, places, settings, handlers) {
   foundFrom = reply.match.threshold;
   title.className = `verdict ${verdict}`;
   title.replaceChildren(icon(verdict), verdictWords(reply, places, settings));
-  facts.textContent = words.facts(reply.results.length, places, ms);
   estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
   shown = cardsOf(reply, handlers);
+  facts.textContent = words.facts(shown.length, new Set(shown).size, places, ms);
   const ranks = new Set(candidatesOf(reply).map(({ rank }) => rank));
   const here = new Set(shown.filter((_, at) => ranks.has(at + 1)));
   cards.replaceChildren(...here);
@@ -257,9 +257,10 @@ export function similarityLine({ rank, similarity }) {
   bar.style.setProperty('--share', `${Math.min(Math.max(similarity, 0), 1)}`);
   return element(
     'p',
-    { class: 'similarity', 'data-name': words.similarity },
+    { class: 'similarity' },
     element('span', { class: 'rank' }, element('span', { class: 'offscreen' }, words.rank(rank)), spoken(`${rank}`)),
-    element('span', { class: 'offscreen' }, `, ${words.similarity} `),
+    element('span', { class: 'offscreen' }, ', '),
+    element('span', { class: 'what' }, `${words.similarity} `),
     element('span', { class: 'number' }, formatSimilarity(similarity)),
     bar,
   );

@@ -101,8 +101,14 @@ export const words = {
   found: 'Found',
   firstIs: (/** @type {string} */ verdict, /** @type {string} */ name, /** @type {string} */ similarity) =>
     `${verdict}. The most similar place is ${name}, similarity ${similarity}.`,
-  facts: (/** @type {number} */ shown, /** @type {number | null} */ places, /** @type {number} */ ms) =>
-    (places === null ? `${whole.format(shown)} shown` : `${whole.format(shown)} of ${whole.format(places)}`) +
+  facts: (
+    /** @type {number} */ shown,
+    /** @type {number} */ spots,
+    /** @type {number | null} */ places,
+    /** @type {number} */ ms,
+  ) =>
+    `${places === null ? counted(shown, 'place', 'places') : `${whole.format(shown)} of ${counted(places, 'place', 'places')}`} shown` +
+    (spots < shown ? `, at ${counted(spots, 'spot', 'spots')}` : '') +
     `, answered in ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`}`,
 
   morePhotos: (/** @type {number} */ count) => `and ${count} more ${count === 1 ? 'photo' : 'photos'} of it`,

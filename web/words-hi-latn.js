@@ -97,8 +97,9 @@ export const words = {
   searchingIn: (count) => `${inPlaces(count)} khoj rahe hain…`,
   found: 'Mil gayi',
   firstIs: (verdict, name, similarity) => `${verdict}. Sabse milti-julti jagah ${name} hai, similarity ${similarity}.`,
-  facts: (shown, all, ms) =>
-    (all === null ? places(shown) : `${whole.format(all)} mein se ${whole.format(shown)}`) +
+  facts: (shown, spots, all, ms) =>
+    (all === null ? places(shown) : `${whole.format(all)} mein se ${places(shown)}`) +
+    (spots < shown ? ` (${whole.format(spots)} alag)` : '') +
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} ms` : `${(ms / 1000).toFixed(1)} s`} mein mili`,
 
   spots: (count) => `${whole.format(count)} alag ${count === 1 ? 'jagah' : 'jagahein'}`,

@@ -97,8 +97,9 @@ export const words = {
   searchingIn: (count) => `${inPlaces(count)} खोज रहे हैं…`,
   found: 'मिल गई',
   firstIs: (verdict, name, similarity) => `${verdict}। सबसे मिलती-जुलती जगह ${name} है, समानता ${similarity}।`,
-  facts: (shown, all, ms) =>
-    (all === null ? places(shown) : `${whole.format(all)} में से ${whole.format(shown)}`) +
+  facts: (shown, spots, all, ms) =>
+    (all === null ? places(shown) : `${whole.format(all)} में से ${places(shown)}`) +
+    (spots < shown ? ` (${whole.format(spots)} अलग)` : '') +
     `, ${ms < 1000 ? `${Math.max(1, Math.round(ms))} मि.से.` : `${(ms / 1000).toFixed(1)} से.`} में ${shown === 1 ? 'मिली' : 'मिलीं'}`,
 
   spots: (count) => `${whole.format(count)} अलग ${count === 1 ? 'जगह' : 'जगहें'}`,

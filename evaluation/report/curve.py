@@ -6,11 +6,13 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from place_search.evaluation.report.svg import circle, document, line, polyline, text
-from place_search.evaluation.report.words import Said, say
+from place_search.evaluation.report.words import Said, in_all_languages, say
 from place_search.models import Recall
 
 WIDTH, HEIGHT = 480, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36, 100, 34, 44
+_LETTER = 9.5
+"""The width of a letter of a label in most fonts: the reader's may be a wide one."""
 COLOURS = 6
 """Lines of models that can be told apart; further ones begin anew."""
 
@@ -39,7 +41,7 @@ def draw_curves(recalls: Mapping[str, Mapping[int, float]], chance: Mapping[int,
         Line(f"model{number % COLOURS}", name, values)
         for number, (name, values) in enumerate(recalls.items())
     ]
-    return _draw(title, lines, chance, (), room=max(_RIGHT, 40 + 8 * max(map(len, recalls))))
+    return _draw(title, lines, chance, ())
 
 
 def _draw(
@@ -47,11 +49,9 @@ def _draw(
     lines: Sequence[Line],
     chance: Mapping[int, float],
     published: Sequence[Recall],
-    room: int = _RIGHT,
 ) -> Markup:
-    """A drawing with so much room at the right for the names of lines."""
+    """A drawing with room at the right for the names of lines, in whatever language."""
     last = max(chance)
-    width = WIDTH - _RIGHT + room
 
     def x(n: float) -> float:
         return _LEFT + (n - 1) / max(1, last - 1) * (WIDTH - _LEFT - _RIGHT)
@@ -82,7 +82,8 @@ def _draw(
             end = max(known)
             ends.append((y(known[end]), _label(row.kind, row.kind, known[end]), "published"))
     body += _labels(ends)
-    return document(width, HEIGHT, title, body)
+    room = max(_RIGHT, 10 + round(_LETTER * max(_letters(words) for _, words, _ in ends)))
+    return document(WIDTH - _RIGHT + room, HEIGHT, title, body)
 
 
 def _label(kind: str, name: str, per_cent: float) -> Said | str:
@@ -90,6 +91,11 @@ def _label(kind: str, name: str, per_cent: float) -> Said | str:
     if kind in ("chance", "measured", "published"):
         return say(f"{kind}-at", percent=f"{per_cent:.0f}")
     return f"{name} {per_cent:.0f}"
+
+
+def _letters(words: Said | str) -> int:
+    """The letters of a label in the language in which it is longest."""
+    return max(map(len, in_all_languages(words)))
 
 
 def _labels(ends: list[tuple[float, Said | str, str]]) -> list[Markup]:

@@ -28,6 +28,13 @@ class Said:
         return Markup("<span{}>{}</span>").format(marked(self), str(self))
 
 
+def in_all_languages(words: Said | str) -> list[str]:
+    """A sentence in each of the languages; any other text as it is."""
+    if isinstance(words, str):
+        return [words]
+    return [said.format_map(words.values) for said in all_words()[words.key].values()]
+
+
 def say(key: str, **values: object) -> Said:
     """A sentence; whole numbers among its values are written with commas."""
     written = {

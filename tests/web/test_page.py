@@ -51,12 +51,14 @@ def test_a_chosen_photo_finds_its_place(open_page: Any, town: Any) -> None:
     expect(best.locator(".position")).to_have_text("48.00300, 11.50000")
     similarity = float(best.locator(".number").inner_text())
     assert 0.3 < similarity <= 1
+    expect(best.locator(".similarity .what")).to_have_text("Similarity")
+    expect(best.locator(".similarity .what")).to_be_visible()
     bar = best.locator(".meter").evaluate(
         "bar => parseFloat(getComputedStyle(bar, '::before').width) / bar.clientWidth"
     )
     assert bar == pytest.approx(similarity, abs=0.02)
     expect(page.locator("#summary-facts")).to_have_text(
-        re.compile(r"^10 of 12, answered in (\d+ ms|\d+\.\d s)$")
+        re.compile(r"^10 of 12 places shown, answered in (\d+ ms|\d+\.\d s)$")
     )
     expect(page.locator("#order")).to_contain_text("not a probability")
     expect(page.locator("#live")).to_contain_text("The most similar place is places/")
@@ -323,3 +325,16 @@ def test_names_are_text_never_markup(open_page: Any, town: Any) -> None:
     page.set_input_files("#photo", photo)
     cards(page)
     expect(page.locator("#preview-caption")).to_contain_text(name)
+
+
+def test_a_line_of_a_card_that_wraps_begins_where_the_card_does(open_page: Any, town: Any) -> None:
+    page = open_page(viewport={"width": 320, "height": 700})
+    page.set_input_files("#photo", town.query(3))
+    away = page.locator("#results:not([aria-busy]) .card .away").first
+    where = away.locator("xpath=..")
+    where.evaluate("line => (line.style.width = '9rem')")
+    beside, below = (part.bounding_box() for part in (where.locator(".position"), away))
+    assert beside is not None
+    assert below is not None
+    assert below["y"] > beside["y"], "it wraps"
+    assert below["x"] == pytest.approx(beside["x"], abs=0.5)

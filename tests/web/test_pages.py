@@ -66,7 +66,7 @@ def test_the_language_is_chosen_and_kept(open_page: Any, server: str, town: Any)
     expect(page.get_by_role("heading", level=1)).to_have_text("फ़ोटो की जगह खोजें")
     # The photo is still there, and its places are, in the new words.
     expect(page.locator(".card").first).to_contain_text("street-5/05.jpg")
-    expect(page.locator("#summary-facts")).to_contain_text("12 में से 10")
+    expect(page.locator("#summary-facts")).to_contain_text("12 में से 10 जगहें")
     for address in PAGES:
         page.goto(f"{server}{address}")
         finalize_commit(page)
@@ -107,7 +107,7 @@ def test_hindi_is_also_there_in_latin_letters(open_page: Any, server: str, town:
     page.goto(server)
     page.set_input_files("#photo", town.query(5))
     expect(page.locator(".card").first).to_contain_text("street-5/05.jpg")
-    expect(page.locator("#summary-facts")).to_contain_text("12 mein se 10")
+    expect(page.locator("#summary-facts")).to_contain_text("12 mein se 10 jagahein")
 
 
 @pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])

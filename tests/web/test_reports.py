@@ -9,6 +9,18 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
+from place_search.evaluation.report.curve import draw_curve
+from place_search.evaluation.report.words import in_all_languages, say
+from place_search.models import Recall
+
+BEYOND = """(label, words) => {
+    label.textContent = words;
+    label.style.fontFamily = 'DejaVu Sans, Verdana, sans-serif';
+    const right = (part) => part.getBoundingClientRect().right;
+    return right(label) - right(label.ownerSVGElement);
+}"""
+"""How far a label lies beyond its drawing, in a wide font."""
+
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_report_opens_from_the_list(open_page: Any, server: str, scheme: str) -> None:
@@ -133,3 +145,14 @@ def test_without_reports_there_is_no_link_but_a_mend(
     expect(links).to_have_text(["Search", "Places", "Map", "Compare", "Track", "About"])
     page.goto(f"{address}reports")
     expect(page.locator("#none")).to_contain_text("place-search serve INDEX --reports REPORTS")
+
+
+@pytest.mark.parametrize("kind", ["measured", "chance", "published"])
+def test_the_labels_of_a_curve_are_whole(browser: Browser, kind: str) -> None:
+    published = [Recall("town", "published", {"1": 100.0})]
+    page = browser.new_page()
+    page.set_content(draw_curve({1: 100.0, 2: 100.0}, {1: 50.0, 2: 100.0}, published))
+    label = page.locator(f"text.{kind}")
+    for words in in_all_languages(say(f"{kind}-at", percent=100)):
+        assert label.evaluate(BEYOND, words) <= 0, words
+    page.close()

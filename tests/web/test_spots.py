@@ -42,6 +42,9 @@ def test_photos_of_one_spot_are_one_card(open_page: Any, grouped: str, town: Any
     shown = others.count()
     assert 1 <= shown <= 2
     assert page.locator(".card").count() == 10, "as many spots as there are asked for"
+    expect(page.locator("#summary-facts")).to_contain_text(
+        f"{10 + shown} of {PLACES} places shown, at 10 spots, answered in"
+    )
 
     others.first.focus()
     page.keyboard.press("Enter")
