@@ -45,8 +45,8 @@ export const problems = {
     mend: 'The index has changed, or the photo of the place was moved. Search again, or ask the person who runs the server.',
   },
   'unknown-place': {
-    title: 'This place is not there any more',
-    mend: 'The index has changed since. Search again, or look for it among all places.',
+    title: 'There is no such place',
+    mend: 'The index holds no place of this number. Search again, or look for it among all places.',
   },
   'unknown-index': {
     title: 'This index is not there',

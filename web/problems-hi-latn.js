@@ -43,8 +43,8 @@ export const problems = {
     mend: 'Index badal gaya hai, ya jagah ki photo hata di gayi hai. Phir se khojein, ya server chalane wale se poochein.',
   },
   'unknown-place': {
-    title: 'Yeh jagah ab yahan nahi hai',
-    mend: 'Is beech index badal gaya hai. Phir se khojein, ya saari jagahon mein dekhein.',
+    title: 'Aisi koi jagah nahi hai',
+    mend: 'Index mein is number ki koi jagah nahi hai. Phir se khojein, ya saari jagahon mein dekhein.',
   },
   'unknown-index': {
     title: 'Yeh index yahan nahi hai',
