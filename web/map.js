@@ -49,6 +49,8 @@ function remember() {
 await serverReady();
 const L = await leaflet();
 const map = await makeMap(L, find('map', HTMLDivElement));
+// An empty ground looks like a fault.
+if (!map.options.ground) L.control.attribution({ prefix: false }).addAttribution(words.noGround).addTo(map);
 const marker = L.circleMarker([0, 0], { radius: 9, className: 'chosen-dot', interactive: false });
 
 if (!currentIndex()?.positions) {

@@ -196,6 +196,7 @@ export const words = {
   zoomIn: 'Zoom in',
   zoomOut: 'Zoom out',
   pinOf: (/** @type {number} */ rank, /** @type {string} */ name) => `Rank ${rank}: ${name}`,
+  noGround: 'No background map: start the server with --tiles-file or --tiles-url (README).',
   noPositions:
     'No place of this index has a position. Index photos whose Exif holds one, or a CSV with path, latitude and longitude.',
   shownOnMap: (

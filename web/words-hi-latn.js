@@ -181,6 +181,7 @@ export const words = {
   zoomIn: 'Paas se dekhein',
   zoomOut: 'Door se dekhein',
   pinOf: (rank, name) => `Number ${rank}: ${name}`,
+  noGround: 'Peeche naksha nahi hai: server ko --tiles-file ya --tiles-url ke saath chalayein (README).',
   noPositions:
     'Is index ki kisi jagah ki position pata nahi hai. Aisi photo ka index banayein jinke Exif mein position ho, ya path, latitude aur longitude wali CSV dein.',
   shownOnMap: (dots, shown, index) => {

@@ -181,6 +181,7 @@ export const words = {
   zoomIn: 'पास से देखें',
   zoomOut: 'दूर से देखें',
   pinOf: (rank, name) => `क्रम ${rank}: ${name}`,
+  noGround: 'पीछे नक्शा नहीं है: सर्वर को --tiles-file या --tiles-url के साथ चलाएँ (README)।',
   noPositions:
     'इस इंडेक्स की किसी जगह की स्थिति पता नहीं है। ऐसी फ़ोटो का इंडेक्स बनाएँ जिनके Exif में स्थिति हो, या path, latitude और longitude वाली CSV दें।',
   shownOnMap: (dots, shown, index) => {

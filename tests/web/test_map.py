@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.search.tile_file import write_tiles
+from tests.web.test_pages import check_accessible
 
 
 def open_map(open_page: Any, server: str, query: str = "", **options: Any) -> Page:
@@ -199,3 +200,24 @@ def test_a_file_of_tiles_is_the_ground_of_the_map(
     page.goto(f"{address}map?at=48,11.5,4")
     expect(tiles.first).to_have_attribute("src", re.compile(r"/tiles/4/\d+/\d+$"))
     expect(page.locator(".leaflet-control-attribution")).to_have_text("© The mappers & friends")
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "No background map"),
+        ("hi", "पीछे नक्शा नहीं है"),
+        ("hi-Latn", "Peeche naksha nahi hai"),
+    ],
+)
+def test_a_map_without_a_ground_says_why(open_page: Any, language: str, told: str) -> None:
+    page = open_page(at="map", locale=language, viewport={"width": 320, "height": 700})
+    why = page.locator("#map .leaflet-control-attribution")
+    expect(why).to_contain_text(told)
+    expect(why).to_contain_text("--tiles-file")
+    scale, said = page.evaluate(
+        """() => ['scale', 'attribution'].map((part) =>
+            document.querySelector(`.leaflet-control-${part}`).getBoundingClientRect())"""
+    )
+    assert scale["right"] <= said["left"]
+    check_accessible(page)

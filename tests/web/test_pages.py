@@ -140,6 +140,27 @@ def test_the_head_holds_all_links_at_every_width(open_page: Any, language: str) 
         assert beyond <= 0, width
 
 
+@pytest.mark.parametrize("width", [390, 1280])
+def test_the_links_stand_still_from_page_to_page(open_page: Any, server: str, width: int) -> None:
+    page = open_page(viewport={"width": width, "height": 800})
+    where = """() => [...document.querySelectorAll('.bar nav a')].map((link) => {
+        const words = document.createRange();
+        words.selectNodeContents(link);
+        const { left, right, top, bottom } = words.getBoundingClientRect();
+        return [left, right, (top + bottom) / 2];
+    })"""
+    stood = []
+    for address in PAGES:
+        page.goto(f"{server}{address}")
+        finalize_commit(page)
+        stood.append(page.evaluate(where))
+    assert all(here == stood[0] for here in stood)
+    if width == 1280:
+        box = page.locator(".brand").bounding_box()
+        assert box is not None
+        assert stood[0][0][2] == pytest.approx(box["y"] + box["height"] / 2, abs=1)
+
+
 def test_colours_are_chosen_and_kept(open_page: Any, server: str) -> None:
     page = open_page()
 
