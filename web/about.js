@@ -65,11 +65,11 @@ function showNumbers(explained) {
  */
 function draw(image, explained) {
   const seen = find('seen', HTMLCanvasElement);
-  seen.setAttribute('aria-label', words.yourPhoto);
+  seen.setAttribute('aria-label', words.thePhoto);
   drawPhoto(seen, image, explained.seen);
   const halves = find('halves', HTMLDivElement);
   halves.replaceChildren(
-    ...halvings(image, explained.seen).map(({ canvas, text }) => element('div', {}, canvas, element('span', {}, text))),
+    ...halvings(image, explained).map(({ canvas, text }) => element('div', {}, canvas, element('span', {}, text))),
   );
   cells.setAttribute('aria-label', words.cellsOf);
   drawCells(cells, image, explained, null);

@@ -2,15 +2,6 @@
 
 /** @import { ExplainReply } from './types.js' */
 
-// Numbers a cell after each group of VGG-16's layers, and how often the picture was halved by then.
-const GROUPS = /** @type {const} */ ([
-  [64, 0],
-  [128, 1],
-  [256, 2],
-  [512, 3],
-  [512, 4],
-]);
-
 /**
  * A colour for each cluster; neighbours in number are far apart in hue.
  * @param {number} cluster
@@ -31,17 +22,21 @@ export function drawPhoto(canvas, photo, { width, height }) {
 }
 
 /**
- * The photo on ever coarser grids.
+ * The photo as it is halved, down to the grid of the model, with the numbers of a cell at both ends.
  * @param {HTMLImageElement} photo
- * @param {{width: number, height: number}} size
+ * @param {ExplainReply} explained
  * @returns {{canvas: HTMLCanvasElement, text: string}[]}
  */
-export function halvings(photo, { width, height }) {
-  return GROUPS.map(([channels, halved]) => {
+export function halvings(photo, { seen: { width, height }, grid: { columns, rows }, channels }) {
+  const times = Math.round(Math.log2(width / columns));
+  return Array.from({ length: times + 1 }, (_, halved) => {
+    const last = halved === times;
+    const size = last ? { width: columns, height: rows } : { width: width >> halved, height: height >> halved };
+    const numbers = last ? ` × ${channels}` : halved ? '' : ' × 3';
     const canvas = document.createElement('canvas');
     canvas.setAttribute('aria-hidden', 'true');
-    drawPhoto(canvas, photo, { width: width >> halved, height: height >> halved });
-    return { canvas, text: `${width >> halved} × ${height >> halved} × ${channels}` };
+    drawPhoto(canvas, photo, size);
+    return { canvas, text: `${size.width} × ${size.height}${numbers}` };
   });
 }
 

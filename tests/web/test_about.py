@@ -21,7 +21,11 @@ def test_the_model_is_shown_on_the_reader_s_own_photo(open_page: Any, town: Any)
     size = page.locator("#cells").evaluate("canvas => [canvas.width, canvas.height]")
     assert size[0] < size[1]  # upright
     expect(page.locator("#halves canvas")).to_have_count(5)
-    expect(page.locator("#halves")).to_contain_text("× 512")
+    first, *_, last = page.locator("#halves span").all_inner_texts()
+    assert first.endswith(" × 3")
+    columns_and_rows = page.locator("#cells-count").inner_text().partition(" = ")[0]
+    assert last == f"{columns_and_rows} × 112"  # of the model that serves
+    expect(page.locator("#steps")).not_to_contain_text("Your photo")
     for number in ("64 × 512 = 32,768", "64 × 112 = 7,168", ".pth", ".mat", ".onnx", ".h5"):
         expect(page.locator("main")).to_contain_text(number)
 
