@@ -102,6 +102,7 @@ def test_the_answer_comes_into_view_and_moves_little(
         page.set_input_files("#photo-1", town.query(4))
     before = page.locator(".plain").evaluate(TOP)
     body = json.dumps({**CALIBRATED, "threshold": 0.95})
+    # Playwright hands the request over while it is asked for something.
     wait_until(lambda: page.evaluate("true") and bool(held), "no comparison was asked for")
     held[0].fulfill(body=body, content_type="application/json")
     expect(page.locator("#verdict")).to_be_in_viewport(ratio=1)

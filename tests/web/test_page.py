@@ -327,6 +327,7 @@ def test_names_are_text_never_markup(open_page: Any, town: Any) -> None:
     expect(page.locator("#preview-caption")).to_contain_text(name)
 
 
+@pytest.mark.slow
 def test_a_line_of_a_card_that_wraps_begins_where_the_card_does(open_page: Any, town: Any) -> None:
     page = open_page(viewport={"width": 320, "height": 700})
     page.set_input_files("#photo", town.query(3))

@@ -140,6 +140,7 @@ def test_the_head_holds_all_links_at_every_width(open_page: Any, language: str) 
         assert beyond <= 0, width
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [390, 1280])
 def test_the_links_stand_still_from_page_to_page(open_page: Any, server: str, width: int) -> None:
     page = open_page(viewport={"width": width, "height": 800})
