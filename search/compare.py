@@ -55,8 +55,8 @@ def compare_photos(
     blank = query.is_blank, is_blank(b.local_features)
     photo_notes = [
         f"{which} photo: {note}"
-        for which, photo, is_same in zip(("First", "Second"), photos, blank, strict=True)
-        for note in (*photo.notes, *([NOTHING_TO_MATCH] if is_same else []))
+        for which, photo, shows_nothing in zip(("First", "Second"), photos, blank, strict=True)
+        for note in (*photo.notes, *([NOTHING_TO_MATCH] if shows_nothing else []))
     ]
     notes = list(photo_notes)
     if calibration is None:

@@ -234,7 +234,6 @@ class Engine(DescriptorSearch):
         if any(blank):
             notes.append(NOTHING_TO_MATCH)
         order: Sequence[int] = range(len(hits))
-        depth = 0
         for depth in self._depths(hits, asked):
             if checking:
                 with stages.timed("verify"):

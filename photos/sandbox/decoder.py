@@ -195,14 +195,13 @@ class Decoder:
     ) -> T | None:
         """What `take` makes of the reply to a job; None where it may not use enough memory."""
         for _ in range(2):
+            if not _left(deadline):  # so that a late photo never has the processes restarted
+                raise _busy()
             processes = self._processes
             try:
                 slot = processes.idle.get(timeout=_left(deadline))
             except queue.Empty:
                 raise _busy() from None
-            if not _left(deadline):  # so that a late photo never has the processes restarted
-                processes.idle.put(slot)
-                raise _busy()
             try:
                 reply = slot.ask(job, content, self.limits, deadline)
                 if _is_out_of_memory(reply) and job["large"] and slot.state["jobs"] > 1:
