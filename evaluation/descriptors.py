@@ -17,7 +17,7 @@ from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import Chunk
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import Index, Skipped
-from place_search.search.verification import Codes
+from place_search.models import Codes
 
 CHUNK_BYTES = 128 << 20
 """Descriptors of the database that are in memory at a time."""

@@ -51,7 +51,7 @@ class Reranker(Protocol):
     depth: int
 
     def see(self, name: str, photo: Row) -> None:
-        """Take note of a photo that was embedded, the database first."""
+        """Take note of a photo of the database that was embedded."""
         ...
 
     def rerank(
@@ -196,7 +196,7 @@ class _Work:
         """What cannot be read, by row."""
 
     def embed(self, reranker: Reranker | None, progress: Progress) -> None:
-        """Embed what is not in the index, which the reranker sees too."""
+        """Embed what is not in the index; the reranker sees the database photos among it."""
         photos = (
             (row, PlacePhoto(self.truth.path(self.names[row]), self.names[row]))
             for row in self.needed
@@ -209,7 +209,7 @@ class _Work:
                 self.scratch.write(row - self.needed.start, result.descriptor)
                 self.described += 1
                 self.local_bytes += result.codes.nbytes
-                if reranker is not None:
+                if reranker is not None and row < len(self.truth.database):
                     reranker.see(self.names[row], result)
             progress("Describing", done, len(self.needed))
 

@@ -1,11 +1,13 @@
 """Spatial verification in an evaluation: the ranking of a search."""
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.indexer import Row
-from place_search.models import Model
+from place_search.indexer.shared_parts import SharedParts
+from place_search.models import Codes, Model
 from place_search.search.agreeing import Matched, share_a_part
 from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import (
@@ -14,7 +16,7 @@ from place_search.search.probability import (
     probability_first,
     standing,
 )
-from place_search.search.verification import CANDIDATES, Codes, Query, Ranking, rank_by_geometry
+from place_search.search.verification import CANDIDATES, Query, Ranking, rank_by_geometry
 
 
 class GeometryReranker:
@@ -100,7 +102,13 @@ class GeometryReranker:
     def codes(self, name: str) -> Codes:
         """The codes of a database photo."""
         kept = None if self._index is None else self._index.codes(name)
-        return self._codes[name] if kept is None else kept
+        return self._shared_parts.left_out(self._codes[name]) if kept is None else kept
+
+    @cached_property
+    def _shared_parts(self) -> SharedParts:
+        """What most of the photos that were seen show in one spot."""
+        photos = list(self._codes.values())
+        return SharedParts(len(photos), photos.__getitem__)
 
 
 class _Candidates:

@@ -19,6 +19,7 @@ from place_search.core.tables import is_whole
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
+from place_search.indexer.shared_parts import SharedParts
 from place_search.indexer.sources.kept_views import found_photo
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
@@ -30,7 +31,7 @@ from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.stores.store_card import StoreCard, store_card
 from place_search.indexer.stores.store_files import open_store
 from place_search.indexer.stores.vectors import Hit, VectorStore
-from place_search.models import Model
+from place_search.models import CODE_BYTES, Codes, Model
 
 _MANY = 64
 """One name by itself takes about as long as so many in their order."""
@@ -78,6 +79,18 @@ class Index:
             for row, place_id in self.edits.rows(self.place_ids):
                 positions[row] = self._moved.get(place_id, positions[row])
         return positions
+
+    @cached_property
+    def shared_parts(self) -> SharedParts:
+        """What most of the photos show in one spot, whatever the place."""
+        return SharedParts(self.count, self._whole_codes)
+
+    def _whole_codes(self, row: int) -> Codes:
+        """The codes of a row; none where they are damaged, which is said where they are matched."""
+        try:
+            return self._contents.codes(row)
+        except IndexFormatError:
+            return np.zeros((0, CODE_BYTES), np.uint8), (0, 0)
 
     @property
     def index_id(self) -> str:
@@ -310,13 +323,13 @@ class Index:
         """All descriptors, on disk: `take(rows)` and `chunks()` give (n, D) float32."""
         return self._rows
 
-    def codes(self, place_id: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
-        """The codes of a place's local features, (h·w, bytes) uint8, and its grid (h, w).
+    def codes(self, place_id: int) -> Codes:
+        """The codes of a place's local features, without the parts that its photos share.
 
         Raises:
             UnknownPlaceError: there is no such place.
         """
-        return self._contents.codes(self.row_of(place_id))
+        return self.shared_parts.left_out(self._contents.codes(self.row_of(place_id)))
 
     def thumbnail(self, place_id: int) -> bytes:
         """The thumbnail of a place, a JPEG of at most 320 pixels a side.

@@ -17,6 +17,8 @@ from place_search.models.errors import ModelError, VocabularyError
 from place_search.models.local_features import (
     CODE_BITS,
     CODE_BYTES,
+    Codes,
+    Grid,
     are_empty,
     decode_codes,
     encode_features,
@@ -45,7 +47,9 @@ __all__ = [
     "UNWHITENED_MODEL",
     "Aggregation",
     "Calibration",
+    "Codes",
     "Embedding",
+    "Grid",
     "LocalFeatures",
     "Model",
     "ModelCard",

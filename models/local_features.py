@@ -21,6 +21,9 @@ from place_search.models.runtimes.base import Embedding
 
 CODE_BITS = 112
 CODE_BYTES = CODE_BITS // 8
+Grid = tuple[int, int]
+Codes = tuple[NDArray[np.uint8], Grid]
+"""(h·w, bytes) codes of a photo's local features with their grid (h, w)."""
 _PRODUCT = 1 << 18
 """Multiplications that OpenBLAS makes in one thread."""
 
@@ -116,7 +119,7 @@ def encode_features(
     return np.packbits(_project(features, directions) > 0, axis=1)
 
 
-def encode_grid(photo: Embedding) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+def encode_grid(photo: Embedding) -> Codes:
     """The codes of a photo's local features, with their grid (h, w); empty where there are none.
 
     A code of zeros says that there is no scene, but the photo's black frame.

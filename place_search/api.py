@@ -226,7 +226,8 @@ def compare(
 
     The first photo is asked as a query is, the second as a place: the other way round a borderline
     answer may be a little different. With an `index` the model is its own, by default, and the
-    probability is by what the index measured, as that of a search is. With a `box` (x, y, width,
+    probability is by what the index measured, as that of a search is; what all its photos show in
+    one spot is left out. With a `box` (x, y, width,
     height in pixels) only that part of the first photo is compared.
 
     Raises:
@@ -236,19 +237,21 @@ def compare(
     from place_search.search.compare import compare_photos
     from place_search.search.index_calibration import kept_calibration
 
-    calibration = None
+    calibration = shared_parts = None
     if index is None:
         opened = opened_model(model)
     else:
         places = opened_index(index)
         opened = model_for(places, model)
         calibration = kept_calibration(places, opened)
+        shared_parts = places.shared_parts
     return compare_photos(
         opened,
         source_of(photo1),
         source_of(photo2),
         box=box_of(box),
         calibration=calibration,
+        shared_parts=shared_parts,
     )
 
 
@@ -327,19 +330,25 @@ def doctor(
 ) -> "Diagnosis":
     """Look for what would make a job fail, or its numbers worthless; nothing is raised for that.
 
-    What is right is named as for `evaluate`. The model is an id or a folder, whose files are looked
-    at, too, and none that is open; `precision` is the one that it would be opened in.
+    What is right is named as for `evaluate`, or `data` is an index. The model is an id or a folder,
+    whose files are looked at, too, and none that is open; `precision` is the one that it would be
+    opened in.
 
     Raises:
         PlaceSearchError: arguments that do not fit each other, or are of another kind.
     """
-    from place_search.evaluation import examine
+    from place_search.evaluation import TruthFiles, examine
+    from place_search.indexer import holds_index
 
+    folder, data = path_of(index), path_of(data)
+    if folder is None and data is not None and holds_index(data):
+        folder, data = data, None
+    alone = folder is not None and data is None and not right
     with reporting(progress) as report:
         return examine(
-            truth_files(data, right),
+            TruthFiles() if alone else truth_files(data, right),
             model=path_or_id(model),
-            index=path_of(index),
+            index=folder,
             protocol=protocol,
             precision=precision,
             progress=report,

@@ -12,9 +12,10 @@ import numpy as np
 
 from place_search.core.geodesy import distances_m
 from place_search.indexer import Index
+from place_search.models import Codes
 from place_search.search.probability import UNSURE_FROM, agreement
 from place_search.search.several.views import Found
-from place_search.search.verification import Codes, Query, Verification, verify
+from place_search.search.verification import Query, Verification, verify
 
 FAR_M = 1000.0
 """Farther apart than the spots from which one thing is seen, but for towers and mountains."""

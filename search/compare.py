@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
+from place_search.indexer.shared_parts import SharedParts
 from place_search.models import Calibration, Model, encode_grid
 from place_search.photos import Photo, PhotoBox
 from place_search.search.index_calibration import borrowed_note, calibration_for
@@ -27,14 +28,15 @@ def compare_photos(
     *,
     box: PhotoBox | None = None,
     calibration: Calibration | None = None,
+    shared_parts: SharedParts | None = None,
     decode: Callable[..., Photo] | None = None,
     stages: Stages | None = None,
 ) -> CompareResult:
     """Compare two photos by descriptor and geometry: the first as a query, the second as a place.
 
     Only the `box` of the first photo is compared, where one is given; matches are pixels of both
-    photos as sent, all the same. `calibration` is that of an index whose photos are like these; by
-    default the model's own.
+    photos as sent, all the same. `calibration` and `shared_parts` are those of an index of photos
+    like these; by default the model's own, and none.
 
     Raises:
         PhotoError: a photo that cannot be read, or a box that is not one of it.
@@ -51,6 +53,8 @@ def compare_photos(
     similarity = min(float(a.descriptor @ b.descriptor), 1.0)
     with stages.timed("verify"):
         query, codes = Query.of(a), encode_grid(b)
+        if shared_parts is not None:
+            codes = shared_parts.left_out(codes)
         found = verify(query, codes, similarity)
     blank = query.is_blank, is_blank(b.local_features)
     photo_notes = [

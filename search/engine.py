@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position
 from place_search.indexer import Filter, Hit, Index, StoreOutageError
-from place_search.models import Model
+from place_search.models import Codes, Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.agreeing import in_agreement
@@ -51,7 +51,6 @@ from place_search.search.verification import (
     CANDIDATES,
     NOTHING,
     NOTHING_TO_MATCH,
-    Codes,
     Query,
     is_blank,
     match_too,

@@ -23,11 +23,9 @@ from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
 from place_search.core.memory import keep_freed_memory
-from place_search.models import CODE_BITS, Embedding, decode_codes, project_features
+from place_search.models import CODE_BITS, Codes, Embedding, Grid, decode_codes, project_features
 from place_search.search.matching.mutual import mutual_matches, votes
-from place_search.search.matching.views import Codes as Codes
 from place_search.search.matching.views import (
-    Grid,
     coarse_places,
     coarse_view,
     full_place,

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
-from place_search.models import Calibration, Model, encode_grid
+from place_search.models import Calibration, Codes, Model, encode_grid
 from place_search.models.calibration import THRESHOLD
 from place_search.photos.altered_views import draw_view
 from place_search.search.calibrating.logistic import (
@@ -35,7 +35,6 @@ from place_search.search.probability import (
 )
 from place_search.search.verification import (
     CANDIDATES,
-    Codes,
     Query,
     Ranking,
     Verification,

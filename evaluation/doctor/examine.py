@@ -160,6 +160,7 @@ class _Examination:
         try:
             self.index = index = open_index(folder)
             read_index_calibration(index)
+            shared = index.shared_parts.share
         except PlaceSearchError as error:
             self._add_error("index", folder, error)
             return
@@ -173,6 +174,12 @@ class _Examination:
             self.problems.append(Finding("missing", len(gone), gone[0], remedy))
         names = [place.name for place in places]
         self.problems += check_degrees(names, index.positions)
+        if shared:
+            self.notes.append(
+                f"Most photos of {folder} show the same in {shared:.0%} of the picture, as a car's "
+                "bonnet or an app's frame does; what they share is no place and is left out of "
+                "verification."
+            )
         if index.manifest.skipped:
             skipped = index.manifest.skipped
             self.notes.append(

@@ -17,6 +17,7 @@ from place_search.indexer.storage.edits import NO_EDITS, Edits
 from place_search.indexer.storage.manifest import Manifest
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS, Row
+from place_search.models import Codes
 
 
 class Contents:
@@ -80,7 +81,7 @@ class Contents:
         packs = (name.replace(SHARDS, THUMBNAILS) for name in self.manifest.shards)
         return [ArrayFile(self._paths[pack]) for pack in packs]
 
-    def codes(self, row: int) -> tuple[NDArray[np.uint8], tuple[int, int]]:
+    def codes(self, row: int) -> Codes:
         """The codes of a row's local features, (h·w, bytes) uint8, and its grid (h, w)."""
         number, local = self.rows.locate(row)
         shard = self.shards[number]

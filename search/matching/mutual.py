@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.models import Grid
 from place_search.models.runtimes.products import feature_products
 from place_search.search.matching import compiled
 from place_search.search.matching.compiled import NEVER, Nearest
-from place_search.search.matching.views import UNIT, Grid, Views
+from place_search.search.matching.views import UNIT, Views
 
 BLOCK = 1 << 18
 """Products that are made in one go: a processor's own cache holds them while they are summed."""

@@ -5,11 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.models import are_empty
-
-Grid = tuple[int, int]
-Codes = tuple[NDArray[np.uint8], Grid]
-"""(h·w, bytes) codes with their grid (h, w), as `Index.codes` gives them."""
+from place_search.models import Codes, Grid, are_empty
 
 UNIT = 32
 """A query's features are counted in units of 1/UNIT."""

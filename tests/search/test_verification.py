@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from place_search.models import (
     CODE_BITS,
+    Codes,
     Embedding,
     decode_codes,
     encode_features,
@@ -31,7 +32,6 @@ from place_search.search.matching.views import (
 from place_search.search.verification import (
     BY_CHANCE,
     IN_FULL,
-    Codes,
     Query,
     Ranking,
     rank_by_geometry,

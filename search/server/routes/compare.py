@@ -34,6 +34,7 @@ async def compare(
         *contents,
         box=None if box is None else parse_box(box),
         calibration=engine.calibration,
+        shared_parts=engine.index.shared_parts,
         decode=engine.decode,
     )
     return CompareReply.model_validate(compared.to_dict())

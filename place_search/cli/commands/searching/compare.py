@@ -54,7 +54,7 @@ def command(
             raise PlaceSearchError(f"{given} is an index, not a photo; to search it: `{said}`.")
     how: dict[str, Any] = {"threads": threads, "precision": precision}
     how["max_pixels"] = max_megapixels * 10**6
-    calibration = None
+    calibration = shared_parts = None
     if index is None:
         name = model or MODEL.default
         opened = open_model(name, verify=True, **how)
@@ -62,7 +62,10 @@ def command(
         places = open_index(index)
         opened = open_index_model(places.manifest, model, **how)
         calibration = kept_calibration(places, opened)
-    reply = compare_photos(opened, photo1, photo2, calibration=calibration)
+        shared_parts = places.shared_parts
+    reply = compare_photos(
+        opened, photo1, photo2, calibration=calibration, shared_parts=shared_parts
+    )
     if as_json:
         print_json(reply.to_dict())
         return
