@@ -9,10 +9,11 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from place_search.core.geodesy import distances_m
 from place_search.indexer import Index
-from place_search.models import Codes
+from place_search.models import Codes, Grid, are_empty
 from place_search.search.probability import UNSURE_FROM, agreement
 from place_search.search.several.views import Found
 from place_search.search.verification import Query, Verification, verify
@@ -21,9 +22,13 @@ FAR_M = 1000.0
 """Farther apart than the spots from which one thing is seen, but for towers and mountains."""
 COMPARED = 3
 """The found results after the first that it is compared with, 2 at least."""
-MATCHES_LEFT = 60
-"""Mutual matches of what is left of two places, from which on it shows enough to be judged."""
-STANDS_OUT = 0.5
+OF_ITS_OWN = 30
+"""Matches of the first one, away from those of the others, that more than a shared part has."""
+CELLS_LEFT = 1 / 3
+"""The share of a place's grid that is left, from which on it shows enough to be judged, ..."""
+MATCHES_LEFT = 30
+"""... and the mutual matches of it with what is left of another."""
+STANDS_OUT = 0.7
 """The share of the first one's matches below which another has no say: it matches far less."""
 AGREEMENT_LEFT = 0.3
 """The agreement below which it shows two places."""
@@ -82,27 +87,56 @@ def share_a_part(matched: Iterable[Matched]) -> bool:
     """Whether the first of places agrees with no other but where they match one photo.
 
     It is compared with the next `COMPARED`. Of fewer than two others, where the first matches far
-    more, or where little is left that does not match the photo, nothing can be said.
+    more or elsewhere, or where little is left that does not match the photo, nothing can be said.
     """
     places = list(islice(matched, 1 + COMPARED))
     inliers = [place.found.inliers for place in places]
     if len(places) < 3 or min(inliers) < STANDS_OUT * inliers[0]:
         return False
     first, *others = places
-    rest = Query.of_codes(_without_matches(first))
+    if _of_its_own(first, others) > OF_ITS_OWN:
+        return False
+    rest = _without_matches(first)
+    query = Query.of_codes(rest)
     for other in others:
-        left = verify(rest, _without_matches(other))
+        rest_of_other = _without_matches(other)
+        if min(_share_left(rest), _share_left(rest_of_other)) < CELLS_LEFT:
+            return False
+        left = verify(query, rest_of_other)
         if left.mutual < MATCHES_LEFT or agreement(left) >= AGREEMENT_LEFT:
             return False
     return True
 
 
+def _of_its_own(first: Matched, others: Sequence[Matched]) -> int:
+    """How many matches of a place are where no other one matches the photo, nor beside it."""
+    own = _cells(first.found.matches[:, :2])
+    theirs = _cells(np.concatenate([other.found.matches[:, :2] for other in others]))
+    height, width = np.concatenate([own, theirs]).max(axis=0) + 1
+    return int(np.count_nonzero(~_around(theirs, (height, width))[tuple(own.T)]))
+
+
 def _without_matches(place: Matched) -> Codes:
     """A place's codes, without those that match the photo and their neighbours on the grid."""
     codes, grid = place.codes
-    columns, rows = np.rint(place.found.matches[:, 2:]).astype(np.intp).T
-    matched = np.zeros((grid[0] + 2, grid[1] + 2), np.bool_)
+    matched = _around(_cells(place.found.matches[:, 2:]), grid)
+    return codes * ~matched.reshape(-1, 1), grid
+
+
+def _share_left(place: Codes) -> float:
+    return float(1 - are_empty(place[0]).mean())
+
+
+def _cells(points: NDArray[np.float32]) -> NDArray[np.intp]:
+    """The row and column of each x, y on a grid, (n, 2)."""
+    return np.rint(points[:, ::-1]).astype(np.intp)
+
+
+def _around(cells: NDArray[np.intp], grid: Grid) -> NDArray[np.bool_]:
+    """Which cells of a grid are among these or beside them."""
+    near = np.zeros((grid[0] + 2, grid[1] + 2), np.bool_)
+    rows, columns = cells.T
     for down in range(3):
         for right in range(3):
-            matched[rows + down, columns + right] = True
-    return codes * ~matched[1:-1, 1:-1].reshape(-1, 1), grid
+            near[rows + down, columns + right] = True
+    return near[1:-1, 1:-1]

@@ -33,9 +33,9 @@ def driven(street: Street, model: Model, tmp_path_factory: pytest.TempPathFactor
     return root / "index"
 
 
-def over_the_bonnet(street: Street, place: int) -> Image.Image:
+def over_the_bonnet(street: Street, place: int, share: float = SHARE) -> Image.Image:
     photo = street.photo(place)
-    height = round(SHARE * photo.height)
+    height = round(share * photo.height)
     bonnet = street.photo(99).resize((photo.width, height))
     photo.paste(bonnet, (0, photo.height - height))
     return photo
@@ -58,19 +58,20 @@ def test_what_places_far_apart_share_is_no_place(
     }
 
 
+@pytest.mark.parametrize("share", [SHARE, 0.55])
 def test_what_places_without_positions_share_is_no_place(
-    street: Street, model: Model, tmp_path: Path
+    street: Street, model: Model, tmp_path: Path, share: float
 ) -> None:
     for place in range(PLACES):
-        photo = jpeg(over_the_bonnet(street, place))
+        photo = jpeg(over_the_bonnet(street, place, share))
         (tmp_path / f"{place}.jpg").write_bytes(photo)
     build_index(open_source(tmp_path), tmp_path / "index", model)
     engine = Engine(open_index(tmp_path / "index"), model)
-    said = engine.search(jpeg(over_the_bonnet(street, 50)))
+    said = engine.search(jpeg(over_the_bonnet(street, 50, share)))
     assert said.match.verdict == "unsure"
     assert "in a part, and not with each other beyond it" in " ".join(said.query.notes)
     # Of a place that is there more agrees than that part.
-    known = over_the_bonnet(street, 3).crop((12, 9, 632, 474))
+    known = over_the_bonnet(street, 3, share).crop((12, 9, 632, 474))
     assert engine.search(jpeg(known)).match.verdict == "found"
     assert engine.search(jpeg(known)).query.notes == ()
 
@@ -90,6 +91,26 @@ def test_photos_of_one_spot_agree_beyond_what_the_photo_shows(
     said = engine.search(jpeg(beside))
     assert said.query.notes == ()
     assert said.match.verdict == "found"
+
+
+def test_places_that_match_other_parts_of_the_photo_share_none(
+    street: Street, model: Model, tmp_path: Path
+) -> None:
+    left, right = (street.photo(3).resize((400, 480)), street.photo(7).resize((240, 480)))
+    views = [(left, street.photo(20)), (street.photo(21), right), (street.photo(22), right)]
+    for number, (at_left, at_right) in enumerate(views):
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg(side_by_side(at_left, at_right)))
+    build_index(open_source(tmp_path), tmp_path / "index", model)
+    said = Engine(open_index(tmp_path / "index"), model).search(jpeg(side_by_side(left, right)))
+    assert said.query.notes == ()
+    assert said.match.verdict == "found"
+
+
+def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
+    photo = Image.new("RGB", (640, 480))
+    photo.paste(left, (0, 0))
+    photo.paste(right, (400, 0))
+    return photo
 
 
 @pytest.mark.slow
