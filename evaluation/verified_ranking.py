@@ -106,7 +106,7 @@ class GeometryReranker:
 
     @cached_property
     def _shared_parts(self) -> SharedParts:
-        """What most of the photos that were seen show in one spot."""
+        """What many of the photos that were seen show in one spot."""
         photos = list(self._codes.values())
         return SharedParts(len(photos), photos.__getitem__)
 

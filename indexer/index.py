@@ -82,7 +82,7 @@ class Index:
 
     @cached_property
     def shared_parts(self) -> SharedParts:
-        """What most of the photos show in one spot, whatever the place."""
+        """What many of the photos show in one spot, whatever the place."""
         return SharedParts(self.count, self._whole_codes)
 
     def _whole_codes(self, row: int) -> Codes:

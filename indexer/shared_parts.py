@@ -1,65 +1,118 @@
-"""What most photos of an index show in one spot: the bonnet of a car, the frame of an app.
+"""What many photos of an index show in one spot: the bonnet of a car, the frame of an app.
 
 Geometry agrees on it between any two of them, so it is no evidence of a place and is left out.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.rows import spread_rows
-from place_search.models import Codes, Grid, are_empty, decode_codes
+from place_search.models import Codes, Grid, decode_codes
 
 LOOKED_AT = 64
-"""Photos of an index that are looked at, evenly spread: the most of them show other places."""
+"""Photos of an index that are looked at, evenly spread: most of them show different places."""
 LEAST_PHOTOS = 16
 """Photos of one grid that it takes to say what they share."""
+BLOCK = 4
+"""Cells a side of the blocks by which two photos are compared: single cells are alike by chance."""
 ALIKE = 0.25
-"""The mean cosine of a cell's codes between two photos, from which on they show the same there. Of
-bonnets with what they mirror it is 0.3 to 0.4; of streets, buildings and floors below 0.2, but for
-the sky in some."""
-LEAST_SHARE, MOST_SHARE = 0.1, 0.5
+"""The mean cosine of codes from which on photos show the same in a cell or a block. Of bonnets
+with what they mirror it is 0.3 to 0.4; of streets, buildings and floors below 0.2, but for the sky
+in some."""
+LEAST_SHARE, MOST_SHARE = 0.12, 0.5
 """The shares of a picture between which a part counts. A smaller one makes no photo found, and
 photos that share more show one place."""
+REST = 0.1
+"""The mean cosine of the other cells, from which on photos look alike all over: corridors, one
+building. Where they show many places it is 0.02 to 0.09."""
+SHOWN = 0.35
+"""The mean cosine with a part from which on a photo shows it: 0.5 of those that do, else 0.2."""
+
+
+class SharedPart(NamedTuple):
+    """The `cells` of a grid, (n,) bool, in which many photos show the same, and its code there."""
+
+    cells: NDArray[np.bool_]
+    codes: NDArray[np.uint8]
+
+    def is_in(self, codes: NDArray[np.uint8]) -> bool:
+        """Whether a photo of these (n, bytes) codes shows the part."""
+        differing = np.bitwise_count(codes[self.cells] ^ self.codes).mean() / 8
+        return bool(1 - 2 * differing >= SHOWN)
 
 
 class SharedParts:
-    """The cells, of each grid of an index's photos, that most of them show the same in."""
+    """The parts that many photos of an index share, of each grid."""
 
     def __init__(self, count: int, codes: Callable[[int], Codes]) -> None:
         """Look at some of `count` photos, whose `codes` are given by their number."""
-        sums: dict[Grid, NDArray[np.float32]] = {}
-        counts: dict[Grid, NDArray[np.int64]] = {}
+        signs: dict[Grid, list[NDArray[np.float32]]] = {}
         for number in spread_rows(count, LOOKED_AT).tolist():
             cells, grid = codes(number)
-            if not all(grid):
-                continue
-            sums[grid] = sums.get(grid, np.float32(0)) + decode_codes(cells)
-            counts[grid] = counts.get(grid, 0) + ~are_empty(cells)
-        self._kept = {
-            grid: ~shared[:, None]
-            for grid in sums
-            if LEAST_SHARE <= (shared := _alike(sums[grid], counts[grid])).mean() <= MOST_SHARE
+            if min(grid) >= BLOCK:
+                signs.setdefault(grid, []).append(decode_codes(cells))
+        self.by_grid = {
+            grid: parts
+            for grid, photos in signs.items()
+            if (parts := list(_parts(np.stack(photos), grid)))
         }
 
     @property
     def share(self) -> float:
-        """The share of a picture, 0 to 1, that is left out: of the grid where it is largest."""
-        return max((1 - float(kept.mean()) for kept in self._kept.values()), default=0.0)
+        """The largest share of a picture, 0 to 1, that is left out of one."""
+        parts = (part for parts in self.by_grid.values() for part in parts)
+        return max((float(part.cells.mean()) for part in parts), default=0.0)
 
     def left_out(self, photo: Codes) -> Codes:
-        """A photo's codes without the shared part: zeros, as in a black frame."""
+        """A photo's codes without the parts that it shares: zeros, as in a black frame."""
         codes, grid = photo
-        kept = self._kept.get(grid)
-        return photo if kept is None else (codes * kept, grid)
+        shared = [part.cells for part in self.by_grid.get(grid, ()) if part.is_in(codes)]
+        return (codes * ~np.any(shared, axis=0)[:, None], grid) if shared else photo
 
 
-def _alike(sums: NDArray[np.float32], counts: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which cells are alike, (n,), by the sums (n, bits) of their signs over `counts` photos each.
+def _parts(signs: NDArray[np.float32], grid: Grid) -> Iterator[SharedPart]:
+    """What photos share, by the (photos, cells, bits) signs of their codes.
 
-    The squared norm of a sum is the sum of all products, of each photo with itself too.
+    Those that share blocks with one photo, the most of them first, are taken as showing one part.
     """
-    pairs = np.maximum(counts * (counts - 1), 1)
-    products = np.square(sums).sum(axis=1) / sums.shape[1] - counts
-    return np.asarray((products >= ALIKE * pairs) & (counts >= LEAST_PHOTOS))
+    share_some = (_block_cosines(signs, grid) >= ALIKE).mean(axis=0) >= LEAST_SHARE
+    while len(share_some) >= LEAST_PHOTOS:
+        sharing = share_some[share_some.sum(axis=1).argmax()]
+        if np.count_nonzero(sharing) < LEAST_PHOTOS:
+            return
+        sums = signs[sharing].sum(axis=0)
+        cosines = _mean_cosines(signs[sharing], sums)
+        cells = cosines >= ALIKE
+        if LEAST_SHARE <= cells.mean() <= MOST_SHARE and cosines[~cells].mean() < REST:
+            yield SharedPart(cells, np.packbits(sums[cells] > 0, axis=1))
+        signs, share_some = signs[~sharing], share_some[~sharing][:, ~sharing]
+
+
+def _block_cosines(signs: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
+    """The mean cosine of each two photos in each block, (blocks, photos, photos).
+
+    Every other cell of every other row stands for them all: neighbours are much alike.
+    """
+    photos, _, bits = signs.shape
+    down, right = grid[0] // BLOCK, grid[1] // BLOCK
+    some = signs.reshape(photos, *grid, bits)[:, : down * BLOCK : 2, : right * BLOCK : 2]
+    side = BLOCK // 2
+    blocks = some.reshape(photos, down, side, right, side, bits).transpose(1, 3, 0, 2, 4, 5)
+    rows = blocks.reshape(down * right, photos, -1)
+    cosines: NDArray[np.float32] = rows @ rows.transpose(0, 2, 1) / np.float32(rows.shape[2])
+    return cosines
+
+
+def _mean_cosines(signs: NDArray[np.float32], sums: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean cosine of two photos in each cell, (cells,), given the sums of their signs.
+
+    The squared norm of a sum is the sum of all products, of each photo with itself too. A cell in
+    the black frame of a photo has no sign there, and is alike to none.
+    """
+    themselves = np.square(signs).sum(axis=(0, 2))
+    pairs = len(signs) * (len(signs) - 1)
+    products: NDArray[np.float32] = np.square(sums).sum(axis=1) - themselves
+    return products / np.float32(signs.shape[2] * pairs)

@@ -226,9 +226,9 @@ def compare(
 
     The first photo is asked as a query is, the second as a place: the other way round a borderline
     answer may be a little different. With an `index` the model is its own, by default, and the
-    probability is by what the index measured, as that of a search is; what all its photos show in
-    one spot is left out. With a `box` (x, y, width,
-    height in pixels) only that part of the first photo is compared.
+    probability is by what the index measured, as that of a search is; what many of its photos show
+    in one spot is left out. With a `box` (x, y, width, height in pixels) only that part of the
+    first photo is compared.
 
     Raises:
         PlaceSearchError: a photo, the index or the model cannot be used; the text says why.

@@ -176,9 +176,8 @@ class _Examination:
         self.problems += check_degrees(names, index.positions)
         if shared:
             self.notes.append(
-                f"Most photos of {folder} show the same in {shared:.0%} of the picture, as a car's "
-                "bonnet or an app's frame does; what they share is no place and is left out of "
-                "verification."
+                f"Photos of {folder} show the same in {shared:.0%} of the picture, as the bonnet "
+                "of one car or the frame of an app; it is no place and is left out of verification."
             )
         if index.manifest.skipped:
             skipped = index.manifest.skipped

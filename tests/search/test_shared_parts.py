@@ -21,7 +21,7 @@ from tests.search.conftest import Street, jpeg
 
 PLACES = 20
 STEP = 120
-GRID = (10, 12)
+GRID = (12, 16)
 
 
 @pytest.fixture(scope="module")
@@ -104,15 +104,15 @@ def shared_parts(photos: list[NDArray[np.uint8]]) -> SharedParts:
 
 @pytest.fixture
 def photos() -> Callable[..., list[NDArray[np.uint8]]]:
-    """Makes photos whose first rows are one photo's, but for a third of the bits."""
+    """Makes photos whose first rows are one photo's, but for a sixth of the bits."""
 
-    def make(count: int, rows: int) -> list[NDArray[np.uint8]]:
-        random = np.random.default_rng(7)
+    def make(count: int, rows: int, seed: int = 7) -> list[NDArray[np.uint8]]:
+        random = np.random.default_rng(seed)
         part = signs(random)[:rows]
         made = []
         for _ in range(count):
             photo = signs(random)
-            flipped = np.packbits(random.random((rows, GRID[1], 56)) < 0.17, axis=-1)
+            flipped = np.packbits(random.random((rows, GRID[1], 56)) < 1 / 6, axis=-1)
             photo[:rows] = part ^ flipped
             made.append(photo)
         return made
@@ -120,33 +120,56 @@ def photos() -> Callable[..., list[NDArray[np.uint8]]]:
     return make
 
 
-def test_cells_that_are_alike_in_most_photos_are_left_out(
+def test_cells_that_are_alike_in_many_photos_are_left_out_of_those(
     photos: Callable[..., list[NDArray[np.uint8]]],
 ) -> None:
-    many = photos(40, 3)
-    parts = shared_parts(many)
-    assert parts.share == pytest.approx(0.3)
-    left, grid = parts.left_out((many[5].reshape(-1, 7), GRID))
+    some, others = photos(30, 4), photos(30, 0, seed=8)
+    parts = shared_parts([*some, *others])
+    assert parts.share == pytest.approx(4 / 12)
+    left, grid = parts.left_out((some[5].reshape(-1, 7), GRID))
     assert grid == GRID
-    assert (left.reshape(many[5].shape)[3:] == many[5][3:]).all()
-    assert not left.reshape(many[5].shape)[:3].any()
-    other = np.ones((6, 7), np.uint8), (2, 3)
-    assert parts.left_out(other) is other
+    assert (left.reshape(some[5].shape)[4:] == some[5][4:]).all()
+    assert not left.reshape(some[5].shape)[:4].any()
+    for other in ((others[3].reshape(-1, 7), GRID), (np.ones((6, 7), np.uint8), (2, 3))):
+        assert parts.left_out(other) is other
 
 
-@pytest.mark.parametrize(("count", "rows"), [(LEAST_PHOTOS - 1, 3), (40, 0), (40, 6), (0, 0)])
+def test_each_car_of_several_has_a_part_of_its_own(
+    photos: Callable[..., list[NDArray[np.uint8]]],
+) -> None:
+    one, two = photos(24, 4), [photo[::-1] for photo in photos(24, 3, seed=8)]
+    parts = shared_parts([*one, *two])
+    for photo, rows in ((one[0], slice(0, 4)), (two[0], slice(9, 12))):
+        left, _ = parts.left_out((photo.reshape(-1, 7), GRID))
+        expected = photo.copy()
+        expected[rows] = 0
+        assert (left.reshape(photo.shape) == expected).all()
+
+
+@pytest.mark.parametrize(("count", "rows"), [(LEAST_PHOTOS - 1, 4), (40, 0), (40, 8), (0, 0)])
 def test_nothing_is_left_out_of_few_photos_other_ones_or_those_of_one_place(
     photos: Callable[..., list[NDArray[np.uint8]]], count: int, rows: int
 ) -> None:
     assert shared_parts(photos(count, rows)).share == 0
 
 
+def test_nothing_is_left_out_where_photos_are_alike_all_over(
+    photos: Callable[..., list[NDArray[np.uint8]]],
+) -> None:
+    corridor = photos(40, 4)
+    random = np.random.default_rng(9)
+    rest = signs(random)[4:]
+    for photo in corridor:
+        photo[4:] = rest ^ np.packbits(random.random((8, GRID[1], 56)) < 0.31, axis=-1)
+    assert shared_parts(corridor).share == 0
+
+
 def test_black_frames_are_no_shared_part(
     photos: Callable[..., list[NDArray[np.uint8]]],
 ) -> None:
-    framed = photos(40, 3)
+    framed = photos(40, 4)
     for photo in framed[: 40 - LEAST_PHOTOS + 1]:
-        photo[:3] = 0
+        photo[:4] = 0
     assert shared_parts(framed).share == 0
-    framed[0][:3] = framed[-1][:3]
-    assert shared_parts(framed).share == pytest.approx(0.3)
+    framed[0][:4] = framed[-1][:4]
+    assert shared_parts(framed).share == pytest.approx(4 / 12)
