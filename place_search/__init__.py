@@ -7,6 +7,8 @@
 docs/python.md shows all of it. Errors are `PlaceSearchError`: one sentence each.
 """
 
+from typing import TYPE_CHECKING
+
 # It comes first: other imports take their time, and read the switches that it sets.
 import place_search.core.startup
 
@@ -31,7 +33,7 @@ from place_search.pairing import pairs
 from place_search.searching import search, search_many, similar, table
 from place_search.tracking import track
 
-__version__ = program_version()
+__version__: str
 
 __all__ = [
     "PlaceSearchError",
@@ -54,3 +56,11 @@ __all__ = [
     "table",
     "track",
 ]
+
+if not TYPE_CHECKING:  # type checkers would take it for every name there is
+
+    def __getattr__(name: str) -> str:
+        """The version, looked up once it is asked for: most processes never do."""
+        if name == "__version__":
+            return program_version()
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

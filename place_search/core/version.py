@@ -1,10 +1,10 @@
 """Which place-search this is."""
 
-from importlib.metadata import PackageNotFoundError, version
-
 
 def program_version() -> str:
     """The version as installed, "unknown" where it is not."""
+    from importlib.metadata import PackageNotFoundError, version  # 10 ms, where few commands come
+
     try:
         return version("place-search")
     except PackageNotFoundError:

@@ -16,6 +16,7 @@ from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.probability import (
     UNSURE_FROM,
+    Others,
     candidate_probabilities,
     match_of,
     pair_probability,
@@ -189,3 +190,8 @@ def test_without_verification_the_probability_is_by_similarity(engine: Engine, s
         street.query(11), verify=False, near=street.position(4), radius_m=250
     ).match.probability
     assert known > unknown
+
+
+@given(st.lists(st.floats(-1, 1), min_size=1, max_size=100))
+def test_what_is_usual_is_numpy_s_median(similarities: list[float]) -> None:
+    assert Others.of(similarities).usual == np.median(similarities)
