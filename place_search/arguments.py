@@ -263,7 +263,7 @@ def reporting(progress: Report) -> Iterator[Progress]:
     if progress is not None and not isinstance(progress, bool):
         yield progress
     elif progress:
-        from place_search.cli.console import progress as bar
+        from place_search.cli.terminal import progress as bar
 
         with bar() as advance:
             yield advance

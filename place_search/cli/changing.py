@@ -8,16 +8,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import (
-    LISTED,
-    InterruptedRunError,
-    print_json,
-    print_line,
-    progress,
-    say,
-)
+from place_search.cli.console import LISTED, InterruptedRunError, print_json, print_line, say
 from place_search.cli.reading import VideoOptions, video_request
 from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
+from place_search.cli.terminal import progress
 from place_search.core.errors import PlaceSearchError
 from place_search.core.text import counted
 

@@ -1,45 +1,17 @@
-"""What the command line prints: results on stdout, everything else on stderr."""
+"""What the command line prints: results on stdout, everything else on stderr.
+
+`place_search.cli.terminal` has what needs Rich, whose import takes 20 ms.
+"""
 
 import shutil
 import sys
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import typer
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
-from place_search.core.progress import Progress as Report
 from place_search.core.text import json_text, printable, printable_json
-
-
-class _PlainConsole(Console):
-    """A console that takes no text for markup, and shows what a terminal would obey.
-
-    Names of files, data sets and models are other people's text.
-    """
-
-    def render_str(self, text: str, **options: Any) -> Text:
-        """Text as it is; whatever asks for markup or emoji does not get it."""
-        plain = {"markup": False, "emoji": False, "highlight": False}
-        return super().render_str(printable(text), **{**options, **plain})
-
-
-OUT = _PlainConsole(highlight=False)
-ERR = _PlainConsole(stderr=True, highlight=False, soft_wrap=True)
-
 
 LISTED = 50
 """Lines of a list that are shown."""
@@ -57,26 +29,16 @@ def print_json(value: Any) -> None:
 
 def print_line(text: str) -> None:
     """Print a line of a result."""
-    OUT.print(Text(printable(text)), soft_wrap=True)
-
-
-def print_table(
-    head: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[str] = ()
-) -> None:
-    """Print a table: columns of numbers, but for those whose heading is among `words`."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in head:
-        table.add_column(heading, justify="left" if heading in words else "right")
-    for row in rows:
-        table.add_row(*row)
-    OUT.print(table)
+    # `typer.echo` would send UTF-8 to a terminal of ASCII, in place of escapes.
+    sys.stdout.write(f"{printable(text)}\n")
+    sys.stdout.flush()
 
 
 def print_error(sentence: str) -> None:
     """Say in one sentence what went wrong."""
-    ERR.print(Text(printable(sentence), style="red"))
+    from place_search.cli.terminal import ERR
+
+    ERR.print(sentence, style="red")
 
 
 def program_as_typed() -> list[str]:
@@ -90,7 +52,9 @@ def program_as_typed() -> list[str]:
 
 def say(sentence: str) -> None:
     """Tell what is going on, where it cannot be mistaken for a result."""
-    ERR.print(Text(printable(sentence)))
+    from place_search.cli.terminal import ERR
+
+    ERR.print(sentence)
 
 
 def say_list(head: str, lines: Sequence[str], more: str = "more.") -> None:
@@ -105,37 +69,3 @@ def say_list(head: str, lines: Sequence[str], more: str = "more.") -> None:
         say(f"  {line}")
     if len(lines) > LISTED:
         say(f"  … and {len(lines) - LISTED} {more}")
-
-
-@contextmanager
-def progress(unit: str = "photos") -> Iterator[Report]:
-    """A bar with rate and remaining time for each stage of a run; only on a terminal."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        _Rate(unit),
-        TimeRemainingColumn(),
-    )
-    tasks: dict[str, TaskID] = {}
-    with Progress(*columns, console=ERR, transient=True, disable=not ERR.is_terminal) as bar:
-
-        def advance(stage: str, done: int, total: int) -> None:
-            if stage in tasks:
-                bar.update(tasks[stage], completed=done)
-            else:
-                tasks[stage] = bar.add_task(stage, completed=done, total=total)
-
-        yield advance
-
-
-class _Rate(ProgressColumn):
-    def __init__(self, unit: str) -> None:
-        super().__init__()
-        self.unit = unit
-
-    def render(self, task: Task) -> Text:
-        speed = task.finished_speed or task.speed
-        return Text(
-            "" if speed is None else f"{speed:.1f} {self.unit}/s", style="progress.data.speed"
-        )

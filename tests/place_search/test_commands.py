@@ -16,7 +16,7 @@ import pytest
 from typer.testing import Result
 
 import place_search
-from place_search.cli.console import OUT
+from place_search.cli.terminal import OUT
 from place_search.core.errors import PlaceSearchError
 from place_search.models.registry import published
 from place_search.search.server.content.schemas import SearchReply

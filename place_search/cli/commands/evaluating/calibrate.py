@@ -7,7 +7,8 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import index_model
-from place_search.cli.console import OUT, print_json, print_line, progress, say
+from place_search.cli.console import print_json, print_line, say
+from place_search.cli.terminal import OUT, progress
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION, AskedPrecision

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import OUT, print_json, progress
+from place_search.cli.console import print_json
 from place_search.cli.reading import parse_ks, truth_files
+from place_search.cli.terminal import OUT, progress
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted, free_bytes, needed_bytes
 

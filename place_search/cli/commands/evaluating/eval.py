@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import OUT, print_json, print_line, print_table, progress, say
+from place_search.cli.console import print_json, print_line, say
 from place_search.cli.reading import parse_ks, truth_files
+from place_search.cli.terminal import OUT, print_table, progress
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
 from place_search.core.text import counted
 from place_search.settings import DIMS

@@ -8,7 +8,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import tell_fields
-from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
+from place_search.cli.console import InterruptedRunError, print_json, print_line, say
 from place_search.cli.indexes import (
     known_store,
     require_out,
@@ -16,6 +16,7 @@ from place_search.cli.indexes import (
 )
 from place_search.cli.reading import video_request
 from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
+from place_search.cli.terminal import progress
 from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
 from place_search.core.text import counted
 from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI

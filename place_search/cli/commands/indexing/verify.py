@@ -7,7 +7,8 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import index_model
-from place_search.cli.console import print_json, print_line, progress, say
+from place_search.cli.console import print_json, print_line, say
+from place_search.cli.terminal import progress
 from place_search.core.settings import THREADS
 from place_search.core.text import counted, needed_bytes
 

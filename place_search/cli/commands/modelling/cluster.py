@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import progress, say
+from place_search.cli.console import say
 from place_search.cli.indexes import require_out
+from place_search.cli.terminal import progress
 from place_search.cli.training_room import training_room
 from place_search.core.text import counted
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import print_table, progress, say
+from place_search.cli.console import say
 from place_search.cli.reading import truth_files
+from place_search.cli.terminal import print_table, progress
 
 if TYPE_CHECKING:
     from place_search.models import ModelCard

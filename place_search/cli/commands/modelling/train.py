@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import InterruptedRunError, progress, say
+from place_search.cli.console import InterruptedRunError, say
+from place_search.cli.terminal import progress
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import OUT, print_json, progress, say
+from place_search.cli.console import print_json, say
+from place_search.cli.terminal import OUT, progress
 
 if TYPE_CHECKING:
     from place_search.models import ModelCard

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import OUT, print_json, say
+from place_search.cli.console import print_json, say
+from place_search.cli.terminal import OUT
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted

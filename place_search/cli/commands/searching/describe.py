@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import progress, say, say_list
+from place_search.cli.console import say, say_list
+from place_search.cli.terminal import progress
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted
 from place_search.settings import DIMS

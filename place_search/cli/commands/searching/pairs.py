@@ -6,8 +6,9 @@ from typing import Annotated, Literal
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import print_line, progress, say, say_list
+from place_search.cli.console import print_line, say, say_list
 from place_search.cli.indexes import require_order
+from place_search.cli.terminal import progress
 from place_search.core.settings import CANDIDATES, PRECISION, THREADS
 from place_search.core.text import counted
 

@@ -7,17 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import (
-    OUT,
-    InterruptedRunError,
-    print_json,
-    print_line,
-    progress,
-    say,
-    say_list,
-)
+from place_search.cli.console import InterruptedRunError, print_json, print_line, say, say_list
 from place_search.cli.indexes import require_order
 from place_search.cli.reading import point_of
+from place_search.cli.terminal import OUT, progress
 from place_search.core.settings import CANDIDATES, PRECISION, THREADS
 from place_search.core.text import counted
 from place_search.settings import K

@@ -6,8 +6,9 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import index_model
-from place_search.cli.console import OUT, print_json, say
+from place_search.cli.console import print_json, say
 from place_search.cli.reading import point_of
+from place_search.cli.terminal import OUT
 from place_search.core.settings import THREADS
 from place_search.settings import K
 

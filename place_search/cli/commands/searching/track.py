@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import InterruptedRunError, print_json, print_line, progress, say
+from place_search.cli.console import InterruptedRunError, print_json, print_line, say
 from place_search.cli.indexes import require_order
+from place_search.cli.terminal import progress
 from place_search.core.settings import PRECISION, THREADS
 from place_search.core.text import counted
 
