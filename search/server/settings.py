@@ -8,15 +8,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
-from pydantic.fields import FieldInfo
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    model_validator,
 )
+from pydantic.fields import FieldInfo
 
 from place_search.core.settings import (
     CANDIDATES,
@@ -58,23 +59,21 @@ def check_root_path(path: str) -> str:
     return bare
 
 
-Names = Annotated[Sequence[str], NoDecode, BeforeValidator(split_names)]
+Names = Annotated[Sequence[str], BeforeValidator(split_names)]
 
 
 WAITING_SECONDS = 0.5
 """What a photo may take to decode beyond its CPU time."""
 
 
-class ServerSettings(BaseSettings):
+class ServerSettings(BaseModel):
     """How the server listens and how much it takes on.
 
     The constructor reads no environment: `from_environment` does. A field is also the option of
     `place-search serve`, with hyphens, unless it is a secret (`on_command_line` False).
     """
 
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field(
         default="127.0.0.1",
@@ -211,26 +210,16 @@ class ServerSettings(BaseSettings):
     )
 
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Only what the constructor is given, so that the environment changes no test or caller."""
-        return (init_settings,)
-
-    @classmethod
     def from_environment(cls, **given: Any) -> "ServerSettings":
         """Settings from the variables `PLACE_SEARCH_…`; those that are given win.
 
         Raises:
             ServerError: a variable or what is given has no meaning or is out of bounds.
         """
+        variables = {setting.name: setting.in_environment for setting in server_settings()}
+        found = {name: text for name, text in variables.items() if text is not None}
         try:
-            return cls(**{**EnvSettingsSource(cls)(), **given})
+            return cls(**{**found, **given})
         except ValidationError as error:
             first = error.errors()[0]
             name = f"{PREFIX}{first['loc'][0]}".upper()
