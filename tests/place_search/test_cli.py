@@ -58,11 +58,51 @@ def test_a_server_opens_its_index_while_it_imports_the_rest(index: Path) -> None
         "import os, sys\n"
         "from place_search.cli.app import main\n"
         "from place_search.search.server.server import EngineOpener\n"
-        "EngineOpener.begin = lambda self: os._exit('fastapi' in sys.modules)\n"
+        "late = {'fastapi', 'rich', 'uvicorn'}\n"
+        "EngineOpener.begin = lambda self: os._exit(bool(late & set(sys.modules)))\n"
         "main()\n"
     )
     command = [sys.executable, "-c", code, "serve", str(index), "--port", "0"]
     assert subprocess.run(command, check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_threads_take_turns_more_often_until_a_server_is_ready(index: Path) -> None:
+    code = (
+        "import gc, os, sys\n"
+        "from pathlib import Path\n"
+        "from place_search.search.server.server import EngineOpener, serve\n"
+        "from place_search.search.server.settings import ServerSettings\n"
+        "usual, open_index, seen = sys.getswitchinterval(), EngineOpener._open, []\n"
+        "def opened(opener, served):\n"
+        "    seen.append((sys.getswitchinterval() < usual, gc.isenabled()))\n"
+        "    return open_index(opener, served)\n"
+        "def ready(address, engine):\n"
+        "    print(*seen, (sys.getswitchinterval() < usual, gc.isenabled()), flush=True)\n"
+        "    os._exit(0)\n"
+        "EngineOpener._open = opened\n"
+        "serve(Path(sys.argv[1]), ServerSettings(port=0), on_ready=ready)\n"
+    )
+    command = [sys.executable, "-c", code, str(index)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == "(True, False) (False, True)\n"
+
+
+@pytest.mark.slow
+def test_a_search_imports_only_what_it_needs(index: Path, photos: Path) -> None:
+    code = (
+        "import sys; sys.argv[0] = 'place-search'\n"
+        "from place_search.cli.app import main\n"
+        "try:\n"
+        "    main()\n"
+        "finally:\n"
+        "    needless = {'asyncio', 'fastapi', 'numpy.ma'}\n"
+        "    print(sorted(needless & set(sys.modules)), file=sys.stderr)\n"
+    )
+    photo = photos / "queries" / "1.jpg"
+    command = [sys.executable, "-c", code, "search", str(index), str(photo), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == "[]\n"
 
 
 def test_the_program_imports_no_converter_of_models() -> None:
