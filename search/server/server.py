@@ -9,7 +9,7 @@ import socket
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, MappingProxyType
@@ -245,81 +245,82 @@ def serve(
         from place_search.search.server.middleware.telemetry import open_provider
 
         traces = open_provider()
-    from place_search.indexer import read_manifest
+    # It starts while this process imports what it needs itself.
+    with closing(Decoder(workers=options.decoders, limits=options.decode)) as decoder:
+        from place_search.indexer import read_manifest
 
-    for folder in (index_folder, *others.values()):
-        read_manifest(folder)  # of a wrong index and a wrong port the index is told first
-    listener = listen(options.host, options.port)
-    if _is_loopback(listener):
-        hosts = (*options.allowed_hosts, options.host)
-        options = options.model_copy(update={"allowed_hosts": hosts})
-    elif not keys:
-        _warn(
-            f"WARNING: everybody who reaches {options.host} may search this index and see its "
-            "photos; use --keys, or --host 127.0.0.1."
-        )
-    decoder = Decoder(workers=options.decoders, limits=options.decode)
-    opener = EngineOpener(index_folder, options, decoder)
-    opener.begin()  # the graph is compiled on another core than the rest is imported on
-    import uvicorn
+        for folder in (index_folder, *others.values()):
+            read_manifest(folder)  # of a wrong index and a wrong port the index is told first
+        listener = listen(options.host, options.port)
+        if _is_loopback(listener):
+            hosts = (*options.allowed_hosts, options.host)
+            options = options.model_copy(update={"allowed_hosts": hosts})
+        elif not keys:
+            _warn(
+                f"WARNING: everybody who reaches {options.host} may search this index and see its "
+                "photos; use --keys, or --host 127.0.0.1."
+            )
+        opener = EngineOpener(index_folder, options, decoder)
+        opener.begin()  # the graph is compiled on another core than the rest is imported on
+        import uvicorn
 
-    from place_search.search.server.app import create_app
-    from place_search.search.server.connection import connection_class
-    from place_search.search.server.log import logging_to_stderr
+        from place_search.search.server.app import create_app
+        from place_search.search.server.connection import connection_class
+        from place_search.search.server.log import logging_to_stderr
 
-    run = _Run(_address(options.host, listener), on_ready)
-    try:
-        app = create_app(
-            opener,
-            options,
-            decoder=decoder,
-            keys=KeyRing(keys, options.keys, options.api_keys),
-            index_folder=index_folder,
-            name=name,
-            others={
-                other: (folder, EngineOpener(folder, options, decoder))
-                for other, folder in others.items()
-            },
-            on_loaded=run.loaded,
-            traces=traces,
-            samples=samples,
+        run = _Run(_address(options.host, listener), on_ready)
+        try:
+            app = create_app(
+                opener,
+                options,
+                decoder=decoder,
+                keys=KeyRing(keys, options.keys, options.api_keys),
+                index_folder=index_folder,
+                name=name,
+                others={
+                    other: (folder, EngineOpener(folder, options, decoder))
+                    for other, folder in others.items()
+                },
+                on_loaded=run.loaded,
+                traces=traces,
+                samples=samples,
+            )
+        except ServerError:
+            listener.close()
+            raise
+        run.server = server = uvicorn.Server(
+            uvicorn.Config(
+                app,
+                http=connection_class(
+                    read_seconds=options.read_seconds,
+                    write_seconds=options.read_seconds,
+                    most=options.connections,
+                ),
+                lifespan="on",
+                ws="none",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,  # the application's own middleware reads them
+                server_header=False,
+                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            )
         )
-    except ServerError:
-        decoder.close()
-        listener.close()
-        raise
-    run.server = server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            http=connection_class(
-                read_seconds=options.read_seconds,
-                write_seconds=options.read_seconds,
-                most=options.connections,
-            ),
-            lifespan="on",
-            ws="none",
-            log_config=None,
-            access_log=False,
-            proxy_headers=False,  # the application's own middleware reads them
-            server_header=False,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-        )
-    )
-    # uvicorn hands a signal that stopped it on to the handlers it found.
-    found = {signum: signal.signal(signum, run.stop) for signum in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        with logging_to_stderr():
-            server.run(sockets=[listener])
-    finally:
-        CEILING.lift()
-        decoder.close()
-        if traces is not None:
-            traces.shutdown()
-        for signum, handler in found.items():
-            signal.signal(signum, handler)
-    for served in app.state.indexes.values():
-        if served.service.failure is not None:
-            raise served.service.failure
+        # uvicorn hands a signal that stopped it on to the handlers it found.
+        found = {
+            signum: signal.signal(signum, run.stop) for signum in (signal.SIGINT, signal.SIGTERM)
+        }
+        try:
+            with logging_to_stderr():
+                server.run(sockets=[listener])
+        finally:
+            CEILING.lift()
+            if traces is not None:
+                traces.shutdown()
+            for signum, handler in found.items():
+                signal.signal(signum, handler)
+        for served in app.state.indexes.values():
+            if served.service.failure is not None:
+                raise served.service.failure
 
 
 def _warn_of_useless(keys: Sequence[ApiKey], names: Collection[str]) -> None:

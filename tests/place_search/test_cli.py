@@ -53,13 +53,21 @@ def test_help_loads_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-def test_a_server_opens_its_index_while_it_imports_the_rest(index: Path) -> None:
+@pytest.mark.parametrize(
+    ("begins", "later"),
+    [
+        ("Decoder.__init__", {"place_search.indexer", "openvino"}),
+        ("EngineOpener.begin", {"fastapi", "rich", "uvicorn"}),
+    ],
+)
+def test_what_takes_long_begins_while_a_server_imports_the_rest(
+    index: Path, begins: str, later: set[str]
+) -> None:
     code = (
         "import os, sys\n"
         "from place_search.cli.app import main\n"
-        "from place_search.search.server.server import EngineOpener\n"
-        "late = {'fastapi', 'rich', 'uvicorn'}\n"
-        "EngineOpener.begin = lambda self: os._exit(bool(late & set(sys.modules)))\n"
+        "from place_search.search.server.server import Decoder, EngineOpener\n"
+        f"{begins} = lambda *_, **__: os._exit(bool({later} & set(sys.modules)))\n"
         "main()\n"
     )
     command = [sys.executable, "-c", code, "serve", str(index), "--port", "0"]
