@@ -105,13 +105,16 @@ def _difference(
     """Which queries are drawn is chance, so they are drawn again, each with both its answers.
 
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993. An answer of each pair is right in
-    both, in neither or in one, so the counts of a draw are multinomial.
+    both, in neither or in one, so the counts of a draw are multinomial. Where few queries differ,
+    they tell too little of how many more could, so one more that each model alone has right counts
+    as seen (Bonett & Price 2012); without these, four of 13 that only one model has right, which
+    equally good ones make in an eighth of all cases, were p = 0.015.
     """
     gained = np.asarray(second, np.int64) - np.asarray(first, np.int64)
     total = len(gained)
     lost, same, won = (int(np.sum(gained == sign)) for sign in (-1, 0, 1))
     drawn = np.random.default_rng(_SEED).multinomial(
-        total, [lost / total, same / total, won / total], SAMPLES
+        total, np.array([lost + 1, same, won + 1]) / (total + 2), SAMPLES
     )
     points = 100.0 * (drawn[:, 2] - drawn[:, 0]) / total
     low, high = np.percentile(points, [2.5, 97.5])

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import shutil
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Sequence
@@ -74,8 +75,8 @@ def test_models_in_the_other_order_give_the_same_sentence() -> None:
 
 
 def test_an_interval_from_zero_has_no_sign() -> None:
-    found = difference(3, 11, 0)
-    assert str(found.said).startswith("Recall@1: A is 21.4 points above B (95 % interval 0.0 to ")
+    found = difference(5, 8, 0)
+    assert str(found.said).startswith("Recall@1: A is 38.5 points above B (95 % interval 0.0 to ")
 
 
 def test_the_interval_is_that_of_the_normal_approximation_where_there_are_many() -> None:
@@ -90,9 +91,25 @@ def test_the_interval_is_that_of_the_normal_approximation_where_there_are_many()
 
 def test_equal_answers_do_not_differ() -> None:
     found = difference(0, 50, 0)
-    assert (found.points, found.low, found.high, found.p) == (0, 0, 0, 1)
-    equal = "Recall@1: A and B are equal (95 % interval of the difference 0.0 to 0.0)."
+    assert (found.points, found.p) == (0, 1)
+    # Of 50 queries, three that differ may well have been missed, on either side.
+    assert found.low == -found.high == pytest.approx(-6.0, abs=1.0)
+    equal = "Recall@1: A and B are equal (95 % interval of the difference -6.0 to 6.0)."
     assert str(found.said) == equal
+
+
+@pytest.mark.parametrize("total", [40, 200])
+@pytest.mark.parametrize(
+    ("lost", "won"), [(0, 3), (0, 4), (0, 5), (0, 6), (1, 7), (1, 8), (2, 9), (10, 25)]
+)
+def test_few_that_differ_prove_no_more_than_a_coin_would(lost: int, won: int, total: int) -> None:
+    """Of models that are equally good, each query that differs is right by either: McNemar 1947."""
+    differ = lost + won
+    exact = 2 * sum(math.comb(differ, few) for few in range(lost + 1)) / 2**differ
+    found = difference(lost, total - differ, won)
+    assert found.p == pytest.approx(exact, rel=0.35)
+    assert found.is_significant == (exact < 0.05)
+    assert (found.low > 0) == (exact < 0.05)
 
 
 @pytest.fixture(scope="module")
