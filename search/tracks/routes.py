@@ -1,14 +1,18 @@
 """The order of an index's places: which were photographed one after the other, in which sequence.
 
 A source may name sequences. Else names say it: `walk1/frame_0012.jpg` is number 12 of the sequence
-`walk1/frame_`. Where names hold no numbers, or all else in them differs too, the times of the
-photos count, or the order of the places if their positions follow it.
+`walk1/frame_`. A date with a time in a name is a time, not a number. Where names hold no numbers,
+or all else in them differs too, the times of the photos count, or the order of the places if their
+positions follow it.
 """
 
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,9 +26,26 @@ _LEAST_GAP_S = 300.0
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 _SECONDS = re.compile(r"(\d{10})\.(\d{1,9})")
 """A name that is a time since 1970, as cameras of robots write it."""
+_DATED = re.compile(
+    r"(?<!\d)(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)[-_ T.]?(\d\d)[-_.h]?(\d\d)[-_.m]?(\d\d)"
+    r"(?:[-_.]?(\d{1,9}))?(?=\D*$)"
+)
+"""A date with a time at the end of a name, as phones and dash cameras write it: 20240501_115830."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+class _Named(NamedTuple):
+    """The folder of a name, its sequence there, and its number, -1 where that says nothing.
+
+    A name may bear a time in its place: `seconds` since 1970, in whatever zone.
+    """
+
+    folder: str
+    sequence: str
+    number: int
+    seconds: float = math.nan
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +89,9 @@ def find_routes(
 
     `metres` is (N, 2) or (N, 3), and `taken` (N,) in seconds, NaN for none; `sequences` are those
     that a source names, "" for none. Else a sequence are the places of a folder whose names differ
-    in their last number only, in the order of that number, or in that of time where names differ
-    in more or have none. It ends where a number, a position or a time is ten times as far from the
-    one before as usual.
+    in their last number or their time only, in the order of these, or in that of when they were
+    taken where names differ in more or have none. It ends where a number, a position or a time is
+    ten times as far from the one before as usual.
     """
     parsed = _parsed(names, sequences or [""] * len(names))
     keys: dict[tuple[str, str], int] = {}
@@ -79,8 +100,12 @@ def find_routes(
     folder = np.array([folders.setdefault(each[0], len(folders)) for each in parsed], np.int64)
     number = np.array([each[2] for each in parsed], np.int64)
     rows = np.arange(len(names))
-    times = np.full(len(names), np.nan) if taken is None else taken
-    named = np.array([bool(name) for name in sequences] or np.zeros(len(names)), np.bool_)
+    times = np.array([each.seconds for each in parsed], np.float64)
+    named = np.isfinite(times)
+    if taken is not None:
+        times = np.where(named, times, taken)
+    if sequences:
+        named |= np.array([bool(name) for name in sequences], np.bool_)
     timed = np.bincount(key, ~np.isfinite(times))[key] == 0
     by_time = timed & (named | (number < 0))
     order = np.lexsort((rows, number, np.where(by_time, times, 0), key, folder))
@@ -99,34 +124,70 @@ def find_routes(
     return Routes(coordinate, row, sequence, folder)
 
 
-def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[tuple[str, str, int]]:
-    """The folder of each name, its sequence there, and its number, or -1 where that says nothing.
+def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_Named]:
+    """What each name says.
 
-    It says nothing in a name like no other: `walk_0001_cam2` is number 2 of `walk_0001_cam`.
+    A number says nothing in a name like no other: `walk_0001_cam2` is number 2 of `walk_0001_cam`.
     """
     read = [*map(_parse, names)]
     alike = Counter(each[:2] for each in read)
+    dated = _dated(names)
     parsed = []
-    for (folder, stem, number), named in zip(read, sequences, strict=True):
+    for row, (each, named) in enumerate(zip(read, sequences, strict=True)):
         if named:
-            parsed.append((f"\0{named}", "", number))
-        elif alike[folder, stem] == 1:
-            parsed.append((folder, "", -1))
+            parsed.append(_Named(f"\0{named}", "", each.number))
+        elif row in dated:
+            parsed.append(dated[row])
+        elif alike[each[:2]] == 1:
+            parsed.append(_Named(each.folder, "", -1))
         else:
-            parsed.append((folder, stem, number))
+            parsed.append(each)
     return parsed
 
 
-def _parse(name: str) -> tuple[str, str, int]:
-    """The folder of a name, what is left of it without its last number, and that number, or -1."""
-    folder, _, file = name.rpartition("/")
-    stem = file.rpartition(".")[0] or file
+def _parse(name: str) -> _Named:
+    """What a name says by its last number; the sequence is what is left of it without that."""
+    folder, stem = _folder_and_stem(name)
     if seconds := _SECONDS.fullmatch(stem):
         stem = seconds[1] + seconds[2].ljust(9, "0")
-    found = None if file.startswith("@") else _NUMBER.search(stem)
+    found = None if stem.startswith("@") else _NUMBER.search(stem)
     if found is None or len(found[1]) > 19 or int(found[1]) > np.iinfo(np.int64).max:
-        return folder, "", -1
-    return folder, f"{stem[: found.start()]}\0{stem[found.end() :]}", int(found[1])
+        return _Named(folder, "", -1)
+    return _Named(folder, f"{stem[: found.start()]}\0{stem[found.end() :]}", int(found[1]))
+
+
+def _dated(names: Sequence[str]) -> dict[int, _Named]:
+    """What names with a date and a time say, by their rows.
+
+    Where all bear one time, as frames of a video that is named so, what follows it is a number.
+    Else that is a part of a second, if it has as many digits everywhere, or none.
+    """
+    read: dict[tuple[str, str], list[tuple[int, float, str]]] = {}
+    for row, name in enumerate(names):
+        folder, stem = _folder_and_stem(name)
+        found = _DATED.search(stem)
+        if found is None or stem.startswith("@"):
+            continue
+        *digits, part = found.groups(default="")
+        year, month, day, hour, minute, second = map(int, digits)
+        try:
+            time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
+        except ValueError:  # digits of something else
+            continue
+        key = folder, f"{stem[: found.start()]}\0\0{stem[found.end() :]}"
+        read.setdefault(key, []).append((row, time.timestamp(), part))
+    return {
+        row: _Named(*key, -1, seconds + float(f"0.{part}"))
+        for key, rows in read.items()
+        if len({seconds for _, seconds, _ in rows}) > 1
+        if len({len(part) for _, _, part in rows if part}) <= 1
+        for row, seconds, part in rows
+    }
+
+
+def _folder_and_stem(name: str) -> tuple[str, str]:
+    folder, _, file = name.rpartition("/")
+    return folder, file.rpartition(".")[0] or file
 
 
 def _starts(

@@ -1,3 +1,5 @@
+from datetime import UTC, datetime, timedelta
+
 import numpy as np
 import pytest
 
@@ -85,6 +87,51 @@ def test_times_give_the_order_where_numbers_do_not() -> None:
     ids=["nanoseconds", "seconds with a fraction", "fractions of any length"],
 )
 def test_times_as_names_are_numbers(names: list[str]) -> None:
+    assert order_of(names[::-1]) == [names]
+
+
+@pytest.mark.parametrize("every", [0.5, 1, 3, 7, 60])
+@pytest.mark.parametrize(
+    "form",
+    [
+        "IMG_%Y%m%d_%H%M%S.jpg",
+        "%Y-%m-%d_%H-%M-%S.png",
+        "PXL_%Y%m%d_%H%M%S{ms}.MP.jpg",
+        "%Y%m%d%H%M%S_{ms}_front.jpg",
+        "Photo %Y-%m-%d %H.%M.%S.jpg",
+    ],
+)
+def test_dates_in_names_are_times(form: str, every: float) -> None:
+    """The last number of 11:59:59 is far from that of 12:00:00, or another text is around it."""
+    start, whole = datetime(2024, 5, 1, 11, 58, 30, tzinfo=UTC), "{ms}" not in form
+    if every < 1 and whole:
+        form = form.replace("%S", "%S_{ms}")
+    times = [start + timedelta(seconds=every * step) for step in range(200)]
+    names = [
+        f"w/{time.strftime(form)}".format(ms=f"{time.microsecond // 1000:03}") for time in times
+    ]
+    assert order_of(names[::-1]) == [names]
+    later = [name.replace("05", "06", 1) for name in names]
+    assert sorted(order_of(names + later)) == [names, later]
+
+
+def test_what_follows_one_date_is_a_number() -> None:
+    names = [f"20240501_115830_{number}.jpg" for number in range(12)]
+    assert order_of(names) == [names]
+    names = [
+        f"{day}_115830_{number:04d}.jpg" for day in (20240501, 20240502) for number in range(9)
+    ]
+    assert order_of(names) == [names[:9], names[9:]]
+
+
+def test_two_photos_of_one_second_break_no_walk() -> None:
+    names = [f"IMG_20240501_1158{second}.jpg" for second in range(30, 50)]
+    names.insert(7, names[6].replace(".jpg", "_1.jpg"))
+    assert order_of(names[::-1]) == [names]
+
+
+def test_digits_that_are_no_date_are_a_number() -> None:
+    names = [f"{20249901115830 + step}.jpg" for step in range(20)]
     assert order_of(names[::-1]) == [names]
 
 
