@@ -250,11 +250,9 @@ def plain(value: T) -> T:
 
 def switch(name: str, value: bool) -> bool:
     """A parameter that is True or False, of Python or NumPy. Raises PlaceSearchError for others."""
-    from place_search.search.parameters import require_switch
+    from place_search.search.parameters import switch_of
 
-    given = plain(value)
-    require_switch(name, given, or_none=False)
-    return given
+    return bool(switch_of(name, value, or_none=False))
 
 
 @contextmanager

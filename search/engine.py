@@ -20,7 +20,7 @@ from place_search.search.by_descriptor import DescriptorSearch
 from place_search.search.groups.counted import places_of_spots, spots_among
 from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
-from place_search.search.parameters import MAX_K, check_parameters, require_switch
+from place_search.search.parameters import MAX_K, check_parameters, switch_of
 from place_search.search.probability import (
     BACKGROUND,
     candidate_probabilities,
@@ -161,9 +161,9 @@ class Engine(DescriptorSearch):
         """
         photos = [photo] if isinstance(photo, bytes | Path | str) else photo
         check_parameters(k, near, radius_m, len(photos), box)
-        require_switch("spots", spots)
-        require_switch("verify", verify)
-        require_switch("panorama", panorama)
+        spots = bool(switch_of("spots", spots))
+        verify = switch_of("verify", verify)
+        panorama = switch_of("panorama", panorama)
         stages = stages or Stages()
         cut = panorama if len(photos) == 1 and box is None else False
         decoded = []

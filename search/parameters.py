@@ -1,5 +1,7 @@
 """What may be asked of a search."""
 
+import numpy as np
+
 from place_search.core.geodesy import Position
 from place_search.core.tables import is_whole
 from place_search.photos import PhotoBox
@@ -29,10 +31,14 @@ def require_k(k: int, most: int = MAX_K) -> None:
         )
 
 
-def require_switch(name: str, value: object, *, or_none: bool = True) -> None:
-    """Make sure that a parameter is on, off or left to the default. Raises `ParameterError`."""
-    if not (isinstance(value, bool) or (or_none and value is None)):
-        known = "True, False or None" if or_none else "True or False"
-        raise ParameterError(
-            f"The parameter {name} is {value!r:.40}, but it must be {known}.", name
-        )
+def switch_of(name: str, value: object, *, or_none: bool = True) -> bool | None:
+    """A parameter that is on, off or left to the default, of Python or NumPy.
+
+    Raises:
+        ParameterError: it is something else.
+    """
+    given = bool(value) if isinstance(value, np.bool_) else value
+    if isinstance(given, bool) or (or_none and given is None):
+        return given
+    known = "True, False or None" if or_none else "True or False"
+    raise ParameterError(f"The parameter {name} is {value!r:.40}, but it must be {known}.", name)

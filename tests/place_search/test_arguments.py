@@ -104,6 +104,18 @@ def test_what_numpy_calls_false_is_false() -> None:
     assert len(place_search.describe("photos/0.jpg", progress=None)) == 1
 
 
+@pytest.mark.slow
+def test_a_search_takes_what_numpy_calls_true_and_false(index: Path) -> None:
+    yes, no = cast(Any, np.bool_(True)), cast(Any, np.bool_(False))
+    town, model = place_search.open_index(index), place_search.open_model()
+    found = place_search.search(town, "photos/0.jpg", model=model, verify=no, spots=yes)
+    assert all(result.verified is None for result in found.results)
+    [found] = place_search.search_many(town, ["photos/0.jpg"], model=model, verify=yes, spots=no)
+    assert found.results[0].verified is not None
+    found = place_search.search(town, "photos/0.jpg", model=model, panorama=yes)
+    assert found.query.views == ()
+
+
 @pytest.mark.parametrize("measure", [place_search.evaluate, place_search.doctor])
 def test_a_misspelt_argument_is_refused(measure: Callable[..., object]) -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'radius'"):
