@@ -18,6 +18,7 @@ COLUMNS: Mapping[str, type] = {
     "easting": float,
     "northing": float,
     "zone": str,
+    "sequence": str,
     "heading": float,
     "time": str,
 }
@@ -39,13 +40,15 @@ def _own_column(field: str) -> str:
 
 def place_rows(index: Index) -> Iterator[dict[str, Any]]:
     """A row for each place of an index, by ascending id; what is not known is left out."""
-    for place in index.places():
+    for place, sequence in zip(index.places(), index.sequences(), strict=True):
         row: dict[str, Any] = {"place_id": place.place_id, "name": place.name}
         row["path"] = skipped_name(str(place.path))
         if place.position is not None:
             row |= place.position._asdict()
         if place.utm is not None:
             row |= place.utm._asdict()
+        if sequence:
+            row["sequence"] = sequence
         if place.heading is not None:
             row["heading"] = place.heading
         if place.taken is not None and (time := iso_time(place.taken)):

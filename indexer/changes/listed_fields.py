@@ -28,7 +28,7 @@ from place_search.indexer.storage.edits import (
 )
 from place_search.indexer.storage.manifest import read_manifest
 
-OF_PHOTOS = {*COLUMNS, *KEYS, "sequence", "time"}
+OF_PHOTOS = {*COLUMNS, *KEYS}
 """Columns that are no own fields: those of photos, and what people say of places otherwise."""
 _ZEROS = re.compile(r"[+-]?0\d")
 

@@ -10,6 +10,8 @@ import pytest
 from PIL import ExifTags, Image
 from typer.testing import Result
 
+import place_search
+
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
 
@@ -31,15 +33,15 @@ def test_places_as_points_and_as_a_list_of_photos(run: Run, index: Path, tmp_pat
     assert (tmp_path / "again.csv").read_text() == (tmp_path / "p.csv").read_text()
 
 
-def test_times_and_own_fields_come_back_from_the_list(
+def test_times_sequences_and_own_fields_come_back_from_the_list(
     run: Run, photos: Path, tmp_path: Path
 ) -> None:
     shutil.copytree(photos / "places", tmp_path / "places")
     listed = tmp_path / "list.csv"
     listed.write_text(
-        "path,latitude,longitude,time,floor,open,since,what\n"
-        "places/0.jpg,48,11,2026-05-01T10:00:00.5Z,2,true,2024-02-29,=old\n"
-        "places/1.jpg,,,,,,,\n"
+        "path,latitude,longitude,time,sequence,floor,open,since,what\n"
+        "places/0.jpg,48,11,2026-05-01T10:00:00.5Z,north,2,true,2024-02-29,=old\n"
+        "places/1.jpg,,,,,,,,\n"
     )
     for source, out in ((listed, "one"), (tmp_path / "one.csv", "two")):
         assert run("index", source, "--out", tmp_path / out).exit_code == 0
@@ -52,6 +54,8 @@ def test_times_and_own_fields_come_back_from_the_list(
     )
     again = json.loads((tmp_path / "two.jsonl").read_text().splitlines()[0])
     assert {**again, "what": "=old"} == first
+    assert first["sequence"] == "north"
+    assert place_search.open_index(tmp_path / "two").sequences() == ["north", ""]
 
 
 def test_an_own_field_takes_no_column_of_places(run: Run, photos: Path, tmp_path: Path) -> None:
