@@ -243,6 +243,17 @@ def test_queries_that_are_called_otherwise_are_not_passed_over(tmp_path: Path) -
             open_truth(TruthFiles(data=data))
 
 
+@pytest.mark.parametrize("above", ["images", "."])
+def test_parts_for_training_are_not_tested_on_together(tmp_path: Path, above: str) -> None:
+    folder = tmp_path / above
+    for part in ("train", "val"):
+        touch(folder, f"{part}/database/@1@2@.jpg", f"{part}/queries/@1@3@.jpg")
+    says = f"{tmp_path} has no part to test on, but .*val and .*train; name .* as {folder / 'val'}."
+    with pytest.raises(TruthError, match=says):
+        open_truth(TruthFiles(data=tmp_path))
+    assert open_truth(TruthFiles(data=folder / "val")).protocol == "raw"
+
+
 @pytest.mark.parametrize(
     ("database", "queries", "advice"),
     [

@@ -1,14 +1,21 @@
 """What is read from each kind of source, and what is held out."""
 
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from place_search.training import Range, TrainingError, open_places
+from place_search.training import Range, TrainingData, TrainingError, open_places, train
 from place_search.training.config import TrainingConfig
 from place_search.training.data.batches import place_batches
-from place_search.training.data.places import Places, hold_out, require_places, with_views
+from place_search.training.data.places import (
+    Places,
+    hold_out,
+    of_known_places,
+    require_places,
+    with_views,
+)
 from place_search.training.process_group import ProcessGroup
 from tests.conftest import WriteMat
 
@@ -153,7 +160,7 @@ def test_what_nothing_can_be_learnt_from(tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="No photo of DATA has another one within range"):
         require_places(open_places(listing), "DATA")
     listing.write_text("image,place\na.jpg,1\nb.jpg,1", "utf-8")
-    with pytest.raises(TrainingError, match="All photos of DATA show one place"):
+    with pytest.raises(TrainingError, match=r"All photos of DATA show one place"):
         require_places(open_places(listing), "DATA")
 
 
@@ -178,3 +185,59 @@ def test_lists_that_are_wrong(tmp_path: Path, rows: str, message: str) -> None:
     (tmp_path / "list.csv").write_text(rows, "utf-8")
     with pytest.raises(TrainingError, match=message):
         open_places(tmp_path / "list.csv")
+
+
+def benchmark(root: Path, *parts: str) -> Path:
+    """A data set of `@` names, each part with photos of its own."""
+    for north, part in enumerate(parts):
+        for at in range(3):
+            touch(root / part / "database", f"@{500_000 + at}@{4_500_000 + 1000 * north}@17@T@.jpg")
+        touch(root / part / "queries", f"@500001@{4_500_000 + 1000 * north}@17@T@q@.jpg")
+    return root
+
+
+@pytest.mark.parametrize("above", ["images/", ""])
+def test_of_a_data_set_its_test_photos_are_not_trained_on(tmp_path: Path, above: str) -> None:
+    town = benchmark(tmp_path / "town", *(f"{above}{part}" for part in ("train", "val", "test")))
+    assert open_places(town).root == town / f"{above}train"
+    assert open_places(town, part="val").root == town / f"{above}val"
+    assert open_places(town / f"{above}test").root == town / f"{above}test"
+    only = benchmark(tmp_path / "only", f"{above}test")
+    says = f"{only} has the folders test in {only / above}, but no train; name the folder of the "
+    with pytest.raises(TrainingError, match=re.escape(says)):
+        open_places(only)
+
+
+def test_parts_without_databases_are_told_apart_too(tmp_path: Path) -> None:
+    touch(tmp_path / "sf" / "train", "@500000@4500000@10@S@.jpg", "@500001@4500000@10@S@.jpg")
+    benchmark(tmp_path / "sf", "test")
+    assert [Path(name).name for name in open_places(tmp_path / "sf").photos] == [
+        "@500000@4500000@10@S@.jpg",
+        "@500001@4500000@10@S@.jpg",
+    ]
+
+
+def test_photos_without_a_position_are_no_other_place(tmp_path: Path) -> None:
+    names = [f"{number:02d}.jpg" for number in range(12)]
+    touch(tmp_path, *names)
+    rows = [
+        f"{name},{5 * at if at % 4 else ''},{0 if at % 4 else ''}" for at, name in enumerate(names)
+    ]
+    (tmp_path / "list.csv").write_text("\n".join(["path,easting,northing", *rows]), "utf-8")
+    everything = open_places(tmp_path / "list.csv")  # as `cluster` takes it
+    assert len(everything.database) == 12
+    assert related(everything, 4) == ([], [])
+    for places in (of_known_places(everything), with_views(of_known_places(everything))):
+        assert not np.isin(places.used, [0, 4, 8]).any()
+        assert len(places.database) == 9
+
+
+def test_a_run_takes_no_test_photos_and_none_of_unknown_places(tmp_path: Path) -> None:
+    only, out = benchmark(tmp_path / "only", "images/test"), tmp_path / "model"
+    with pytest.raises(TrainingError, match="images, but no train; name the folder"):
+        train(TrainingData(only), out, config=TrainingConfig())
+    touch(tmp_path / "walk", *"abc")
+    listing = tmp_path / "walk" / "list.csv"
+    listing.write_text("path,easting,northing\na,1,0\nb,2,0\nc,,", "utf-8")
+    with pytest.raises(TrainingError, match=r"All photos of .* show one place"):
+        train(TrainingData(listing), out, config=TrainingConfig())

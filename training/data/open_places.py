@@ -3,6 +3,7 @@
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,6 @@ from place_search.evaluation import (
     read_truth_csv,
 )
 from place_search.evaluation.truth.ground_truth import Rows
-from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.positives import plane, within
 from place_search.indexer import open_source
 from place_search.indexer.pipeline import stored_path
@@ -26,6 +26,7 @@ from place_search.training.errors import TrainingError
 
 LISTS = ("images.csv", "photos.csv")
 """Lists that a folder may hold beside its photos."""
+Part: TypeAlias = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,25 +75,28 @@ def open_places(
     root: Path | None = None,
     queries_dir: str | None = None,
     rules: Range | None = None,
+    part: Part = "train",
 ) -> Places:
     """Read the photos of `data` and what is known of their places.
 
     `data` is a split (`.mat`, `.npz`; its photos under `root`), a folder with `database/` and
-    `queries/`, photos with positions (a CSV, `@` names, Exif), a CSV or a folder's `images.csv`
-    with the columns `image` or `path` and `place`, or `video` and `frame`, a CSV with
-    `query,positives`, or just photos.
+    `queries/`, a data set with such folders in its `part`, photos with positions (a CSV, `@` names,
+    Exif), a CSV or a folder's `images.csv` with the columns `image` or `path` and `place`, or
+    `video` and `frame`, a CSV with `query,positives`, or just photos.
 
     Raises:
-        TrainingError: a list that contradicts itself.
+        TrainingError: a list that contradicts itself, or a data set without this part.
         SourceError, TruthError: photos that cannot be listed.
     """
     rules = rules or Range()
+    data = _part_of(data, part)
     if is_split(data):
         truth = read_split_truth(data, root or data.parent, queries_dir, rules.positive_m)
         truth.require_photos()
         return _from_positions(truth, rules)
-    if data.is_dir() and (folders := benchmark_folders(data)):
-        return _from_positions(read_places_truth(*folders, rules.positive_m), rules)
+    database, queries = data / "database", data / "queries"
+    if database.is_dir() and queries.is_dir():
+        return _from_positions(read_places_truth(database, queries, rules.positive_m), rules)
     listing = _listing(data)
     columns = frozenset[str]() if listing is None else columns_of(listing)
     if listing is not None and {"query", "positives"} <= columns:
@@ -103,6 +107,27 @@ def open_places(
         return _from_positions(read_places_truth(data, None, rules.positive_m), rules)
     except TruthError:  # none of them has a position
         return _from_photos(data)
+
+
+def _part_of(data: Path, part: Part) -> Path:
+    """The folder of one part of a benchmark's data set; any other data as it is.
+
+    Raises:
+        TrainingError: the data set has other parts only, which are not to be trained on.
+    """
+    if not data.is_dir() or _listing(data) is not None:
+        return data
+    for parent in (data / "images", data):
+        parts = [name for name in get_args(Part) if (parent / name).is_dir()]
+        if len(parts) < 2 and not any((parent / name / "database").is_dir() for name in parts):
+            continue
+        if part not in parts:
+            raise TrainingError(
+                f"{data} has the folders {', '.join(parts)} in {parent}, but no {part}; name the "
+                f"folder of the photos that are meant, as {parent / parts[0]}."
+            )
+        return parent / part
+    return data
 
 
 def _listing(data: Path) -> Path | None:

@@ -18,7 +18,8 @@ class Places:
     """Photos with what is known of their places, all by row.
 
     `positives[row]` are the rows of `database` that show the place of that photo;
-    `not_negatives[row]` are all rows that may show it or a part of it, its own among them.
+    `not_negatives[row]` are all rows that may show it or a part of it, its own among them; none
+    where others have a position and this photo has not.
     `queries` are rows with positives. A photo may be its own positive: it is then compared with
     views of itself. `holdout_order` (N,) puts photos of one neighbourhood next to each other, so
     that a part of it can be held out. `kind` says where this is known from: positions, places,
@@ -102,6 +103,11 @@ def require_negatives(places: Places, rows: Rows, what: str) -> None:
             f"All photos of {what} show one place, so there is nothing to tell apart; add photos "
             "of other places."
         )
+
+
+def of_known_places(places: Places) -> Places:
+    """Without photos of which nobody knows where they were taken: they may show any place."""
+    return keep(places, np.array([len(rows) > 0 for rows in places.not_negatives], np.bool_))
 
 
 def with_views(places: Places) -> Places:

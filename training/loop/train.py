@@ -21,8 +21,15 @@ from place_search.models.network import Network, load_network
 from place_search.models.new_folder import require_free
 from place_search.photos import PhotoError, decode_photo
 from place_search.training.config import TrainingConfig
-from place_search.training.data.open_places import TrainingData, open_places
-from place_search.training.data.places import Places, hold_out, keep, require_places, with_views
+from place_search.training.data.open_places import Part, Range, TrainingData, open_places
+from place_search.training.data.places import (
+    Places,
+    hold_out,
+    keep,
+    of_known_places,
+    require_places,
+    with_views,
+)
 from place_search.training.errors import TrainingError
 from place_search.training.loop.run_folder import (
     begin_run,
@@ -72,9 +79,7 @@ def train(
     progress = progress if processes.is_main else silent
     torch.manual_seed(config.seed)
     with _deterministic(processes):
-        places = open_places(
-            data.photos, root=data.root, queries_dir=data.queries_dir, rules=data.rules
-        )
+        places = _open(data.photos, "train", data, data.rules)
         if places.unlabelled and not config.views:
             config = replace(config, views=VIEWS_ALONE)
         if config.views:
@@ -137,11 +142,18 @@ def _deterministic(processes: ProcessGroup) -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
+def _open(photos: Path, part: Part, data: TrainingData, rules: Range) -> Places:
+    places = open_places(
+        photos, root=data.root, queries_dir=data.queries_dir, rules=rules, part=part
+    )
+    return of_known_places(places)
+
+
 def _validation(data: TrainingData, config: TrainingConfig) -> Places | None:
     if data.validation is None:
         return None
     rules = replace(data.rules, positive_m=data.rules.negative_m)  # right is what eval calls right
-    places = open_places(data.validation, root=data.root, queries_dir=data.queries_dir, rules=rules)
+    places = _open(data.validation, "val", data, rules)
     if places.unlabelled:
         if not config.views:
             raise TrainingError(

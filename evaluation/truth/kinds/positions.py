@@ -16,6 +16,7 @@ from place_search.indexer import PlacePhoto, Source, open_source
 from place_search.photos import read_position
 
 _SETS = ("images/test", "test", "")
+_OTHERS = ("images/val", "images/train", "val", "train")
 _DATABASES = ("database", "db", "gallery", "index", "map", "places", "ref")
 """What folders of database photos are called, or begin with."""
 
@@ -41,7 +42,8 @@ def _require_queries(data: Path) -> None:
     """Refuse to search a data set in itself because its two folders are called otherwise.
 
     Raises:
-        TruthError: a folder is named like a database or like queries, without its counterpart.
+        TruthError: a folder is named like a database or like queries, without its counterpart, or
+            only parts for training have both.
     """
     for folder in (data / inner for inner in _SETS):
         if not folder.is_dir():
@@ -56,6 +58,11 @@ def _require_queries(data: Path) -> None:
                 "'database' and 'queries'; say which photos are searched and which ask: "
                 f"--database {folder / database} --queries {folder / queries}."
             )
+    if others := [inner for inner in _OTHERS if (data / inner / "database").is_dir()]:
+        raise TruthError(
+            f"{data} has no part to test on, but {' and '.join(others)}; name the one that is "
+            f"meant, as {data / others[0]}."
+        )
 
 
 def benchmark_folders(data: Path) -> tuple[Path, Path] | None:
