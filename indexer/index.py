@@ -3,19 +3,21 @@
 import math
 import os
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from place_search.core.errors import WrongParameterError
 from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
 from place_search.core.rows import spread_rows
-from place_search.core.tables import is_whole
+from place_search.core.tables import is_whole, require_number
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
@@ -282,7 +284,7 @@ class Index:
         descriptor: ArrayLike,
         k: int,
         *,
-        only: ArrayLike | None = None,
+        only: Iterable[SupportsIndex] | None = None,
         box: Box | None = None,
     ) -> list[Hit]:
         """The k places most similar to a (D,) descriptor, an array or a list, the best first.
@@ -291,13 +293,16 @@ class Index:
         restricts the search to these place ids; that all of them lie in `box` helps some stores.
 
         Raises:
+            WrongParameterError: `k` is no whole number, or `only` holds something else than ids.
             ModelMismatchError: the descriptor is not as wide as those of the index, or not finite.
             StoreOutageError: the engine that holds the vectors does not answer.
         """
         use_threads()
+        require_number("k", k, 0, whole=True)
+        among = None if only is None else _ids_of(only)
         try:
             asked = np.asarray(descriptor, np.float32)
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             raise ModelMismatchError(
                 f"A descriptor is {self.dims} numbers, not {descriptor!r:.40}; describe the photo "
                 "with the index's model."
@@ -316,7 +321,6 @@ class Index:
         unit = asked / norm if norm > 0 else asked
         # An engine knows the positions of photos only, not the corrected ones.
         box = None if self._moved else box
-        among = None if only is None else np.asarray(only, np.int64)
         return self._store.search(unit, k, only=among, box=box)
 
     def descriptors(self) -> ShardRows:
@@ -342,6 +346,18 @@ class Index:
     def verify_store(self) -> list[str]:
         """How the vector store disagrees with the descriptors, a sentence each."""
         return self._store.verify()
+
+
+def _ids_of(only: Iterable[SupportsIndex]) -> NDArray[np.int64]:
+    """Place ids as an array. A mask of rows would pass for the ids 0 and 1."""
+    ids = only if isinstance(only, np.ndarray) else np.array([*only])
+    if ids.size and not (ids.ndim == 1 and np.issubdtype(ids.dtype, np.integer)):
+        raise WrongParameterError(
+            f"The parameter only is {only!r:.40}, but it must be the ids of places; those of a "
+            "mask of rows are index.place_ids[mask].",
+            "only",
+        )
+    return ids.astype(np.int64)
 
 
 def open_index(folder: Path) -> Index:

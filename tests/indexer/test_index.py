@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from place_search.core.errors import WrongParameterError
 from place_search.indexer import (
     Index,
     IndexFormatError,
@@ -93,7 +94,9 @@ def test_searching(index: Index) -> None:
     assert len(index.search(rows[0], 100)) == 40
     assert index.search(rows[0], 0) == []
     assert index.search(rows[0].tolist(), 5) == index.search(rows[0], 5)
-    assert {hit.place_id for hit in index.search(rows[0], 10, only=[3, 17, 99])} == {3, 17}
+    for few in ([3, 17, 99], {3, 17}, (3, np.int64(17)), iter([17, 3]), np.array([3, 17], "u1")):
+        assert {hit.place_id for hit in index.search(rows[0], 10, only=few)} == {3, 17}
+    assert index.search(rows[0], 10, only=[]) == []
     assert index.search(np.zeros(96, np.float32), 2)[0].similarity == 0
 
 
@@ -108,6 +111,23 @@ def test_a_descriptor_or_model_of_another_kind(index: Index, blocks: ModuleType)
             index.search(words, 5)
     with pytest.raises(ModelMismatchError, match=r"made with model 'blocks-0' .* 'blocks-1'"):
         index.check_model(blocks.block_model(weights="1"))
+
+
+def test_a_mask_is_no_list_of_ids(index: Index) -> None:
+    query = np.ones(96)
+    mask = index.place_ids > 30
+    others: list[Any] = [mask, mask.tolist(), [1.5], ["1"], [[1]], np.array(1)]
+    for only in others:
+        with pytest.raises(
+            WrongParameterError, match=r"must be the ids of places; those of a mask"
+        ):
+            index.search(query, 5, only=only)
+    found = index.search(query, 50, only=index.place_ids[mask])
+    assert {hit.place_id for hit in found} == set(range(31, 40))
+    wrong: list[Any] = ["3", 2.5, True, -1, None]
+    for k in wrong:
+        with pytest.raises(WrongParameterError, match="but it must be a whole number from 0"):
+            index.search(query, k)
 
 
 def test_many_threads_read_one_index(index: Index) -> None:
