@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict, TypeVar
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, out_of_reach
 from place_search.core.progress import Progress, silent
 
 if TYPE_CHECKING:
@@ -79,15 +79,22 @@ Report: TypeAlias = "Progress | bool | None"
 
 
 def as_path(path: AnyPath) -> Path:
-    """The path that is given. Raises PlaceSearchError where it is none."""
+    """The path that is given. Raises PlaceSearchError where it is none, or out of reach."""
     if isinstance(path, str) and not path:
         raise PlaceSearchError("A path is empty; write . for the folder that you are in.")
     try:
-        return Path(path)
+        given = Path(path)
+        given.stat()  # `Path.is_dir` and others raise what this does
     except TypeError:
         raise PlaceSearchError(
             f"A path is a text or a pathlib.Path, not of the type {type(path).__name__}."
         ) from None
+    except ValueError as error:
+        raise PlaceSearchError(f"{path!r:.80} cannot be a path ({error}).") from None
+    except OSError as error:  # that there is nothing yet may be right
+        if why := out_of_reach(error):
+            raise PlaceSearchError(why) from None
+    return given
 
 
 def path_of(path: AnyPath | None) -> Path | None:
@@ -99,10 +106,11 @@ def path_or_id(model: AnyPath | None) -> "str | Path | None":
     """A model by its id, which is a text, or by its folder. Raises PlaceSearchError for others."""
     if isinstance(model, str) and not model:
         raise PlaceSearchError("The name of a model is empty; leave it out, or name one.")
-    if model is None or isinstance(model, str):
-        return model
-    if isinstance(model, PathLike):
-        return Path(model)
+    if model is None:
+        return None
+    if isinstance(model, str | PathLike):
+        folder = as_path(model)
+        return model if isinstance(model, str) else folder
     raise PlaceSearchError(
         f"A model is named by its id or its folder here, not by the type {type(model).__name__}."
     )
@@ -245,7 +253,7 @@ def _require_known(given: Mapping[str, object], arguments: type) -> None:
 def plain(value: T) -> T:
     """A number of NumPy as one of Python, since reports are JSON; anything else as it is."""
     item: Callable[[], T] | None = getattr(value, "item", None)
-    return value if item is None else item()
+    return value if item is None or getattr(value, "size", 1) != 1 else item()
 
 
 def switch(name: str, value: bool) -> bool:

@@ -1,5 +1,10 @@
 """The one error family of place-search: sentences that say what is wrong, where, and the remedy."""
 
+import errno
+import os
+
+_NO_WAY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+
 
 class PlaceSearchError(Exception):
     """A problem its reader can mend; `str(error)` is one sentence fit to show as it is."""
@@ -20,3 +25,14 @@ class WrongParameterError(PlaceSearchError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def out_of_reach(error: Exception) -> str:
+    """Why the system does not even say what is at a path, as a sentence; "" for other errors."""
+    if not isinstance(error, OSError) or error.filename is None or error.errno not in _NO_WAY:
+        return ""
+    path = error.filename if isinstance(error.filename, int) else os.fsdecode(error.filename)
+    return (
+        f"{path!s:.200} is out of reach ({error.strerror}); check its spelling, and who may enter "
+        "the folders above it."
+    )

@@ -60,6 +60,10 @@ def at_home(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             lambda: place_search.evaluate(PLACES, radius_m=10**400),
             "The radius in metres is 1000",
         ),
+        (
+            lambda: place_search.evaluate(PLACES, radius_m=np.zeros(2)),  # type: ignore[arg-type]
+            "The radius in metres is array([0., 0.])",
+        ),
         (lambda: place_search.describe(np.array("a")), "A photo is the path of a file"),  # type: ignore[arg-type]
     ],
 )
@@ -67,6 +71,31 @@ def test_arguments_that_mean_nothing_are_refused(call: Callable[[], object], say
     with pytest.raises(PlaceSearchError, match=re.escape(says)):
         call()
     assert not Path("town").exists()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        place_search.describe,
+        place_search.open_model,
+        place_search.open_index,
+        lambda path: place_search.open_model(verify_with=path),
+        lambda path: place_search.index(path, "town"),
+        lambda path: place_search.index(PLACES, path),
+        lambda path: place_search.index(PLACES, "town", gpx=path),
+        lambda path: place_search.evaluate(truth=path, root="."),
+        lambda path: place_search.evaluate(truth="t.csv", root=path),
+        lambda path: place_search.doctor(path),
+        lambda path: place_search.compare("photos/0.jpg", path),
+    ],
+)
+def test_a_path_that_the_system_does_not_look_at_is_refused(
+    call: Callable[[str], object],
+) -> None:
+    with pytest.raises(PlaceSearchError, match=r"e is out of reach \(File name too long\); check"):
+        call("e" * 256)
+    with pytest.raises(PlaceSearchError, match=r"'a\\x00b' cannot be a path"):
+        call("a\0b")
 
 
 @pytest.mark.parametrize("value", ["no", 0, NONE])

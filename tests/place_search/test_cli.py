@@ -14,6 +14,7 @@ import place_search
 from place_search.settings import DOCUMENT, all_settings, render_settings
 
 Run = Callable[..., Result]
+CheckFailure = Callable[..., str]
 
 COMMANDS = ["index", "search", "compare", "calibrate", "serve", "eval", "doctor", "describe"]
 COMMANDS += ["weights", "cluster", "distil", "whiten"]
@@ -163,6 +164,31 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "Usage:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "eval LONG",
+        "eval --truth LONG --root .",
+        "index LONG --out index",
+        "add INDEX LONG",
+        "search INDEX LONG",
+        "search INDEX --model LONG PHOTO",
+        "pairs INDEX LONG --out pairs.txt",
+        "places INDEX --out LONG.csv",
+        "doctor LONG",
+        "describe LONG --out d.npy",
+        "weights import LONG --as mine",
+    ],
+)
+def test_a_path_that_the_system_does_not_look_at_is_told(
+    run: Run, check_failure: CheckFailure, index: Path, photos: Path, words: str
+) -> None:
+    """As one below a folder that may not be entered."""
+    meant = {"LONG": "e" * 256, "INDEX": str(index), "PHOTO": str(photos / "places" / "0.jpg")}
+    asked = [meant.get(word, word.replace("LONG", meant["LONG"])) for word in words.split()]
+    assert "eee is out of reach" in re.sub("(/card.toml|[.]csv) ", " ", check_failure(run(*asked)))
 
 
 def test_the_settings_are_documented() -> None:
