@@ -11,6 +11,7 @@ from place_search.training.config import TrainingConfig
 from place_search.training.data.batches import place_batches
 from place_search.training.data.places import (
     Places,
+    as_evaluated,
     hold_out,
     of_known_places,
     require_places,
@@ -230,6 +231,26 @@ def test_photos_without_a_position_are_no_other_place(tmp_path: Path) -> None:
     for places in (of_known_places(everything), with_views(of_known_places(everything))):
         assert not np.isin(places.used, [0, 4, 8]).any()
         assert len(places.database) == 9
+
+
+def test_what_is_held_out_is_judged_as_eval_judges_it(tmp_path: Path, write_mat: WriteMat) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg", "c.jpg", "d.jpg", "queries/q.jpg", "queries/r.jpg")
+    spots = {"a": 0, "b": 8, "c": 30, "d": 90}
+    rows = [f"{name}.jpg,{easting},0" for name, easting in spots.items()]
+    (tmp_path / "list.csv").write_text("\n".join(["path,easting,northing", *rows]), "utf-8")
+    where = {f"{name}.jpg": (float(easting), 0.0) for name, easting in spots.items()}
+    asked = {"q.jpg": (9.0, 0.0), "r.jpg": (70.0, 0.0)}
+    split = write_mat(tmp_path / "s.mat", where, asked)
+    for data in (tmp_path / "list.csv", split):
+        wide = open_places(data, root=tmp_path, rules=Range(positive_m=25))
+        judged = as_evaluated(open_places(data, root=tmp_path))
+        assert len(judged.queries) > len(open_places(data, root=tmp_path).queries)
+        assert judged.queries.tolist() == wide.queries.tolist()
+        for row in range(len(wide.photos)):
+            assert related(judged, row) == related(wide, row)
+    (tmp_path / "images.csv").write_text("image,place\na.jpg,1\nb.jpg,1\nc.jpg,2\n", "utf-8")
+    labelled = open_places(tmp_path / "images.csv")
+    assert as_evaluated(labelled) is labelled
 
 
 def test_a_run_takes_no_test_photos_and_none_of_unknown_places(tmp_path: Path) -> None:

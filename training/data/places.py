@@ -110,6 +110,24 @@ def of_known_places(places: Places) -> Places:
     return keep(places, np.array([len(rows) > 0 for rows in places.not_negatives], np.bool_))
 
 
+def as_evaluated(places: Places) -> Places:
+    """The same photos, where right is what `eval` calls right: of positions all within 25 m.
+
+    For training only those within 10 m are sure to show the place.
+    """
+    if places.kind != "positions":
+        return places
+    asking = np.arange(len(places.photos))
+    if not np.isin(places.queries, places.database).any():
+        asking = np.setdiff1d(asking, places.database)
+    positives = list(places.positives)
+    for row in asking.tolist():
+        near = np.intersect1d(places.not_negatives[row], places.database)
+        positives[row] = near[near != row]
+    queries = [row for row, rows in enumerate(positives) if len(rows)]
+    return replace(places, positives=tuple(positives), queries=np.array(queries, np.int64))
+
+
 def with_views(places: Places) -> Places:
     """Every photo of the database is a query too, and its own positive: its views ask for it.
 

@@ -21,9 +21,10 @@ from place_search.models.network import Network, load_network
 from place_search.models.new_folder import require_free
 from place_search.photos import PhotoError, decode_photo
 from place_search.training.config import TrainingConfig
-from place_search.training.data.open_places import Part, Range, TrainingData, open_places
+from place_search.training.data.open_places import Part, TrainingData, open_places
 from place_search.training.data.places import (
     Places,
+    as_evaluated,
     hold_out,
     keep,
     of_known_places,
@@ -79,11 +80,12 @@ def train(
     progress = progress if processes.is_main else silent
     torch.manual_seed(config.seed)
     with _deterministic(processes):
-        places = _open(data.photos, "train", data, data.rules)
+        places = _open(data.photos, "train", data)
         if places.unlabelled and not config.views:
             config = replace(config, views=VIEWS_ALONE)
+        judged = as_evaluated(places)
         if config.views:
-            places = with_views(places)
+            places, judged = with_views(places), with_views(judged)
         require_places(places, str(data.photos))
         given = _validation(data, config)
         stamp = data_stamp(places, given)
@@ -96,12 +98,13 @@ def train(
         if run is None:
             start = _start(out, model)
             skipped = [
-                [] if part is None else _unreadable(part, progress) for part in (places, given)
+                [] if part is None else _unreadable(part, progress) for part in (judged, given)
             ]
             run = begin_run(out, start, recipe, stamp, skipped, processes)
         places = _without(places, run.skipped[0])
         if given is None:
-            places, validation = hold_out(places, config.validation)
+            places, _ = hold_out(places, config.validation)
+            _, validation = hold_out(_without(judged, run.skipped[0]), config.validation)
             require_places(places, f"{data.photos}, less those held out,")
             require_places(validation, f"{data.photos} that are held out")
         else:
@@ -142,9 +145,9 @@ def _deterministic(processes: ProcessGroup) -> Iterator[None]:
         torch.use_deterministic_algorithms(before)
 
 
-def _open(photos: Path, part: Part, data: TrainingData, rules: Range) -> Places:
+def _open(photos: Path, part: Part, data: TrainingData) -> Places:
     places = open_places(
-        photos, root=data.root, queries_dir=data.queries_dir, rules=rules, part=part
+        photos, root=data.root, queries_dir=data.queries_dir, rules=data.rules, part=part
     )
     return of_known_places(places)
 
@@ -152,8 +155,7 @@ def _open(photos: Path, part: Part, data: TrainingData, rules: Range) -> Places:
 def _validation(data: TrainingData, config: TrainingConfig) -> Places | None:
     if data.validation is None:
         return None
-    rules = replace(data.rules, positive_m=data.rules.negative_m)  # right is what eval calls right
-    places = _open(data.validation, "val", data, rules)
+    places = as_evaluated(_open(data.validation, "val", data))
     if places.unlabelled:
         if not config.views:
             raise TrainingError(
