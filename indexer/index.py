@@ -251,6 +251,10 @@ class Index:
         """Each tag that places have, with the number of them, by name."""
         return self._filters.tags()
 
+    def source_names(self) -> list[str]:
+        """The name of each place by ascending id, as its source named it, whatever it is called."""
+        return [name.decode() for name in self._contents.column("name").tolist()]
+
     def sequences(self) -> list[str]:
         """The sequence of each place by ascending id, as its source named it; "" for none."""
         return [name.decode() for name in self._contents.column("sequence").tolist()]

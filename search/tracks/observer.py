@@ -50,10 +50,9 @@ class Observer:
         """
         self.index = index
         self._candidates = candidates
-        names = index.names(np.arange(index.count))
         placed = np.isfinite(index.positions).any()
         self.routes = find_routes(
-            names,
+            index.source_names(),  # a walk keeps its order where people rename its places
             geocentric(index.positions) if placed else None,
             sequences=index.sequences(),
             taken=index.taken,

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -20,6 +21,7 @@ from place_search.indexer import (
     Index,
     SourceError,
     build_index,
+    edit_place,
     open_index,
     open_source,
 )
@@ -324,6 +326,16 @@ def test_one_frame_is_a_track_too(street: Any, index: Index, model: Model, tmp_p
     track = track_of(index, model, photos_of(street, tmp_path / "one", [3]))
     assert [frame.place for frame in track.frames] == ["03.jpg"]
     assert any("one frame only" in note for note in track.notes)
+
+
+def test_a_walk_keeps_its_order_where_its_places_are_renamed(index: Index, tmp_path: Path) -> None:
+    before = Observer(index).routes
+    shutil.copytree(index.folder, tmp_path / "index")
+    for place_id, name in ((2, "North gate"), (3, "Room 900"), (5, "1"), (6, "1")):
+        edit_place(tmp_path / "index", place_id, {"name": name})
+    renamed = open_index(tmp_path / "index")
+    assert renamed.place(3).name == "Room 900"
+    np.testing.assert_array_equal(Observer(renamed).routes.coordinate, before.coordinate)
 
 
 @pytest.mark.slow
