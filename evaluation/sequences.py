@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.ranking import NOTHING, Ranked
-from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+from place_search.evaluation.truth.ground_truth import GroundTruth, Metres, Order, Rows
 from place_search.search.tracks.evidence import SILENCE, Evidence, evidence_of
 from place_search.search.tracks.markov import State
 from place_search.search.tracks.routes import Routes, find_routes
@@ -49,13 +49,13 @@ class QuerySimilarities(NamedTuple):
 
 
 def query_routes(truth: GroundTruth) -> tuple[Routes, Routes]:
-    """The routes of the queries and of the database, by their names and positions.
+    """The routes of the queries and of the database, as an index has them.
 
     Raises:
         TruthError: there is no order in one of them.
     """
-    queries = find_routes(truth.queries, truth.query_metres)
-    database = find_routes(truth.database, truth.database_metres)
+    queries = _routes(truth.queries, truth.query_metres, truth.query_order)
+    database = _routes(truth.database, truth.database_metres, truth.database_order)
     for what, routes, names in (
         ("queries", queries, truth.queries),
         ("database photos", database, truth.database),
@@ -63,9 +63,16 @@ def query_routes(truth: GroundTruth) -> tuple[Routes, Routes]:
         if not routes.is_ordered and len(names) > 1:
             raise TruthError(
                 f"The {what} of {truth.name} are in no order, so --sequence cannot be measured; "
-                f"number their names, as in walk/0001.jpg, unlike '{names[0]}'."
+                f"number their names, as in walk/0001.jpg, unlike '{names[0]}', or name both lists "
+                "with the columns sequence and time."
             )
     return queries, database
+
+
+def _routes(names: Sequence[str], metres: Metres | None, order: Order | None) -> Routes:
+    if order is None:
+        return find_routes(names, metres)
+    return find_routes(names, metres, sequences=order.sequences, taken=order.taken)
 
 
 def rank_sequences(

@@ -49,6 +49,8 @@ def sample_truth(
         query_times=None if asked is None else asked[queries],
         database_metres=None,
         query_metres=None,
+        database_order=None,
+        query_order=None,
         missing=(),
     )
 

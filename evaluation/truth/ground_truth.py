@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,16 @@ Rows: TypeAlias = NDArray[np.int64]
 """Row numbers of the database."""
 Metres: TypeAlias = NDArray[np.float64]
 """Positions in metres: (N, 2) easting and northing, or (N, 3) geocentric; NaN for none."""
+
+
+class Order(NamedTuple):
+    """What a list says of the order of its photos: their sequences, "" for none, and times.
+
+    `taken` is (N,) in seconds since 1970, NaN for none.
+    """
+
+    sequences: tuple[str, ...]
+    taken: NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +38,7 @@ class GroundTruth:
     `name` says which data this is, `protocol` how it is measured unless one is asked for, and
     `missing` which photos do not exist. `warnings` are sentences on folders that may not be read
     and on metres that look like degrees. Positions are there where positives come from a radius;
-    times where the data says which photos were taken on one visit.
+    times where the data says which photos were taken on one visit; an order where lists may say it.
     """
 
     root: Path
@@ -43,6 +53,8 @@ class GroundTruth:
     query_metres: Metres | None = None
     database_times: NDArray[np.float64] | None = None
     query_times: NDArray[np.float64] | None = None
+    database_order: Order | None = None
+    query_order: Order | None = None
     missing: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 

@@ -6,10 +6,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from place_search.evaluation import TruthError, TruthFiles, evaluate, evaluate_files, read_truth_csv
+from place_search.evaluation import (
+    TruthError,
+    TruthFiles,
+    evaluate,
+    evaluate_files,
+    read_places_truth,
+    read_truth_csv,
+)
 from place_search.evaluation.ranking import NOTHING, Ranked
 from place_search.evaluation.report.tables import facts, recall_rows
-from place_search.evaluation.sequences import QuerySimilarities, Window, rank_sequences
+from place_search.evaluation.sequences import (
+    QuerySimilarities,
+    Window,
+    query_routes,
+    rank_sequences,
+)
 from place_search.models import Model
 from place_search.search.tracks.routes import find_routes
 
@@ -40,6 +52,26 @@ def test_neighbours_correct_what_single_queries_get_wrong(root: Path, model: Mod
     assert printed["single"]["1"] < printed["recall"]["1"]
     assert printed["settings"]["sequence"] == {"before": 4, "after": 4}
     assert all(len(np.unique(results.rows)) == FRAMES for results in report.ranked)
+
+
+def test_columns_of_lists_give_the_order(tmp_path: Path) -> None:
+    """As keys of photos in MSLS, whose digits say nothing."""
+    listed = [("k7", "b", 20), ("a1", "a", 11), ("x9", "b", 21), ("a0", "a", 10), ("x8", "a", 12)]
+    rows = [f"{key}.jpg,48,{11 + time / 1e5},{walk},{time}" for key, walk, time in listed]
+    for key, *_ in listed:
+        (tmp_path / f"{key}.jpg").touch()
+    for name in ("places.csv", "asked.csv"):
+        text = "\n".join(["path,latitude,longitude,sequence,time", *rows, "no.jpg,,,b,19"])
+        (tmp_path / name).write_text(text)
+    (tmp_path / "no.jpg").touch()
+    truth = read_places_truth(tmp_path / "places.csv", tmp_path / "asked.csv")
+    for routes, names in zip(query_routes(truth), (truth.queries, truth.database), strict=True):
+        walks: dict[int, list[str]] = {}
+        for row in np.argsort(routes.coordinate).tolist():
+            walks.setdefault(int(routes.sequence[row]), []).append(Path(names[row]).stem)
+        known = sorted([[key for key in walk if key != "no"] for walk in walks.values()])
+        assert known == [["a0", "a1", "x8"], ["k7", "x9"]]
+    assert len(truth.queries) == 5 < len(truth.database)
 
 
 @pytest.mark.slow

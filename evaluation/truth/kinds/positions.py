@@ -1,7 +1,8 @@
 """The truth of photos with positions: folders with `@` names or Exif, CSV files with columns."""
 
+import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.evaluation.errors import TruthError
-from place_search.evaluation.truth.ground_truth import GroundTruth
+from place_search.evaluation.truth.ground_truth import GroundTruth, Order
 from place_search.evaluation.truth.positives import RADIUS_M, metres_of, within
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import PlacePhoto, Source, open_source
@@ -117,6 +118,8 @@ def read_places_truth(
         radius_m=radius,
         database_metres=metres[:count],
         query_metres=metres[placed],
+        database_order=_order(places.photos),
+        query_order=_order([listed[row] for row in placed.tolist()]),
         warnings=(
             *(
                 sentence
@@ -132,6 +135,11 @@ def read_places_truth(
             *_without_positions(known[asking], "queries", "they are left out"),
         ),
     )
+
+
+def _order(photos: Iterable[PlacePhoto]) -> Order:
+    said = [(photo.sequence, math.nan if photo.taken is None else photo.taken) for photo in photos]
+    return Order(tuple(sequence for sequence, _ in said), np.array([time for _, time in said]))
 
 
 def _without_positions(known: NDArray[np.bool_], which: str, so: str) -> list[str]:
