@@ -185,7 +185,8 @@ class ModelCard:
 def crop_card(card: ModelCard, dims: int) -> ModelCard:
     """The card of a model of which only the first `dims` numbers of a descriptor are kept.
 
-    It has no calibration: fewer numbers make photos of other places more similar.
+    It has no calibration, since fewer numbers make photos of other places more similar, and none of
+    the figures that were measured with all of them.
 
     Raises:
         ModelError: the model is not whitened, so that its first numbers are no better than any,
@@ -208,7 +209,7 @@ def crop_card(card: ModelCard, dims: int) -> ModelCard:
             f"'{card.id}' gives {card.dims} dimensions, so {dims!r:.40} cannot be kept; choose "
             f"1 to {card.dims}."
         )
-    return replace(card, dims=int(dims), cropped=True, calibration=None)
+    return replace(card, dims=int(dims), cropped=True, calibration=None, recall=())
 
 
 def read_card(folder: Path) -> ModelCard:

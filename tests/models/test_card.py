@@ -15,6 +15,7 @@ from place_search.models import (
     read_card,
     write_card,
 )
+from place_search.models.card import crop_card
 from place_search.photos import Preprocessing
 
 SIDES = st.integers(1, 20_000)
@@ -104,3 +105,12 @@ def test_how_a_model_was_fitted_follows_from_its_training() -> None:
         ({}, None),
     ):
         assert replace(card, fitting=fitting).fitted_in_words == words
+
+
+def test_a_cropped_model_has_no_figures_of_the_whole_one() -> None:
+    card = read_card(find_model("lite0-netvlad-1024"))
+    assert card.recall
+    assert card.calibration
+    fewer = crop_card(card, 256)
+    assert (fewer.dims, fewer.recall, fewer.calibration) == (256, (), None)
+    assert crop_card(card, card.dims) == card
