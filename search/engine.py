@@ -1,5 +1,6 @@
 """The engine: a query photo in, the most similar places of one index out."""
 
+import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -73,9 +74,6 @@ class Decode(Protocol):
         ...
 
 
-VERIFY_BUDGET_S = 2.0
-
-
 class Engine(DescriptorSearch):
     """Searches one index with the model it was built with. Thread-safe."""
 
@@ -86,16 +84,20 @@ class Engine(DescriptorSearch):
         *,
         decode: Decode | None = None,
         candidates: int = CANDIDATES,
+        verify_budget_s: float = math.inf,
     ) -> None:
         """Raises `ModelMismatchError` where the index was built with another model.
 
         `decode` reads the photos in place of the model, as a server's decoding processes do. A
-        verified search compares `candidates` places, or as many as are asked for.
+        verified search compares `candidates` places, or as many as are asked for, and after
+        `verify_budget_s` seconds begins no more: that serves who waits, but lets the answer hang on
+        how busy the machine is.
         """
         index.check_model(model)
         self.model = model
         self.decode = decode or model.read
         self.candidates = candidates
+        self.verify_budget_s = verify_budget_s
         self._verifies = (
             index.has_local_features
             and model.local_features is not None
@@ -313,7 +315,7 @@ class Engine(DescriptorSearch):
 
         What one view is matched with in full, all are: similarity would speak for the others.
         """
-        budget = VERIFY_BUDGET_S * (1 if sharing == 1 else 2 / sharing)
+        budget = self.verify_budget_s * (1 if sharing == 1 else 2 / sharing)
         deadline = time.perf_counter() + budget * len(views)
         asked = [
             (Query.of(made), _Candidates(self.index, hits, view.similarities))

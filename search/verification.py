@@ -190,7 +190,7 @@ class Ranking(NamedTuple):
 
 
 def rank_by_geometry(
-    query: Query, candidates: Candidates, k: int = IN_FULL, *, budget_s: float | None = None
+    query: Query, candidates: Candidates, k: int = IN_FULL, *, budget_s: float = math.inf
 ) -> Ranking:
     """Order candidates by how well their geometry agrees with the query's.
 
@@ -200,8 +200,7 @@ def rank_by_geometry(
     last.
     """
     use_threads()
-    deadline = math.inf if budget_s is None else time.perf_counter() + budget_s
-    matcher = _Matcher(query, candidates, deadline)
+    matcher = _Matcher(query, candidates, time.perf_counter() + budget_s)
     rows = list(range(len(candidates.similarities)))
     best = max(k, IN_FULL, len(rows) // FULL_SHARE)
     late = 0

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 SHUTDOWN_SECONDS = 10
 STARTING_SWITCH_SECONDS = 0.0001
 _SWITCH_SECONDS = sys.getswitchinterval()
+VERIFY_BUDGET_S = 2.0
+"""Who asks a server waits: after this a search begins to verify no more."""
 MIB = 1 << 20
 LEAST_BYTES = 64 * MIB
 """What answering takes beyond what a server holds once it is ready: the graph of one shape."""
@@ -82,7 +84,13 @@ def open_engine(
             index.manifest, options.model, threads=options.threads, precision=options.precision
         )
     decode = None if decoder is None else SandboxedDecode(decoder, model.preprocessings)
-    return Engine(index, model, decode=decode, candidates=options.candidates)
+    return Engine(
+        index,
+        model,
+        decode=decode,
+        candidates=options.candidates,
+        verify_budget_s=VERIFY_BUDGET_S,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,21 @@ import io
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from PIL import Image
 
+import place_search
 from place_search.core.geodesy import Position
 from place_search.indexer import Index, ModelMismatchError, UnknownPlaceError
 from place_search.models import Model
 from place_search.photos import UnreadablePhotoError
 from place_search.search import engine as engine_module
+from place_search.search import verification
 from place_search.search.engine import Engine
 from place_search.search.errors import ParameterError
 
@@ -143,21 +147,32 @@ def test_verification_ranks_by_geometry_and_locates(engine: Engine, street: Any)
     assert reply.timings_ms.verify > 0
 
 
-def test_verification_without_the_time_for_it_says_so(
-    engine: Engine, street: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(engine_module, "VERIFY_BUDGET_S", -1.0)
-    reply = engine.search(street.query(3), verify=True)
+def test_verification_without_the_time_for_it_says_so(engine: Engine, street: Any) -> None:
+    hurried = Engine(engine.index, engine.model, verify_budget_s=-1.0)
+    reply = hurried.search(street.query(3), verify=True)
     assert [result.verified for result in reply.results] == [None] * 10
     assert reply.location is None
     assert list(reply.query.notes) == [
         "Time ran out before 12 of 12 places were verified; they come last."
     ]
     assert reply.results[0].name == "03.jpg"
-    few = Engine(engine.index, engine.model, candidates=5)
+    few = Engine(engine.index, engine.model, candidates=5, verify_budget_s=-1.0)
     assert list(few.search(street.query(3), k=2, verify=True).query.notes) == [
         "Time ran out before 5 of 5 places were verified; they come last."
     ]
+
+
+def test_a_busy_machine_changes_no_answer(
+    index: Index, engine: Engine, street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for it: 100 seconds go by from one look at the clock to the next."""
+    expected = engine.search(street.query(3), verify=True)
+    clock = SimpleNamespace(perf_counter=count(step=100).__next__)
+    monkeypatch.setattr(engine_module, "time", clock)
+    monkeypatch.setattr(verification, "time", clock)
+    reply = place_search.search(index, street.query(3), model=engine.model, verify=True)
+    assert reply.results == expected.results
+    assert not reply.query.notes
 
 
 def test_a_place_without_position_gives_no_location(engine: Engine, street: Any) -> None:

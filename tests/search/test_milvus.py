@@ -29,7 +29,6 @@ from place_search.indexer import (
 from place_search.indexer.stores.milvus_builder import LEDGER
 from place_search.indexer.stores.milvus_client import milvus_connection
 from place_search.models import Model
-from place_search.search import engine as engine_module
 from place_search.search.engine import Engine
 from tests.waiting import SECONDS, wait_until
 
@@ -83,9 +82,7 @@ def test_it_lives_and_answers_as_faiss_does(
     street: Any,
     model: Model,
     tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(engine_module, "VERIFY_BUDGET_S", 60)
     assert not (made / "index.faiss").exists()
     assert verify_index(made).problems == []
     add_photos(made, open_source(photos), model)
