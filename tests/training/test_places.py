@@ -203,6 +203,8 @@ def test_of_a_data_set_its_test_photos_are_not_trained_on(tmp_path: Path, above:
     assert open_places(town).root == town / f"{above}train"
     assert open_places(town, part="val").root == town / f"{above}val"
     assert open_places(town / f"{above}test").root == town / f"{above}test"
+    both = benchmark(tmp_path / "both", ".", f"{above}train", f"{above}test")
+    assert open_places(both).root == both
     only = benchmark(tmp_path / "only", f"{above}test")
     says = f"{only} has the folders test in {only / above}, but no train; name the folder of the "
     with pytest.raises(TrainingError, match=re.escape(says)):

@@ -89,14 +89,15 @@ def open_places(
         SourceError, TruthError: photos that cannot be listed.
     """
     rules = rules or Range()
-    data = _part_of(data, part)
+    if not _is_part(data):
+        data = _part_of(data, part)
     if is_split(data):
         truth = read_split_truth(data, root or data.parent, queries_dir, rules.positive_m)
         truth.require_photos()
         return _from_positions(truth, rules)
-    database, queries = data / "database", data / "queries"
-    if database.is_dir() and queries.is_dir():
-        return _from_positions(read_places_truth(database, queries, rules.positive_m), rules)
+    if _is_part(data):
+        truth = read_places_truth(data / "database", data / "queries", rules.positive_m)
+        return _from_positions(truth, rules)
     listing = _listing(data)
     columns = frozenset[str]() if listing is None else columns_of(listing)
     if listing is not None and {"query", "positives"} <= columns:
@@ -107,6 +108,10 @@ def open_places(
         return _from_positions(read_places_truth(data, None, rules.positive_m), rules)
     except TruthError:  # none of them has a position
         return _from_photos(data)
+
+
+def _is_part(data: Path) -> bool:
+    return (data / "database").is_dir() and (data / "queries").is_dir()
 
 
 def _part_of(data: Path, part: Part) -> Path:
