@@ -33,7 +33,7 @@ def recall_at(
     right. A query without positives or without results counts as wrong.
 
     Raises:
-        ValueError: there is no query, or not one entry of both for each.
+        ValueError: there is no query, not one entry of both for each, or a mask in place of rows.
     """
     first = first_hits(ranked, positives)
     return {n: 100.0 * sum(rank <= n for rank in first) / len(first) for n in ns}
@@ -43,12 +43,14 @@ def first_hits(ranked: Sequence[Rows], positives: Sequence[Rows]) -> list[float]
     """For each query the rank, from 1, of its first right result; infinity where there is none.
 
     Raises:
-        ValueError: there is no query, or not one entry of both for each.
+        ValueError: there is no query, not one entry of both for each, or a mask in place of rows.
     """
-    if not ranked or len(ranked) != len(positives):
+    if not len(ranked) or len(ranked) != len(positives):  # they may be arrays, too
         raise ValueError("ranked and positives must hold one entry a query, and at least one")
     ranks = []
     for results, right in zip(ranked, positives, strict=True):
+        if np.asarray(right).dtype == np.bool_:  # which would pass for the rows 0 and 1
+            raise ValueError("positives must hold rows; those of a mask are np.flatnonzero(mask)")
         hits = np.flatnonzero(np.isin(results, right))
         ranks.append(float(hits[0] + 1) if hits.size else float("inf"))
     return ranks

@@ -34,6 +34,14 @@ def test_no_queries_have_no_recall() -> None:
         recall_at([], [], [1])
 
 
+def test_arrays_are_taken_and_masks_are_not() -> None:
+    ranked = np.array([[2, 0], [1, 2]])
+    assert recall_at(ranked, np.array([[0], [0]]), (1, 2)) == {1: 0.0, 2: 50.0}  # type: ignore[arg-type]
+    mask = np.array([[True, False, False], [True, False, False]])
+    with pytest.raises(ValueError, match="positives must hold rows; those of a mask are"):
+        recall_at(ranked, mask, (1, 2))  # type: ignore[arg-type]
+
+
 @st.composite
 def evaluations(draw: st.DrawFn) -> tuple[list[Rows], list[Rows], int]:
     size = draw(st.integers(1, 12))
