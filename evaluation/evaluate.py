@@ -305,6 +305,8 @@ class _Work:
         like_before = np.zeros(len(order), np.float32)
         before: NDArray[np.float32] | None = None
         for query in order.tolist():
+            if int(self.asked[query]) in self.skipped:
+                continue
             [descriptor] = self._queries(self.asked[[query]], standards)
             usual[query] = standards.usual @ descriptor
             if before is not None:

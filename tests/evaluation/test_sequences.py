@@ -1,10 +1,14 @@
 """Sequences of queries in an evaluation."""
 
+import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from place_search.evaluation import (
     TruthError,
@@ -156,6 +160,31 @@ def test_a_query_that_cannot_be_read_finds_nothing_and_stops_no_sequence() -> No
     )
     assert max(each.probability for each in found) < 0.1
     assert all(np.abs(each.rows - at).min(initial=count) > 5 for at, each in enumerate(found))
+
+
+@pytest.mark.slow
+def test_a_frame_is_compared_with_the_one_before_that_can_be_read(
+    root: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(root, tmp_path / "walks")
+    (tmp_path / "walks" / "queries" / "05.jpg").write_bytes(b"no photo")
+    head, *lines = (root / "truth.csv").read_text().split("\n")
+    seen: list[NDArray[np.float32]] = []
+
+    def spy(queries: Any, database: Any, known: QuerySimilarities, *more: Any) -> list[Ranked]:
+        seen.append(known.like_before[np.argsort(queries.coordinate)])
+        return rank_sequences(queries, database, known, *more)
+
+    module = sys.modules["place_search.evaluation.evaluate"]  # a function has its name
+    monkeypatch.setattr(module, "rank_sequences", spy)
+    without = [line for line in lines if not line.startswith("queries/05")]
+    for listed in (lines, without):
+        file = tmp_path / "truth.csv"
+        file.write_text("\n".join([head, *listed]))
+        truth = read_truth_csv(file, tmp_path / "walks", tmp_path / "walks" / "places")
+        evaluate(truth, model, window=Window(2, 2))
+    broken, left_out = seen
+    np.testing.assert_allclose(np.delete(broken, 5), left_out, atol=1e-6)
 
 
 def test_sequences_are_not_verified(root: Path, model: Model) -> None:
