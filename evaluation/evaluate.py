@@ -284,14 +284,16 @@ class _Work:
         self, window: Window, routes: tuple[Routes, Routes], kept: int
     ) -> list[Ranked]:
         """The results of each query by those beside it on its route."""
-        rules, own = self.rules, self.truth.own_rows
+        rules, own, lost = self.rules, self.truth.own_rows, self._lost
         alone = _kept(rules, self._search(CANDIDATES, self.standards), CANDIDATES)
         known = self._similarities(alone, np.argsort(routes[0].coordinate))
         ranked = rank_sequences(
             *routes,
             known,
             window,
-            lambda query, rows: rules.keep(query, rows) & ~np.isin(rows, own[query]),
+            lambda query, rows: (
+                rules.keep(query, rows) & ~np.isin(rows, own[query]) & ~np.isin(rows, lost)
+            ),
         )
         return [
             Ranked(rows[:kept], similarities[:kept], probability)

@@ -163,6 +163,22 @@ def test_a_query_that_cannot_be_read_finds_nothing_and_stops_no_sequence() -> No
 
 
 @pytest.mark.slow
+def test_a_place_whose_photo_cannot_be_read_is_never_found(
+    root: Path, model: Model, tmp_path: Path
+) -> None:
+    """Its neighbours on the route speak for it all the same."""
+    shutil.copytree(root, tmp_path / "walks")
+    (tmp_path / "walks" / "places" / "05.jpg").write_bytes(b"no photo")
+    folder = tmp_path / "walks"
+    report = evaluate(read_truth_csv(folder / "truth.csv", folder), model, window=Window(4, 4))
+    assert [photo.name for photo in report.unreadable] == ["places/05.jpg"]
+    [lost] = [row for row, right in enumerate(report.positives) if right.tolist() == [5]]
+    assert not any(5 in results.rows for results in report.ranked)
+    assert report.recall[10] == pytest.approx(100 * 11 / 12)
+    assert report.ranked[lost].rows.size == FRAMES - 1
+
+
+@pytest.mark.slow
 def test_a_frame_is_compared_with_the_one_before_that_can_be_read(
     root: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
