@@ -103,10 +103,10 @@ def find_pairs(
         if answer.result is None:
             pairs.skipped.append(Skipped(skipped_name(answer.photo.name), answer.error))
         else:
-            query = _name(answer.photo.path, below)
+            query, itself = _name(answer.photo.path, below), os.path.realpath(answer.photo.path)
             found = (engine.index.place(row.place_id).path for row in answer.result.results)
-            places = [name for path in found if (name := _name(path, below)) != query]
-            pairs.names.extend((query, place) for place in places[:k])
+            others = [path for path in found if os.path.realpath(path) != itself]
+            pairs.names.extend((query, _name(place, below)) for place in others[:k])
         progress("Searching", done, total)
     return pairs
 

@@ -57,6 +57,17 @@ def test_a_photo_of_the_index_is_not_paired_with_itself(
     assert sorted(map(sorted, colmap)) == sorted(map(sorted, every))
 
 
+def test_a_photo_is_itself_by_whichever_path(
+    run: Run, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "link").symlink_to(photos / "places")
+    (tmp_path / "list.txt").write_text("link/1.jpg\n")
+    given = ("pairs", index, tmp_path / "list.txt", "--root", "/", "--k", "9")
+    assert run(*given, "--out", tmp_path / "pairs.txt").exit_code == 0
+    pairs = [line.split() for line in (tmp_path / "pairs.txt").read_text().splitlines()]
+    assert sorted(Path(place).name for _, place in pairs) == ["0.jpg", "2.jpg"]
+
+
 def test_a_list_and_a_photo_that_cannot_be_read(
     run: Run, photos: Path, index: Path, tmp_path: Path
 ) -> None:
