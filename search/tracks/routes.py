@@ -32,6 +32,11 @@ _DATED = re.compile(
 )
 """A date with a time at the end of a name, as phones and dash cameras write it: 20240501_115830."""
 
+_PLACED = "@"
+"""The sequence of names that begin with their position, so that lists are sorted by that."""
+_BESIDE = 2.0
+"""So many times the distance to the nearest place three steps of four are at most, on one way."""
+
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
@@ -113,7 +118,8 @@ def find_routes(
     steps = np.where((named | by_time)[order], rows, number[order])
     alone = (by_time & ~named)[order]
     metres_in_order = None if metres is None else metres[order]
-    starts = _starts(key[order], steps, metres_in_order, times[order], alone)
+    placed = np.array([each.sequence == _PLACED for each in parsed], np.bool_)[order]
+    starts = _starts(key[order], steps, metres_in_order, times[order], alone, placed)
     sequence_in_order = np.cumsum(starts) - 1
     at = np.arange(len(names)) + MARGIN * (sequence_in_order + 1)
     coordinate, sequence = np.empty((2, len(names)), np.int64)
@@ -150,7 +156,9 @@ def _parse(name: str) -> _Named:
     folder, stem = _folder_and_stem(name)
     if seconds := _SECONDS.fullmatch(stem):
         stem = seconds[1] + seconds[2].ljust(9, "0")
-    found = None if stem.startswith("@") else _NUMBER.search(stem)
+    if stem.startswith("@"):
+        return _Named(folder, _PLACED, -1)
+    found = _NUMBER.search(stem)
     if found is None or len(found[1]) > 19 or int(found[1]) > np.iinfo(np.int64).max:
         return _Named(folder, "", -1)
     return _Named(folder, f"{stem[: found.start()]}\0{stem[found.end() :]}", int(found[1]))
@@ -191,9 +199,17 @@ def _folder_and_stem(name: str) -> tuple[str, str]:
 
 
 def _starts(
-    key: Ints, number: Ints, metres: Floats | None, times: Floats, by_time: NDArray[np.bool_]
+    key: Ints,
+    number: Ints,
+    metres: Floats | None,
+    times: Floats,
+    by_time: NDArray[np.bool_],
+    placed: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Where a sequence starts, of rows in their order; `by_time` are in it by their times alone."""
+    """Where a sequence starts, of rows in their order.
+
+    `by_time` are in it by their times alone, and `placed` ones by their positions.
+    """
     count = len(key)
     starts = np.ones(count, np.bool_)
     if count < 2:
@@ -210,7 +226,7 @@ def _starts(
             continue
         if number[first] >= 0:
             inside |= steps > _GAP * np.median(steps[steps > 0], keepdims=True).max(initial=1)
-        elif not _follow(metres, first, last, known):
+        elif metres is None or not _follow(metres[first:last], known, placed=bool(placed[first])):
             inside[:] = True
             continue
         inside |= _leaps(known, _LEAST_GAP_M)
@@ -234,12 +250,24 @@ def _runs(starts: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return list(zip(first.tolist(), [*first[1:].tolist(), len(starts)], strict=True))
 
 
-def _follow(metres: Floats | None, first: int, last: int, steps: Floats) -> bool:
-    """Whether places without numbers lie along a way in their order."""
+def _follow(run: Floats, steps: Floats, *, placed: bool) -> bool:
+    """Whether places without numbers lie along a way in their order.
+
+    Those in the order of their positions do on one way, not on two side by side, as there and back.
+    """
     steps = steps[np.isfinite(steps)]
-    if metres is None or last - first < 3 or not len(steps):
+    if len(run) < 3 or not len(steps):
         return False
-    run = metres[first:last]
     apart = np.linalg.norm(run - np.roll(run, len(run) // 2, axis=0), axis=1)
     apart = apart[np.isfinite(apart)]
-    return bool(len(apart)) and float(np.median(steps)) * 5 < float(np.median(apart))
+    if not len(apart) or float(np.median(steps)) * 5 >= float(np.median(apart)):
+        return False
+    return not placed or _is_one_way(run, steps)
+
+
+def _is_one_way(run: Floats, steps: Floats) -> bool:
+    from scipy.spatial import cKDTree  # 0.2 s that other names need not wait for
+
+    spots = np.unique(run[np.isfinite(run).all(axis=1)], axis=0)
+    nearest = cKDTree(spots).query(spots, k=2)[0][:, 1]
+    return bool(np.percentile(steps[steps > 0], 75) <= _BESIDE * np.median(nearest))

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from place_search.core.geodesy import geocentric
 from place_search.search.tracks.routes import find_routes
@@ -166,6 +167,24 @@ def test_sequences_that_a_source_names_go_before_names() -> None:
 def test_names_with_positions_in_them_are_no_numbers() -> None:
     names = [f"@0543256.96@4178906.70@10@S@@@@{at}@.jpg" for at in range(5)]
     assert len(order_of(names)) == 5
+
+
+@pytest.mark.parametrize("turned", [0.0, 0.3, 0.8])
+def test_names_sorted_by_their_positions_are_in_order_on_one_way_alone(turned: float) -> None:
+    """There and back along a street, 20 m apart, a list goes from one side to the other."""
+    there = np.column_stack([np.arange(0, 1500, 5.0), np.zeros(300)])
+    back = there[::-1] + np.array([2.5, 20])
+    axes = np.array([[np.cos(turned), -np.sin(turned)], [np.sin(turned), np.cos(turned)]])
+
+    def sequences(way: NDArray[np.float64]) -> int:
+        metres = way @ axes + [500_000, 6_000_000]
+        names = [f"q/@{east:010.2f}@{north:010.2f}@56@J@.jpg" for east, north in metres]
+        listed = np.argsort(names)
+        return find_routes([names[at] for at in listed], metres[listed]).sequences
+
+    assert sequences(there) == 1
+    assert sequences(np.repeat(there, 2, axis=0)) == 1
+    assert sequences(np.concatenate([there, back])) == 600
 
 
 def test_no_places_and_one_place_have_routes_too() -> None:
