@@ -250,6 +250,11 @@ def test_what_is_held_out_is_judged_as_eval_judges_it(tmp_path: Path, write_mat:
         assert judged.queries.tolist() == wide.queries.tolist()
         for row in range(len(wide.photos)):
             assert related(judged, row) == related(wide, row)
+    apart = "path,easting,northing\na.jpg,0,0\nb.jpg,15,0\nc.jpg,,\nd.jpg,90,0"
+    (tmp_path / "list.csv").write_text(apart, "utf-8")
+    places = open_places(tmp_path / "list.csv")
+    assert not len(places.queries)
+    assert as_evaluated(of_known_places(places)).queries.tolist() == [0, 1]
     (tmp_path / "images.csv").write_text("image,place\na.jpg,1\nb.jpg,1\nc.jpg,2\n", "utf-8")
     labelled = open_places(tmp_path / "images.csv")
     assert as_evaluated(labelled) is labelled

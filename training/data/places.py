@@ -117,11 +117,10 @@ def as_evaluated(places: Places) -> Places:
     """
     if places.kind != "positions":
         return places
-    asking = np.arange(len(places.photos))
-    if not np.isin(places.queries, places.database).any():
-        asking = np.setdiff1d(asking, places.database)
+    known = [row for row, rows in enumerate(places.not_negatives) if len(rows)]
+    asking = np.setdiff1d(known, places.database)  # where there are none, all ask for the others
     positives = list(places.positives)
-    for row in asking.tolist():
+    for row in (asking if len(asking) else places.database).tolist():
         near = np.intersect1d(places.not_negatives[row], places.database)
         positives[row] = near[near != row]
     queries = [row for row, rows in enumerate(positives) if len(rows)]
