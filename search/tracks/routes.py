@@ -32,6 +32,8 @@ _DATED = re.compile(
 )
 """A date with a time at the end of a name, as phones and dash cameras write it: 20240501_115830."""
 
+_VIEW = re.compile(r"#(?:heading|yaw)=\d{3}$")
+"""What the name of a panorama's view adds to that of the panorama."""
 _PLACED = "@"
 """The sequence of names that begin with their position, so that lists are sorted by that."""
 _BESIDE = 2.0
@@ -98,7 +100,11 @@ def find_routes(
     taken where names differ in more or have none. It ends where a number, a position or a time is
     ten times as far from the one before as usual.
     """
-    parsed = _parsed(names, sequences or [""] * len(names))
+    whole, views = _panoramas(names)
+    parsed = [
+        each._replace(sequence=f"{each.sequence}\0{view}") if view else each
+        for each, view in zip(_parsed(whole, sequences or [""] * len(names)), views, strict=True)
+    ]
     keys: dict[tuple[str, str], int] = {}
     folders: dict[str, int] = {}
     key = np.array([keys.setdefault(each[:2], len(keys)) for each in parsed], np.int64)
@@ -118,7 +124,7 @@ def find_routes(
     steps = np.where((named | by_time)[order], rows, number[order])
     alone = (by_time & ~named)[order]
     metres_in_order = None if metres is None else metres[order]
-    placed = np.array([each.sequence == _PLACED for each in parsed], np.bool_)[order]
+    placed = np.array([each.sequence.startswith(_PLACED) for each in parsed], np.bool_)[order]
     starts = _starts(key[order], steps, metres_in_order, times[order], alone, placed)
     sequence_in_order = np.cumsum(starts) - 1
     at = np.arange(len(names)) + MARGIN * (sequence_in_order + 1)
@@ -128,6 +134,20 @@ def find_routes(
     row = np.full(int(at.max(initial=0)) + MARGIN + 1, -1, np.int64)
     row[at] = order
     return Routes(coordinate, row, sequence, folder)
+
+
+def _panoramas(names: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Names, those of views without what they add to the panorama's, and the numbers of views.
+
+    The views that look the same way from one panorama to the next are a sequence, not those of one.
+    """
+    whole = [_VIEW.sub("", name) for name in names]
+    seen: Counter[str] = Counter()
+    views = []
+    for name, panorama in zip(names, whole, strict=True):
+        views.append(seen[panorama] if name != panorama else 0)
+        seen[panorama] += 1
+    return whole, views
 
 
 def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_Named]:

@@ -187,6 +187,17 @@ def test_names_sorted_by_their_positions_are_in_order_on_one_way_alone(turned: f
     assert sequences(np.concatenate([there, back])) == 600
 
 
+@pytest.mark.parametrize("name", ["{:04d}.jpg", "IMG_20240501_1159{:02d}.jpg", "{}.jpg"])
+def test_views_of_panoramas_that_look_the_same_way_follow_one_another(name: str) -> None:
+    """A camera that goes on sees the same side of the next panorama, not the next side of one."""
+    sides = ["#heading=045", "#heading=135", "#yaw=180"]
+    panoramas = [name.format(f"pano{at}" if name == "{}.jpg" else at) for at in range(6)]
+    names = [f"w/{panorama}{side}" for panorama in panoramas for side in sides]
+    names[3] = names[3].replace("045", "047")  # the camera turned a little
+    walks = order_of(names, taken=[float(at // 3) for at in range(18)])
+    assert walks == [names[side::3] for side in range(3)]
+
+
 def test_no_places_and_one_place_have_routes_too() -> None:
     assert find_routes([]).sequences == 0
     one = find_routes(["a.jpg"], np.array([[np.nan, np.nan]]))
