@@ -106,7 +106,8 @@ function showPhoto(place) {
 function factsOf(place) {
   /** @type {[string, Node | string][]} */
   const facts = [[placeWords.position, place.position ? positionButton(place.position) : words.noPosition]];
-  if (place.taken) facts.push([placeWords.taken, words.date(place.taken)]);
+  // As its days are looked for. A camera that names no zone would be told hours that it never showed.
+  if (place.taken) facts.push([placeWords.taken, `${words.date(place.taken, 'UTC')} UTC`]);
   if (typeof place.heading === 'number') facts.push([placeWords.looks, words.compass(place.heading)]);
   if (place.note) facts.push([placeWords.note, place.note]);
   if (place.tags?.length) facts.push([placeWords.tags, place.tags.join(', ')]);

@@ -63,8 +63,9 @@ export const words = {
   stop: '.',
 
   number: (/** @type {number} */ count) => whole.format(count),
-  date: (/** @type {string} */ iso) =>
-    new Date(iso).toLocaleString('en', { dateStyle: 'long', timeStyle: 'short' }),
+  // Without a zone, in that of the reader.
+  date: (/** @type {string} */ iso, /** @type {string | undefined} */ timeZone = undefined) =>
+    new Date(iso).toLocaleString('en', { dateStyle: 'long', timeStyle: 'short', timeZone }),
   placesInIndex: 'Places',
   withPosition: 'with a position',
   modelName: 'Model',

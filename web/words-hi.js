@@ -63,7 +63,7 @@ export const words = {
   stop: '।',
 
   number: (count) => whole.format(count),
-  date: (iso) => new Date(iso).toLocaleString('hi-IN', { dateStyle: 'long', timeStyle: 'short' }),
+  date: (iso, timeZone) => new Date(iso).toLocaleString('hi-IN', { dateStyle: 'long', timeStyle: 'short', timeZone }),
   placesInIndex: 'जगहें',
   withPosition: 'जिनकी स्थिति पता है',
   modelName: 'मॉडल',
