@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from place_search.search.server.clients import client_network
+from place_search.search.server.clients import client_address, client_network
 from place_search.search.server.problems import BAD_REQUEST, BUSY, MEDIA_TYPE, Problem
 
 HEAD_BYTES = 1 << 16
@@ -54,6 +54,9 @@ class _Connection(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        if self.client is not None:
+            host, port = self.client
+            self.client = str(client_address(host)), port
         self._time_head()
         if len(self.connections) > self.most:
             self._make_room()

@@ -1,6 +1,8 @@
 """One client's slow photos do not keep others from their answers."""
 
 import io
+import json
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable
@@ -71,3 +73,26 @@ def test_slow_photos_of_one_client_keep_no_other_waiting(
     assert set(hostile) <= {200, 429}
     assert longest[0] < BUSY_SECONDS
     assert server.stop() == 0
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="one socket takes one kind of address")
+def test_a_socket_for_both_kinds_of_address_tells_clients_apart(
+    start_server: Callable[..., Any], index_folder: Any, street: Any
+) -> None:
+    options = ("--rate", "1", "--log", "--trusted-proxies", "127.0.0.9")
+    server = start_server(index_folder, "--host", "::", *options, measured=False)
+    server.address = server.address.replace("localhost", "127.0.0.1")
+    photo = street.query(0)
+
+    def status(source: str, told: str | None = None) -> int:
+        headers = {} if told is None else {"X-Forwarded-For": told}
+        with client_at(server, source) as client:
+            return client.post("/v1/search", files={"photo": photo}, headers=headers).status_code
+
+    assert [status("127.0.0.1"), status("127.0.0.2"), status("127.0.0.1")] == [200, 200, 429]
+    # What a proxy tells comes from such sockets, too.
+    assert [status("127.0.0.9", f"::ffff:192.0.{n}.1") for n in (2, 3, 2)] == [200, 200, 429]
+    server.stop()
+    logged = [json.loads(line) for line in server.text().splitlines() if line.startswith("{")]
+    networks = ["127.0.0.0/24"] * 3 + [f"192.0.{n}.0/24" for n in (2, 3, 2)]
+    assert [line["client"] for line in logged] == networks

@@ -7,12 +7,13 @@ import secrets
 import time
 import traceback
 from datetime import UTC, datetime
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_network
 from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from place_search.search.server.clients import client_address
 from place_search.search.server.metrics import Metrics
 from place_search.search.server.middleware.headers import SECURITY_HEADERS
 from place_search.search.server.problems import FAILED, INTERNAL, problem_response
@@ -116,7 +117,7 @@ def route_of(scope: Scope) -> str:
 def network(address: str) -> str:
     """The network of an address: /24 of IPv4, /48 of IPv6; "" where it is no address."""
     try:
-        bits = 24 if ip_address(address).version == 4 else 48
-        return str(ip_network(f"{address}/{bits}", strict=False))
+        host = client_address(address)
+        return str(ip_network(f"{host}/{24 if host.version == 4 else 48}", strict=False))
     except ValueError:
         return ""
