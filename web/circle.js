@@ -1,6 +1,7 @@
 // Drawing a circle on the map: by pointer, or by radius around the map's middle.
 
 import { find } from './dom.js';
+import { beside } from './leaflet.js';
 import { words } from './words.js';
 
 /** @import { Leaflet } from './leaflet.js' */
@@ -36,7 +37,7 @@ export function circleTool(L, map, onArea) {
   /** @param {Area | null} area */
   const set = (area) => {
     if (area) {
-      shape.setLatLng([area.latitude, area.longitude]).setRadius(area.radius_m).addTo(map);
+      shape.setLatLng([area.latitude, beside(area.longitude, map.getCenter().lng)]).setRadius(area.radius_m).addTo(map);
       radius.value = `${area.radius_m}`;
     } else {
       shape.remove();

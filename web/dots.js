@@ -1,6 +1,7 @@
 // The places of the index as dots on a map: one canvas, filled from the server box by box.
 
 import { ApiError, readPlaces } from './api.js';
+import { beside } from './leaflet.js';
 import { serverReady } from './server.js';
 
 /** @import { Leaflet } from './leaflet.js' */
@@ -80,6 +81,8 @@ export function addDots(L, map, { onDots, onPick } = {}) {
         ],
         asking.signal,
       );
+      const { lng: middle } = map.getCenter();
+      for (const { geometry: { coordinates } } of features) coordinates[0] = beside(coordinates[0], middle);
       dots = features;
       draw();
       onDots?.(dots);

@@ -48,7 +48,6 @@ export async function makeMap(L, box, options = {}) {
   const map = L.map(box, {
     attributionControl: false,
     zoomControl: false,
-    worldCopyJump: true,
     minZoom: 1,
     maxZoom: 22,
     ...options,
@@ -66,6 +65,13 @@ export async function makeMap(L, box, options = {}) {
   }
   return map;
 }
+
+/**
+ * A longitude on that copy of the world on which another one lies: maps go on beyond the date line.
+ * @param {number} longitude
+ * @param {number} other
+ */
+export const beside = (longitude, other) => longitude + 360 * Math.round((other - longitude) / 360);
 
 /**
  * A pin with a rank on it.

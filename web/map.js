@@ -7,7 +7,7 @@ import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
 import { addDots } from './dots.js';
 import { distanceM, splitName } from './format.js';
-import { loadLeaflet, makeMap } from './leaflet.js';
+import { beside, loadLeaflet, makeMap } from './leaflet.js';
 import { hideProblem, showProblem } from './problem.js';
 import { currentIndex, serverReady } from './server.js';
 import { thumbnail } from './thumbnail.js';
@@ -87,13 +87,22 @@ async function firstView() {
   }
   try {
     const { features } = await readPlaces(WORLD, new AbortController().signal);
-    const points = features.map(({ geometry: { coordinates } }) => [coordinates[1], coordinates[0]]);
-    map.fitBounds(L.latLngBounds(points).pad(0.1), { maxZoom: 17 });
+    map.fitBounds(L.latLngBounds(together(features)).pad(0.1), { maxZoom: 17 });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     map.setView([20, 0], 2);
     showProblem(error.problem, [], () => location.reload());
   }
+}
+
+/**
+ * The points of dots; those east of the date line beyond it, where all of them lie around it.
+ * @param {DotReply[]} dots
+ */
+function together(dots) {
+  const longitudes = dots.map(({ geometry: { coordinates } }) => coordinates[0]).sort((one, other) => one - other);
+  const first = longitudes.find((longitude, at) => longitude - (longitudes[at - 1] ?? longitude) > 180) ?? -180;
+  return dots.map(({ geometry: { coordinates } }) => [coordinates[1], coordinates[0] + (coordinates[0] < first ? 360 : 0)]);
 }
 
 /** @param {DotReply[]} dots */
@@ -150,7 +159,8 @@ function showChosen(place, count) {
   const photo = thumbnail(place.thumbnail_url);
   const closer = element('button', { type: 'button', class: 'textual' }, words.zoomCloser(count));
   const { position } = place;
-  closer.addEventListener('click', () => position && map.setView([position.latitude, position.longitude], map.getZoom() + 3));
+  const point = position && [position.latitude, beside(position.longitude, map.getCenter().lng)];
+  closer.addEventListener('click', () => point && map.setView(point, map.getZoom() + 3));
   chosen.replaceChildren(
     element('a', { class: 'frame', href: writeAddress({ ...readAddress(''), place: place.place_id }), 'aria-label': words.openPlace(place.name) }, photo),
     element('h2', { class: 'name' }, leaf),
@@ -159,7 +169,7 @@ function showChosen(place, count) {
     element('a', { class: 'button', href: writeAddress({ ...readAddress(''), of: place.place_id }) }, words.searchAgain),
     count > 1 ? closer : '',
   );
-  if (position) marker.setLatLng([position.latitude, position.longitude]).addTo(map);
+  if (point) marker.setLatLng(point).addTo(map);
   announce(place.name);
 }
 

@@ -2,7 +2,7 @@
 
 import { addDots } from './dots.js';
 import { element, find } from './dom.js';
-import { loadLeaflet, makeMap } from './leaflet.js';
+import { beside, loadLeaflet, makeMap } from './leaflet.js';
 import { placeWords } from './place-words.js';
 
 /** @import { PlaceDetailsReply, PositionReply } from './types.js' */
@@ -52,7 +52,7 @@ export async function movePin({ latitude, longitude }) {
   if (!made) return;
   const { L, map } = made;
   put(L, map, { latitude, longitude });
-  map.panTo([latitude, longitude], { animate: false });
+  map.panTo(pin.getLatLng(), { animate: false });
 }
 
 /**
@@ -63,7 +63,7 @@ export async function movePin({ latitude, longitude }) {
 function put(L, map, { latitude, longitude }) {
   pin?.remove();
   const icon = L.divIcon({ className: 'place-pin first', html: element('span', {}, '●').outerHTML, iconSize: [26, 26] });
-  pin = L.marker([latitude, longitude], { title, alt: title, icon, draggable: movable, keyboard: false }).addTo(map);
+  pin = L.marker([latitude, beside(longitude, map.getCenter().lng)], { title, alt: title, icon, draggable: movable, keyboard: false }).addTo(map);
   // What is typed below does the same, so that the pin need not be a stop of the keyboard.
   pin.getElement().setAttribute('aria-hidden', 'true');
   pin.on('dragend', () => {

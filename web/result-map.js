@@ -3,7 +3,7 @@
 import { addDots } from './dots.js';
 import { find } from './dom.js';
 import { distanceM } from './format.js';
-import { estimateOf, loadLeaflet, makeMap, pin } from './leaflet.js';
+import { beside, estimateOf, loadLeaflet, makeMap, pin } from './leaflet.js';
 import { words } from './words.js';
 
 /** @import { LocationReply, ResultReply } from './types.js' */
@@ -25,8 +25,9 @@ let making = null;
  */
 export async function showBesideMap(results, location, open) {
   const known = results.filter(({ position }) => position);
-  box.hidden = !known.length && !location;
-  if (box.hidden) return;
+  const centre = location ?? known[0]?.position;
+  box.hidden = !centre;
+  if (!centre) return;
   making ??= make();
   const made = await making;
   if (!made) return;
@@ -35,13 +36,14 @@ export async function showBesideMap(results, location, open) {
   pins.clearLayers();
   for (const result of known) {
     if (!result.position) continue;
-    pin(L, result.position, result.rank, words.pinOf(result.rank, result.name))
+    const { latitude, longitude } = result.position;
+    pin(L, { latitude, longitude: beside(longitude, centre.longitude) }, result.rank, words.pinOf(result.rank, result.name))
       .on('click', () => open(result))
       .on('keypress', (/** @type {any} */ { originalEvent }) => originalEvent.key === 'Enter' && open(result))
       .addTo(pins);
   }
   if (location) estimateOf(L, location).addTo(pins);
-  const bounds = pins.getLayers().filter(isNear(location ?? known[0]?.position)).reduce(
+  const bounds = pins.getLayers().filter(isNear(centre)).reduce(
     (/** @type {any} */ all, /** @type {any} */ layer) => all.extend(layer.getBounds?.() ?? layer.getLatLng()),
     L.latLngBounds([]),
   );
@@ -53,12 +55,12 @@ export async function showBesideMap(results, location, open) {
 /**
  * Whether a layer lies where the photo probably was taken: the map shows that from close by,
  * wherever in the world other results are.
- * @param {{latitude: number, longitude: number, radius_m?: number} | null | undefined} centre
+ * @param {{latitude: number, longitude: number, radius_m?: number}} centre
  */
 function isNear(centre) {
   return (/** @type {any} */ layer) => {
     const { lat: latitude, lng: longitude } = layer.getLatLng();
-    return !centre || distanceM(centre, { latitude, longitude }) <= Math.max(NEAR_M, 5 * (centre.radius_m ?? 0));
+    return distanceM(centre, { latitude, longitude }) <= Math.max(NEAR_M, 5 * (centre.radius_m ?? 0));
   };
 }
 

@@ -2,7 +2,7 @@
 
 import { addDots } from './dots.js';
 import { find } from './dom.js';
-import { loadLeaflet, makeMap } from './leaflet.js';
+import { beside, loadLeaflet, makeMap } from './leaflet.js';
 
 /** @import { LocatedFrameReply, PositionReply } from './types.js' */
 
@@ -57,5 +57,5 @@ export function clearPath() {
 
 /** @param {PositionReply} position */
 function pointOf({ latitude, longitude }) {
-  return [latitude, longitude];
+  return [latitude, beside(longitude, map.getCenter().lng)];
 }
