@@ -64,3 +64,13 @@ export function icon(name) {
 export function announce(words) {
   find('live', HTMLParagraphElement).textContent = words;
 }
+
+/**
+ * Call back where Back or Forward shows the page as it was left, which many browsers keep whole.
+ * @param {() => void} call
+ */
+export function whenBack(call) {
+  addEventListener('pageshow', ({ persisted }) => {
+    if (persisted) call();
+  });
+}

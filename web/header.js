@@ -1,9 +1,10 @@
 // The head of every page: where to go, the index's status, language and colours.
 
-import { element, icon } from './dom.js';
+import { element, icon, whenBack } from './dom.js';
 import { letOpenOffline } from './install.js';
+import { keyChanged } from './key.js';
 import { served } from './served.js';
-import { language, remember, words } from './words.js';
+import { language, remember, remembered, words } from './words.js';
 
 const PAGES = /** @type {const} */ ([
   ['./', words.search],
@@ -42,6 +43,14 @@ const tongues = TONGUES.filter(([other]) => other !== language).map(([other, nam
     location.reload();
   });
   return tongue;
+});
+
+// Another page may have been given other colours, another language or a key meanwhile.
+whenBack(() => {
+  const theme = remembered('theme');
+  if (theme) document.documentElement.dataset['theme'] = theme;
+  showTheme();
+  if ((remembered('language') || language) !== language || keyChanged()) location.reload();
 });
 
 // As a link to a part of the page it would be a step of the history, without the photo at hand.

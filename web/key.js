@@ -19,6 +19,9 @@ export function authorization() {
 
 export const hasKey = () => key !== '';
 
+/** Whether another page of this tab has taken another key. */
+export const keyChanged = () => ![key, ''].includes(stored(NAME));
+
 /** Whether nothing of the page can be read before a key is typed. */
 export const isAwaited = () => waiting.length > 0;
 

@@ -2,7 +2,7 @@
 
 import { ApiError } from './api.js';
 import { positionButton } from './copy.js';
-import { announce, element, find } from './dom.js';
+import { announce, element, find, whenBack } from './dom.js';
 import { formatPosition, formatSimilarity, splitName } from './format.js';
 import { originalOf } from './original.js';
 import { showPlaceMap } from './place-map.js';
@@ -40,7 +40,10 @@ void serverReady();
 if (Number.isNaN(id)) {
   const all = element('a', { class: 'button', href: 'places' }, document.querySelector('.back a')?.textContent ?? '');
   showNothing(placeWords.unnamed, placeWords.unnamedMend, all);
-} else await begin();
+} else {
+  whenBack(() => void begin());
+  await begin();
+}
 if (location.hash === '#alike' && page.tended) await showAlike();
 
 /** Read all that the page shows, and show it at once, so that nothing moves later. */

@@ -1,7 +1,7 @@
 // All places of the index: a grid of which only the rows in view are in the document.
 
 import { ApiError, listPlaces, showThumbnails } from './api.js';
-import { element, find, imageOr } from './dom.js';
+import { element, find, imageOr, whenBack } from './dom.js';
 import { splitName } from './format.js';
 import { showEmptyIndex } from './problem.js';
 import { persist } from './retry.js';
@@ -67,6 +67,10 @@ find('wanted', HTMLFormElement).addEventListener('submit', (event) => {
 });
 addEventListener('scroll', draw, { passive: true });
 new ResizeObserver(draw).observe(list);
+whenBack(() => {
+  left = scrollY;
+  void begin();
+});
 void serverReady();
 await begin();
 

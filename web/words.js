@@ -54,6 +54,18 @@ function translate(table) {
 }
 
 /**
+ * What the reader chose on any page, or "".
+ * @param {'language' | 'theme'} name
+ */
+export function remembered(name) {
+  try {
+    return localStorage.getItem(name) ?? '';
+  } catch {
+    return ''; // storage is switched off
+  }
+}
+
+/**
  * Remember a choice of the reader, for all pages.
  * @param {'language' | 'theme'} name
  * @param {string} value
