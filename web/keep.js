@@ -1,4 +1,5 @@
-// The photos at hand, kept in this browser so that they outlast a change of page or language.
+// The photos at hand, kept in this browser so that they outlast a change of page or language: for an
+// hour, or until one of the pages that use them opens after that.
 
 const STORE = 'photos';
 const LONGEST_MS = 3_600_000;
@@ -22,15 +23,26 @@ export async function keep(photo) {
   try {
     const photos = (await open()).transaction(STORE, 'readwrite').objectStore(STORE);
     await done(photos.put({ id, at: Date.now(), photo }));
+  } catch {
+    // Some browsers keep nothing in private windows: then only this page knows the photo.
+  }
+  void forgetOld();
+  setTimeout(forgetOld, LONGEST_MS + 1);
+  return id;
+}
+
+/** Delete what is kept too long, or is too much. */
+async function forgetOld() {
+  try {
+    const photos = (await open()).transaction(STORE, 'readwrite').objectStore(STORE);
     const all = /** @type {Kept[]} */ (await done(photos.getAll()));
     const old = all
       .sort((a, b) => b.at - a.at)
       .filter(({ at }, rank) => rank >= MOST || Date.now() - at > LONGEST_MS);
-    for (const { id: gone } of old) photos.delete(gone);
+    for (const { id } of old) photos.delete(id);
   } catch {
-    // Some browsers keep nothing in private windows: then only this page knows the photo.
+    // Nothing is kept.
   }
-  return id;
 }
 
 /**
@@ -87,3 +99,5 @@ function done(request) {
     request.onerror = () => reject(request.error);
   });
 }
+
+void forgetOld();

@@ -1,13 +1,14 @@
 """What stays: addresses, back and forward, a search from a search, and the saved answer."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.waiting import SECONDS
+from tests.waiting import SECONDS, wait_until
 
 
 def first_card(page: Page) -> Any:
@@ -118,3 +119,38 @@ def test_verified_places_and_the_estimate_are_in_words(
     expect(page.locator("#remedies")).to_be_hidden()
     expect(page.locator("#estimate")).to_contain_text("Probably taken within 120 m of")
     expect(page.locator("#map path.estimate")).to_have_count(1)
+
+
+KEPT = """async () => {
+    const opening = indexedDB.open('place-search', 1);
+    await new Promise((opened) => opening.addEventListener('success', opened));
+    const kept = opening.result.transaction('photos').objectStore('photos').count();
+    await new Promise((counted) => kept.addEventListener('success', counted));
+    opening.result.close();
+    return kept.result;
+}"""
+
+
+def test_photos_are_kept_for_an_hour(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    page.clock.install()
+    page.set_input_files("#photo", town.query(2))
+    expect(first_card(page)).to_contain_text("02.jpg")
+    assert page.evaluate(KEPT) == 1
+    page.clock.fast_forward("59:00")
+    assert page.evaluate(KEPT) == 1
+    page.clock.fast_forward("02:00")
+    wait_until(lambda: page.evaluate(KEPT) == 0, "still kept")
+
+
+def test_photos_that_were_kept_too_long_go_when_a_page_opens(
+    open_page: Any, server: str, town: Any
+) -> None:
+    page = open_page()
+    page.set_input_files("#photo", town.query(2))
+    expect(first_card(page)).to_contain_text("02.jpg")
+    page.goto(f"{server}places")
+    page.clock.install(time=time.time() + 3700)
+    assert page.evaluate(KEPT) == 1
+    page.goto(f"{server}compare")
+    wait_until(lambda: page.evaluate(KEPT) == 0, "still kept")
