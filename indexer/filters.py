@@ -98,7 +98,7 @@ def parse_filter(
         folder=(folder or "").strip("/"),
         taken_from=first,
         taken_before=last,
-        tags=tuple(tag),
+        tags=tuple(map(composed, tag)),
         conditions=tuple(_condition(text, edits) for text in field),
         text=folded((q or "").strip()),
     )
@@ -144,6 +144,7 @@ def _condition(text: str, edits: Edits) -> FieldCondition:
         parsed = parse_field_value(name, value, edits.fields)
     except FieldError as error:
         raise FilterError(str(error), "field") from None
+    parsed = composed(parsed) if isinstance(parsed, str) else parsed
     return FieldCondition(name, comparison, parsed)
 
 
@@ -304,7 +305,7 @@ class FilterColumns:
         found: dict[str, list[int]] = {}
         for row, place_id in self._edited:
             for tag in self._edits.by_place[place_id].tags:
-                found.setdefault(tag, []).append(row)
+                found.setdefault(composed(tag), []).append(row)
         return {tag: np.array(rows, np.intp) for tag, rows in found.items()}
 
     @cached_property
@@ -315,7 +316,7 @@ class FilterColumns:
             for name, value in self._edits.by_place[place_id].fields.items():
                 rows, values = found.setdefault(name, ([], []))
                 rows.append(row)
-                values.append(value)
+                values.append(composed(value) if isinstance(value, str) else value)
         return {
             name: (np.array(rows, np.intp), np.array(values))
             for name, (rows, values) in found.items()

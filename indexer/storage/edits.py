@@ -22,7 +22,7 @@ from place_search.core.files import FileStamp, read_regular, stamp_of, write_who
 from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_on_earth
 from place_search.core.rows import is_among
 from place_search.core.tables import parse_number
-from place_search.core.text import is_shown
+from place_search.core.text import composed, is_shown
 from place_search.indexer.errors import FieldError, IndexFormatError, refusal
 
 FieldType: TypeAlias = Literal["text", "number", "boolean", "date"]
@@ -272,8 +272,8 @@ def checked_text(what: str, text: str, longest: int, *, lines: bool = True) -> s
 
 
 def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Tags in their order, each once. Raises `FieldError`."""
-    each = tuple(dict.fromkeys(tag.strip() for tag in tags))
+    """Tags in their order, each once however it is typed. Raises `FieldError`."""
+    each = tuple(dict.fromkeys(composed(tag.strip()) for tag in tags))
     if len(each) > MAX_TAGS:
         raise FieldError(f"A place has at most {MAX_TAGS} tags, not {len(each)}.")
     if "" in each:

@@ -55,7 +55,8 @@ def encodable(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Text with accents in one piece: file names of macOS have them in two, keyboards in one."""
+    """Text with letters spelt in one way: file names of macOS have accents in two pieces, keyboards
+    in one, and keyboards of Hindi a letter with a nukta in either."""
     return unicodedata.normalize("NFC", text)
 
 

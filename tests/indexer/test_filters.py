@@ -16,6 +16,7 @@ PLACES = [
     (5, "old towns/mill.jpg", np.nan, Edit(2, fields={"seen": "2024-05-31", "open": True})),
     (7, "cafe\u0301/Grüße.jpg", np.nan, Edit(1, note="der A\u0308rger")),
     (8, "top.jpg", 1714608001.0, Edit(1, fields={"floor": -2.0, "label": "b"})),
+    (9, "fort.jpg", np.nan, Edit(1, tags=("\u0958िला",), fields={"label": "e\u0301"})),
 ]
 EDITS = Edits(
     {"floor": "number", "label": "text", "open": "boolean", "seen": "date"},
@@ -30,7 +31,7 @@ def columns() -> FilterColumns:
     ids = np.array([place[0] for place in PLACES])
     groups = Groups(
         place_id=ids,
-        group=np.array([2, 3, 3, 7, 8]),
+        group=np.array([2, 3, 3, 7, 8, 9]),
         held=np.zeros(len(ids), np.bool_),
         names={3: "Mühle"},
     )
@@ -40,7 +41,7 @@ def columns() -> FilterColumns:
 @pytest.mark.parametrize(
     ("asked", "fits"),
     [
-        ({}, [2, 3, 5, 7, 8]),
+        ({}, [2, 3, 5, 7, 8, 9]),
         ({"q": "MÜHLE"}, [3, 5]),
         ({"folder": "old town"}, [2, 3]),
         ({"folder": "/old town/inner/"}, [3]),
@@ -61,6 +62,11 @@ def columns() -> FilterColumns:
         ({"field": ["open:eq:true"]}, [5]),
         ({"field": ["open:eq:false"]}, []),
         ({"field": ["label:eq:b"]}, [8]),
+        # Some keyboards write a letter in one piece, some in two.
+        ({"tag": ["\u0958िला"]}, [9]),
+        ({"tag": ["क\u093cिला"]}, [9]),
+        ({"field": ["label:eq:\u00e9"]}, [9]),
+        ({"field": ["label:eq:e\u0301"]}, [9]),
         ({"folder": "café"}, [7]),  # as it is typed; macOS writes it in two pieces
         ({"folder": "cafe\u0301"}, [7]),
         ({"folder": PurePath("old town"), "taken_from": date(2024, 5, 2), "tag": None}, [3]),
@@ -110,7 +116,7 @@ def test_what_cannot_be_understood(asked: dict[str, list[str] | str], said: str)
 
 
 def test_tags_are_counted_for_the_places_that_are_left(columns: FilterColumns) -> None:
-    assert columns.tags() == {"gate": 2, "night": 1}
+    assert columns.tags() == {"gate": 2, "night": 1, "क\u093cिला": 1}
 
 
 def test_names_are_ordered_whatever_their_case() -> None:

@@ -95,10 +95,13 @@ def test_a_place_is_tended(town: Path, run: Run, check_failure: CheckFailure) ->
     assert run("fields", index, "set", "floor:number", "open:boolean").stdout == (
         "floor: number\nopen: boolean\n"
     )
-    said = ("--name", "Gate", "--note", "n", "--tag", "a", "--tag", "b", "--position", "48.5,11.5")
+    tags = ("--tag", "\u00e4", "--tag", "b", "--tag", "a\u0308")  # two spellings of one
+    said = ("--name", "Gate", "--note", "n", *tags, "--position", "48.5,11.5")
     edited = run("edit", index, "1", *said, "--field", "floor=3", "--field", "open=true")
     assert edited.stdout == f"edited: Gate (place 1 in {index})\n"
-    told = json.loads(run("edit", index, "1", "--untag", "a", "--field", "open=", "--json").stdout)
+    told = json.loads(
+        run("edit", index, "1", "--untag", "a\u0308", "--field", "open=", "--json").stdout
+    )
     assert (told["name"], told["note"], told["tags"]) == ("Gate", "n", ["b"])
     assert told["fields"] == {"floor": 3}
     assert told["position"] == {"latitude": 48.5, "longitude": 11.5}

@@ -31,6 +31,7 @@ def command(
     as_json: options.AsJson = False,
 ) -> None:
     """Name a place, note something, tag it, set its own fields, or correct its position."""
+    from place_search.core.text import composed
     from place_search.indexer import edit_place, open_index
     from place_search.indexer.storage.edits import parse_field_value
     from place_search.search.positions import parse_position
@@ -43,7 +44,8 @@ def command(
     if note is not None:
         patch["note"] = note
     if tag or untag:
-        left = [kept for kept in known.tags if kept not in (untag or ())]
+        gone = {composed(each.strip()) for each in untag or ()}
+        left = [kept for kept in known.tags if composed(kept) not in gone]
         patch["tags"] = [*left, *(tag or ())]
     if field:
         patch["fields"] = {
