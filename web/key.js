@@ -46,14 +46,32 @@ export function keyForm(onTyped) {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     // Headers take ASCII only, and so are keys.
-    key = encodeURI(input.value.trim());
-    store(NAME, key);
-    const woken = waiting;
-    waiting = [];
-    onTyped();
-    for (const wake of woken) wake();
+    take(encodeURI(input.value.trim()), onTyped);
   });
   return form;
+}
+
+/**
+ * A button that forgets the key: what it does not open may be open to everybody.
+ * @param {() => void} onForgotten
+ */
+export function forgetButton(onForgotten) {
+  const button = element('button', { type: 'button', class: 'button quiet' }, words.forgetKey);
+  button.addEventListener('click', () => take('', onForgotten));
+  return button;
+}
+
+/**
+ * @param {string} typed
+ * @param {() => void} onTaken
+ */
+function take(typed, onTaken) {
+  key = typed;
+  store(NAME, key);
+  const woken = waiting;
+  waiting = [];
+  onTaken();
+  for (const wake of woken) wake();
 }
 
 /**

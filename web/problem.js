@@ -2,7 +2,7 @@
 
 import { element, find, icon } from './dom.js';
 import { explain, reasonMends, saying } from './explain.js';
-import { isAwaited, keyForm } from './key.js';
+import { forgetButton, isAwaited, keyForm } from './key.js';
 import { words } from './words.js';
 
 /** @import { Problem } from './page-types.js' */
@@ -37,6 +37,7 @@ export function showProblem(problem, photos, onAgain) {
       element('p', { class: 'timer', role: 'timer' }),
       ...again,
       ...(problem.status === 401 ? [keyForm(goOn)] : []),
+      ...(problem.status === 401 && problem.keyed ? [forgetButton(goOn)] : []),
       ...(detail && !mends ? [element('details', {}, element('summary', {}, words.serverSaid), saying('p', detail, reason))] : []),
     ],
   );

@@ -246,6 +246,7 @@ export const words = {
 
   apiKey: 'API key',
   useKey: 'Use this key',
+  forgetKey: 'Go on without a key',
   statusClosed: 'The server asks for a key',
   statusLoading: 'The server is loading its index…',
   statusLost: 'No answer from the server; asking again…',

@@ -219,6 +219,7 @@ export const words = {
 
   apiKey: 'API key',
   useKey: 'Yeh key istemal karein',
+  forgetKey: 'Bina key ke aage badhein',
   statusClosed: 'Server key maangta hai',
   statusLoading: 'Server apna index khol raha hai…',
   statusLost: 'Server se jawab nahi mila; phir pooch rahe hain…',

@@ -218,6 +218,7 @@ export const words = {
 
   apiKey: 'API कुंजी',
   useKey: 'यह कुंजी इस्तेमाल करें',
+  forgetKey: 'बिना कुंजी के आगे बढ़ें',
   statusClosed: 'सर्वर कुंजी माँगता है',
   statusLoading: 'सर्वर अपना इंडेक्स खोल रहा है…',
   statusLost: 'सर्वर से जवाब नहीं मिला; फिर पूछ रहे हैं…',

@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from place_search.search.server.keys import new_key
+from tests.web.conftest import SPOT, Tended
 from tests.web.test_pages import check_accessible
 
 
@@ -105,3 +106,19 @@ def test_each_refusal_says_how_a_key_is_shown(closed: tuple[str, str]) -> None:
             assert re.match(rf"{challenge} realm=", answer.headers["www-authenticate"])
             said = answer.json()["detail"]
             assert said.endswith("type it on the page, or send it as Authorization: Bearer KEY.")
+
+
+def test_who_has_a_key_that_is_none_goes_on_without(open_page: Any, tended: Tended) -> None:
+    page = open_page(tended.address, expected=("401",))
+    page.goto(f"{tended.address}place?id={SPOT}")
+    type_key(page, "ps_revoked")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not know this key")
+    page.goto(f"{tended.address}places")
+    expect(page.get_by_role("alert")).to_contain_text("The server does not know this key")
+    check_accessible(page)
+    page.get_by_role("button", name="Go on without a key").press("Enter")
+    expect(page.locator("#places > li")).not_to_have_count(0)
+    expect(page.locator("#status")).to_contain_text("12 places")
+    expect(page.get_by_role("alert")).to_have_count(0)
+    page.reload()
+    expect(page.locator("#places > li")).not_to_have_count(0)
