@@ -62,6 +62,7 @@ class ApiKeyMiddleware:
         if route is None or access == "open":
             scope["may_read"] = self._may_read(scope)
             return None
+        scope["route"] = route  # the log and the metrics name that of what is refused, too
         writes = access != "read"
         key = None
         scope["may_write"] = not self.keys.asked
