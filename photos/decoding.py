@@ -23,6 +23,7 @@ from place_search.photos.errors import (
     UnreadablePhotoError,
     UnsupportedPhotoError,
 )
+from place_search.photos.formats import HEAD_BYTES, begins_like
 from place_search.photos.photo import Photo, Size
 from place_search.photos.pixels import orientation_of, to_rgb, turn_upright
 from place_search.photos.positions import photo_position, read_exif
@@ -156,6 +157,9 @@ def _open(stream: BinaryIO, what: str, formats: Sequence[str]) -> Image.Image:
     try:
         return Image.open(stream, formats=tuple(formats))
     except UnidentifiedImageError:
+        stream.seek(0)
+        if begins_like(stream.read(HEAD_BYTES), formats):
+            raise SyntaxError("only its beginning is of a photo") from None
         raise UnsupportedPhotoError(
             f"{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
         ) from None

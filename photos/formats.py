@@ -1,18 +1,22 @@
 """Telling photos from other files by how their content begins."""
 
 import re
+from collections.abc import Iterable
 
 HEAD_BYTES = 32
-_BEGINNINGS = re.compile(
-    rb"\xff\xd8\xff"  # JPEG
-    rb"|\x89PNG\r\n\x1a\n"
-    rb"|RIFF....WEBP"
-    rb"|....ftyp(?:heic|heix|heim|heis|hevc|hevx|hevm|hevs|mif1|msf1|avif|avis)"
-    rb"|GIF8[79]a"
-    rb"|BM........[\s\S]{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0"
-    rb"|P[1-6]\s+[#\d]",
-    re.DOTALL,
-)
+_BEGINNINGS = {
+    "JPEG": rb"\xff\xd8\xff",
+    "PNG": rb"\x89PNG\r\n\x1a\n",
+    "WEBP": rb"RIFF....WEBP",
+    "HEIF": rb"....ftyp(?:heic|heix|heim|heis|hevc|hevx|hevm|hevs)",
+    "AVIF": rb"....ftyp(?:avif|avis)",
+    "GIF": rb"GIF8[79]a",
+    "BMP": rb"BM........[\s\S]{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",
+    "PPM": rb"P[1-6]\s+[#\d]",
+}
+_OF_MANY = rb"....ftyp(?:mif1|msf1)"
+"""Of HEIF and AVIF, and of formats that nothing here decodes."""
+_ANY = re.compile(b"|".join((*_BEGINNINGS.values(), _OF_MANY)), re.DOTALL)
 
 
 def begins_like_photo(head: bytes) -> bool:
@@ -20,4 +24,10 @@ def begins_like_photo(head: bytes) -> bool:
 
     TIFF is not among them: the raw files of cameras begin like it and hold but a small preview.
     """
-    return _BEGINNINGS.match(head) is not None
+    return _ANY.match(head) is not None
+
+
+def begins_like(head: bytes, formats: Iterable[str]) -> bool:
+    """Whether a file with these first bytes is of one of these formats, whole or not."""
+    known = (_BEGINNINGS[name] for name in formats if name in _BEGINNINGS)
+    return any(re.match(beginning, head, re.DOTALL) for beginning in known)

@@ -222,12 +222,15 @@ def test_text_is_not_a_photo(tmp_path: Path) -> None:
             decode_photo(source)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF"])
-def test_half_a_photo_is_refused(kind: str) -> None:
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP", "AVIF", "HEIF", "GIF"])
+def test_a_part_of_a_photo_is_no_other_format(kind: str) -> None:
     noise = np.random.default_rng(1).integers(0, 255, (200, 300, 3), dtype=np.uint8)
     data = encoded(Image.fromarray(noise), kind)
-    with pytest.raises(PhotoError):
-        decode_photo(data[: len(data) // 2])
+    for length in (24, 100, len(data) // 2):
+        with pytest.raises(UnreadablePhotoError, match="is truncated or corrupt"):
+            decode_photo(data[:length])
+    with pytest.raises(UnsupportedPhotoError):
+        decode_photo(data[: len(data) // 2], formats=("TIFF",))
 
 
 def test_the_pixel_limit_is_judged_by_the_header() -> None:
