@@ -5,6 +5,9 @@ import { words } from './words.js';
 
 const TYPING = 'textarea, [contenteditable], input:not([type=file], [type=checkbox], [type=radio])';
 
+/** What browsers know no type of, on some systems or where a camera writes it in capitals. */
+const UNTYPED = /\.(hei[cf]|avif)$/i;
+
 /** @type {WeakMap<object, number>} the newest choice of photos for each slot of the page */
 const newest = new WeakMap();
 let choices = 0;
@@ -29,7 +32,7 @@ export function takeIn(inputs, most, onPhotos) {
   const note = find('intake-note', HTMLParagraphElement);
 
   filesIn(inputs, async (all, where, none = '') => {
-    const images = all.filter((file) => file.type.startsWith('image/'));
+    const images = all.filter(({ type, name }) => type.startsWith('image/') || (!type && UNTYPED.test(name)));
     const photos = (images.length ? images : all).slice(0, most);
     const names = photos.map(({ name }) => name).join(', ');
     note.textContent = photos.length ? (all.length > most ? words.severalPhotos(names, most) : '') : none;

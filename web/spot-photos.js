@@ -157,7 +157,7 @@ function nameForm(id, page, redraw) {
  */
 export function addButton(page, redraw) {
   const said = element('span', { class: 'note', role: 'status' });
-  const input = element('input', { type: 'file', id: 'add-photo', class: 'offscreen', accept: 'image/*,.heic,.avif' });
+  const input = element('input', { type: 'file', id: 'add-photo', class: 'offscreen', accept: 'image/*,.heic,.heif,.avif' });
   const label = element('label', { class: 'button quiet', for: 'add-photo' }, placeWords.addPhoto);
   let adding = 0;
   const add = async (/** @type {File} */ photo, /** @type {string} */ key) => {

@@ -35,6 +35,18 @@ def test_photos_chosen_together_are_one_query(open_page: Any, town: Any) -> None
     expect(page.locator("#choose-part")).to_be_visible()
 
 
+def test_photos_of_which_the_browser_knows_no_type_are_among_them(
+    open_page: Any, town: Any
+) -> None:
+    other = town.folder / "IMG_2.HEIC"  # as phones write it
+    town.view(3).save(other, "HEIF")
+    town.write("notes.txt", b"no photo")
+    page = open_page()
+    page.set_input_files("#photo", [town.query(3), town.folder / "notes.txt", other])
+    expect(page.locator("#results:not([aria-busy]) .card").first).to_contain_text("03.jpg")
+    expect(page.locator("#preview-caption")).to_contain_text("with 1 other photo of the spot")
+
+
 def test_that_some_of_too_many_photos_were_left_out_is_said_beside_the_answer(
     open_page: Any, town: Any
 ) -> None:
