@@ -9,6 +9,7 @@ import os
 import resource
 import shutil
 import stat
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -93,14 +94,19 @@ def utf8_path(path: Path) -> Iterator[str]:
         yield str(path)
 
 
-def allow_open_files(more: int) -> None:
-    """Let this process open so many files beside those it has, as far as its hard limit allows."""
+def allow_open_files(more: int) -> int:
+    """Let this process open so many files beside those it has, as far as its hard limit allows.
+
+    Returns: how many it may have open now.
+    """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = len(list(Path("/dev/fd").iterdir())) + more + _SPARE_FILES
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+        return wanted
+    return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def open_regular(path: Path) -> io.BufferedReader:

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType, MappingProxyType
 from typing import TYPE_CHECKING
 
+from place_search.core.files import allow_open_files
 from place_search.core.memory import CEILING, keep_freed_memory, machine_bytes, return_freed_memory
 from place_search.core.text import printable
 from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
@@ -34,6 +35,10 @@ STARTING_SWITCH_SECONDS = 0.0001
 _SWITCH_SECONDS = sys.getswitchinterval()
 VERIFY_BUDGET_S = 2.0
 """Who asks a server waits: after this a search begins to verify no more."""
+BACKLOG = 128
+"""Connections that the system keeps until the server takes them, all at once."""
+FILES_BESIDE = 4 * BACKLOG
+"""Open files beside connections: those that are just taken or refused, and what answers need."""
 MIB = 1 << 20
 LEAST_BYTES = 64 * MIB
 """What answering takes beyond what a server holds once it is ready: the graph of one shape."""
@@ -139,6 +144,7 @@ class EngineOpener:
         engine = self._open(served) if begun is None else begun.result()
         if not _is_of(served, self.index_folder):
             _bound_memory(self.options.memory, self.decoder)
+            allow_open_files(self.options.connections + FILES_BESIDE)
         return engine
 
     def _open(self, served: "Engine | None") -> "Engine":
@@ -174,6 +180,21 @@ def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:
         )
     else:
         CEILING.limit = limit_mb * MIB
+
+
+def _bound_connections(asked: int) -> int:
+    """How many connections may be open, each of which is an open file.
+
+    Where there is no file left for the next one, the server could answer nobody, nor say so.
+    """
+    files = allow_open_files(asked + FILES_BESIDE)
+    most = max(files - FILES_BESIDE, files // 4)
+    if most < asked:
+        _warn(
+            f"WARNING: this process may open {files} files, so it takes {most} connections at "
+            f"most, not {asked}; raise the limit with `ulimit -n`, or lower --connections."
+        )
+    return min(most, asked)
 
 
 class _Run:
@@ -302,7 +323,7 @@ def serve(
                 http=connection_class(
                     read_seconds=options.read_seconds,
                     write_seconds=options.read_seconds,
-                    most=options.connections,
+                    most=_bound_connections(options.connections),
                 ),
                 lifespan="on",
                 ws="none",
@@ -310,6 +331,7 @@ def serve(
                 access_log=False,
                 proxy_headers=False,  # the application's own middleware reads them
                 server_header=False,
+                backlog=BACKLOG,
                 timeout_graceful_shutdown=SHUTDOWN_SECONDS,
             )
         )
@@ -349,7 +371,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
-        listener.listen(128)
+        listener.listen(BACKLOG)
     except (OSError, OverflowError) as error:
         listener.close()
         raise ServerError(_why_not(host, port, error)) from None

@@ -104,7 +104,10 @@ class ServerSettings(BaseModel):
         description="A search that waits longer before it begins gets 429, in seconds.",
     )
     connections: int = Field(
-        default=1000, ge=1, description="Connections that may be open; more are refused with 429."
+        default=1000,
+        ge=1,
+        description="Connections that may be open; more are refused with 429. Fewer where the "
+        "process may not open so many files, and 512 more.",
     )
     max_body_mb: int = Field(
         default=32, ge=1, description="Largest request, in MiB; larger ones get 413."

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -149,9 +149,11 @@ def start_server() -> Iterator[StartServer]:
     """
     started: list[RunningServer] = []
 
-    def start(index_folder: Path, *options: str, measured: bool = True) -> RunningServer:
+    def start(
+        index_folder: Path, *options: str, measured: bool = True, within: Sequence[str] = ()
+    ) -> RunningServer:
         process = subprocess.Popen(
-            [*PROGRAM, "serve", str(index_folder), "--port", "0", *options],
+            [*within, *PROGRAM, "serve", str(index_folder), "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -114,6 +114,25 @@ def test_connections_that_wait_make_room_for_others(server: Any, sent: bytes) ->
             link.close()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("limit", "warned"), [("-Sn 300", False), ("-n 700", True)])
+def test_there_is_a_file_for_each_connection(
+    start_server: Callable[..., Any], index_folder: Any, limit: str, warned: bool
+) -> None:
+    """A soft limit is raised, and within a hard one fewer connections are taken."""
+    shell = f'ulimit {limit} && exec "$0" "$@"'
+    server = start_server(index_folder, measured=False, within=("bash", "-c", shell))
+    assert ("it takes 188 connections at most" in server.text()) == warned
+    links = [connect(server) for _ in range(900)]
+    try:
+        for _ in range(3):
+            assert alive(server, "127.0.0.2") < 5
+    finally:
+        for link in links:
+            link.close()
+    assert "Too many open files" not in server.text()
+
+
 def test_the_client_with_the_most_connections_loses_them(server: Any) -> None:
     """Somebody's slow upload is not given up for another's idle connections."""
     slow = connect(server, source="127.0.0.3")
