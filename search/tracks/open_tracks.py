@@ -3,7 +3,7 @@
 import secrets
 import threading
 import time
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -27,9 +27,10 @@ PATH = 1000
 
 @dataclass(slots=True)
 class OpenTrack:
-    """A track with an index and model of its own, whatever the server turns to meanwhile."""
+    """A client's track, with an index and model whatever the server turns to meanwhile."""
 
     track_id: str
+    client: str
     engine: "Engine"
     live: "LiveTrack"
     path: "deque[LocatedFrame]" = field(default_factory=lambda: deque(maxlen=PATH))
@@ -80,11 +81,15 @@ class OpenTracks:
         self._tracks: OrderedDict[str, tuple[float, OpenTrack]] = OrderedDict()
         self._observer: Observer | None = None
 
-    def open(self, engine: "Engine", *, stages: Stages | None = None) -> OpenTrack:
-        """Open a track among the places of an engine's index.
+    def open(
+        self, engine: "Engine", *, client: str = "", stages: Stages | None = None
+    ) -> OpenTrack:
+        """Open a track among the places of an engine's index for a client.
+
+        Where there are as many as there may be, the client with the most of them loses one.
 
         Raises:
-            BusyError: there are as many tracks as there may be.
+            BusyError: no other client has more.
         """
         from place_search.search.tracks.live import LiveTrack
         from place_search.search.tracks.observer import Observer
@@ -93,18 +98,26 @@ class OpenTracks:
         if observer is None or observer.index is not engine.index:
             # Without the lock: of a large index it takes a second.
             observer = self._observer = Observer(engine.index)
-        track = OpenTrack(secrets.token_urlsafe(16), engine, LiveTrack(observer))
+        track = OpenTrack(secrets.token_urlsafe(16), client, engine, LiveTrack(observer))
         with self._lock:
             if stages is not None:
                 stages.commit()
             self._expire()
             if len(self._tracks) >= MOST:
-                raise BusyError(
-                    f"{MOST} tracks are open already, as many as there may be; close one, or try "
-                    "again later."
-                )
+                self._make_room(client)
             self._tracks[track.track_id] = (self._clock(), track)
         return track
+
+    def _make_room(self, client: str) -> None:
+        """Close the track of the client with the most that was asked for longest ago."""
+        counts = Counter(track.client for _, track in self._tracks.values())
+        [(heaviest, most)] = counts.most_common(1)
+        if most <= counts[client] + 1:
+            raise BusyError(
+                f"{MOST} tracks are open already, as many as there may be; close one, or try "
+                "again later."
+            )
+        del self._tracks[next(i for i, (_, t) in self._tracks.items() if t.client == heaviest)]
 
     def find(self, track_id: str) -> OpenTrack:
         """An open track, whose time begins anew.

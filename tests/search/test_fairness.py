@@ -75,6 +75,19 @@ def test_slow_photos_of_one_client_keep_no_other_waiting(
     assert server.stop() == 0
 
 
+def test_tracks_of_one_client_keep_no_other_from_opening_one(server: Any) -> None:
+    with client_at(server, "127.0.0.1") as hostile, client_at(server, "127.0.0.2") as client:
+        opened = []
+        while (reply := hostile.post("/v1/tracks")).status_code == 201:
+            opened.append(reply.headers["Location"])
+        assert reply.status_code == 429
+        mine = client.post("/v1/tracks")
+        assert mine.status_code == 201
+        for track in opened:
+            client.delete(track)
+        assert client.delete(mine.headers["Location"]).status_code == 204
+
+
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="one socket takes one kind of address")
 def test_a_socket_for_both_kinds_of_address_tells_clients_apart(
     start_server: Callable[..., Any], index_folder: Any, street: Any

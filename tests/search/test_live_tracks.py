@@ -107,6 +107,19 @@ def test_there_are_only_so_many_tracks(engine: Engine, monkeypatch: pytest.Monke
     assert tracks.open(engine).track_id != kept[0].track_id
 
 
+def test_tracks_are_shared_between_clients(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_tracks, "MOST", 3)
+    tracks = OpenTracks()
+    first, second, third = (tracks.open(engine, client="a") for _ in range(3))
+    tracks.find(first.track_id)
+    mine = tracks.open(engine, client="b")
+    with pytest.raises(UnknownTrackError):
+        tracks.find(second.track_id)
+    with pytest.raises(BusyError, match="3 tracks are open already"):
+        tracks.open(engine, client="b")
+    assert [tracks.find(kept.track_id) for kept in (first, third, mine)] == [first, third, mine]
+
+
 def test_the_client_follows_a_track(server: RunningServer, street: Any, tmp_path: Path) -> None:
     (tmp_path / "frame.jpg").write_bytes(street.query(1))
     with Client(server.address) as client:

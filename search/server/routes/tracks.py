@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request, Response, UploadFile
 
+from place_search.search.server.clients import client_of
 from place_search.search.server.content.fields import CHECKED_FIELDS, photo_in
 from place_search.search.server.content.track_schemas import (
     TrackedFrameReply,
@@ -33,7 +34,8 @@ router = APIRouter(prefix="/v1", tags=["tracks"], dependencies=[CHECKED_FIELDS])
 @allows("read", counted=True)
 async def open_track(service: CurrentState, request: Request, response: Response) -> TrackReply:
     """Open a track to frames; it closes after ten minutes without one."""
-    track = await service.run_search(request, service.tracks.open, service.engine)
+    client = client_of(request.scope)
+    track = await service.run_search(request, service.tracks.open, service.engine, client=client)
     root_path = request.scope["root_path"]
     response.headers["Location"] = f"{root_path}/v1/tracks/{track.track_id}"
     return TrackReply.model_validate(track.about())
