@@ -93,7 +93,8 @@ def read_keys(file: Path | None, variable: str) -> list[ApiKey]:
 def _listed(file: Path) -> list[ApiKey]:
     """The keys of a file, perhaps none. Raises `ServerError`."""
     try:
-        return parse_keys(read_regular(file).decode("utf-8"), str(file))
+        # Some editors begin a file with a mark of its encoding.
+        return parse_keys(read_regular(file).decode("utf-8-sig"), str(file))
     except (OSError, UnicodeDecodeError):
         raise ServerError(f"The keys file {file} cannot be read; check --keys.") from None
 

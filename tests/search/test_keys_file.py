@@ -51,6 +51,14 @@ def test_keys_come_and_go_with_their_lines(ring: Ring) -> None:
     assert ring.ring.asked
 
 
+def test_a_key_is_revoked_by_any_editor(ring: Ring) -> None:
+    assert ring.valid() == ["a", "b", "variable"]
+    ring.file.write_text("# mine\r\n" + ring.secrets["line b"], encoding="utf-8-sig")
+    assert ring.valid() == ["b", "variable"]
+    ring.file.write_text(ring.secrets["line a"], encoding="utf-8-sig")
+    assert ring.valid() == ["a", "variable"]
+
+
 def test_a_file_that_cannot_be_read_changes_nothing(
     ring: Ring, caplog: pytest.LogCaptureFixture
 ) -> None:
