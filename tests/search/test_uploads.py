@@ -30,3 +30,22 @@ def test_an_upload_never_touches_the_disk(
 
     assert asyncio.run(ask("/v1/search", ("photo",))) == 200
     assert asyncio.run(ask("/v1/compare", ("image1", "image2"))) == 200
+
+
+@pytest.mark.parametrize("lost", [0, 1, 2, 3000])
+def test_a_form_that_lacks_its_end_is_not_taken_for_a_shorter_one(
+    client: httpx.Client, street: Any, lost: int
+) -> None:
+    """As by a length that is counted in letters; its last photo would be left out."""
+    head = b'--a"b\r\nContent-Disposition: form-data; name="photo"; filename="x"\r\n\r\n'
+    form = b"".join(head + street.query(place) + b"\r\n" for place in (2, 3)) + b'--a"b--'
+    kind = {"Content-Type": 'multipart/form-data; boundary="a\\"b"'}
+    sent = form[: len(form) - lost]
+    # Its end may come in two pieces.
+    for content in (sent, iter([sent[:-5], sent[-5:]])):
+        answer = client.post("/v1/search?k=1", content=content, headers=kind)
+        if lost:
+            assert (answer.status_code, answer.json()["type"]) == (400, "/problems/bad-request")
+            assert "ends before its last boundary" in answer.json()["detail"]
+        else:
+            assert answer.status_code == 200, answer.text

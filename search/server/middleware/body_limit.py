@@ -4,6 +4,7 @@ import asyncio
 from collections import Counter
 from contextlib import suppress
 
+from python_multipart.multipart import parse_options_header
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
@@ -16,6 +17,8 @@ DRAIN_SECONDS = 3.0
 DRAIN_BYTES = 1 << 26
 STALLED_SECONDS = 1.0
 """What is left of a refused body is not waited for once so long nothing came."""
+TAIL_BYTES = 1024
+"""Of a body's end, where the last boundary of a form must be."""
 LEAST_RATE = 10_000
 """Bytes a second, on average, below which a body is too slow."""
 
@@ -98,6 +101,8 @@ class _Body:
         self.announced = int(length) if length.isdecimal() and len(length) < 20 else 0
         self.size = 0
         """Bytes that are held of it."""
+        self._boundary = parse_options_header(headers.get("content-type"))[1].get(b"boundary")
+        self._tail = b""
         self._scope = scope
         self._receive = receive
         self._send = send
@@ -136,9 +141,16 @@ class _Body:
                 if self.size > self._limits.max_bytes:
                     raise HTTPException(413, self._limits.sentence())
                 self._limits.make_room(self)
+                self._check_end(message.get("body", b""))
         else:
             self._finished = True
         return message
+
+    def _check_end(self, piece: bytes) -> None:
+        """Refuse a form that lacks its end: the parser would drop its last field without a word."""
+        self._tail = (self._tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
+        if self._finished and self._boundary and b"--%b--" % self._boundary not in self._tail:
+            raise HTTPException(400, "The form ends before its last boundary; send all of it.")
 
     async def _next(self) -> Message:
         if self._finished:
