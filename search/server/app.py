@@ -185,6 +185,7 @@ def create_app(
         public=options.public,
         rate=options.rate,
     )
+    app.add_middleware(Origins, routes=state.routes, allowed=options.cors)
     app.add_middleware(Indexes, indexes=indexes)
     if options.allowed_hosts:
         app.add_middleware(Hosts, names=options.allowed_hosts)
@@ -194,7 +195,6 @@ def create_app(
         max_held_bytes=BODIES_HELD * options.max_body_bytes,
         seconds=options.read_seconds,
     )
-    app.add_middleware(Origins, allowed=options.cors)
     if options.cors:
         app.add_middleware(
             CORSMiddleware,

@@ -50,6 +50,9 @@ def test_pages_of_other_sites_may_not_make_the_server_work(engine: Engine) -> No
             assert refused.status_code == 403, (method, path, origin)
             assert refused.json()["type"] == "/problems/cross-site"
         assert ask("GET", "/v1/index", headers={**foreign, **origin}).status_code == 200
+        for below in "/v1", "/v1/indexes/index":
+            like = ask("GET", f"{below}/places/0/similar", headers={**foreign, **origin})
+            assert like.json()["type"] == "/problems/cross-site"
         if origin:  # as browsers that do not say `Sec-Fetch-Site` have it
             assert ask("POST", "/v1/search", headers=origin).status_code == 403
     for taken in (
@@ -60,6 +63,7 @@ def test_pages_of_other_sites_may_not_make_the_server_work(engine: Engine) -> No
         {},
     ):
         assert ask("POST", "/v1/search", headers=taken).status_code == 400, taken
+        assert ask("GET", "/v1/places/0/similar", headers=taken).status_code == 200, taken
 
 
 @pytest.mark.parametrize(

@@ -3,12 +3,14 @@
 A browser does not let them read the answers, but it does send their requests.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from starlette.datastructures import Headers
+from starlette.routing import BaseRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from place_search.search.server.problems import CROSS_SITE, problem_response
+from place_search.search.server.roles import find_route, is_counted
 
 ANY = "*"
 HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -17,21 +19,29 @@ HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Origins:
     """ASGI middleware that refuses work for pages of other sites than `allowed`.
 
+    That is what changes something, and what counts as a search, whatever its method.
     Browsers say of each request whether it comes from another site; older ones name the site alone,
     which is then compared with the host that is asked. Other clients say neither.
     """
 
-    def __init__(self, app: ASGIApp, allowed: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], allowed: Iterable[str]) -> None:
         self.app = app
+        self.routes = routes
         self.allowed = frozenset(allowed)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "http" and scope["method"] not in HARMLESS and self._is_foreign(scope):
+        if scope["type"] == "http" and self._is_foreign(scope) and self._is_work(scope):
             detail = "This server does no work for pages of other sites; name the site in --cors."
             await problem_response(CROSS_SITE, detail)(scope, receive, send)
             return
         await self.app(scope, receive, send)
+
+    def _is_work(self, scope: Scope) -> bool:
+        if scope["method"] not in HARMLESS:
+            return True
+        route = find_route(self.routes, scope)
+        return scope["method"] != "OPTIONS" and route is not None and is_counted(route)
 
     def _is_foreign(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
