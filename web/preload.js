@@ -11,7 +11,7 @@
   const theme = chosen('theme');
   if (theme) root.dataset.theme = theme;
   const language = chosen('language') ?? navigator.language;
-  if (language.startsWith('hi')) {
+  if (`${language}-`.startsWith('hi-')) {
     root.lang = language.startsWith('hi-Latn') ? 'hi-Latn' : 'hi';
     // The page is written in English; words.js shows it once it is in Hindi.
     root.dataset.waiting = '';

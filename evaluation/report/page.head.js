@@ -5,6 +5,6 @@ const chosen = new URLSearchParams(location.search);
 const theme = chosen.get('theme');
 if (theme) document.documentElement.dataset.theme = theme;
 const language = chosen.get('language') ?? navigator.language;
-const own = ['hi-Latn', 'hi'].find((known) => language.startsWith(known));
+const own = ['hi-Latn', 'hi'].find((known) => `${language}-`.startsWith(`${known}-`));
 // Words that are longer would move what is below them, where the page is painted before they stand.
 document.documentElement.classList.toggle('unsaid', Boolean(own));

@@ -81,6 +81,19 @@ def test_the_language_is_chosen_and_kept(open_page: Any, server: str, town: Any)
     expect(page.locator("html")).to_have_attribute("lang", "en")
 
 
+def test_who_reads_another_language_reads_english(open_page: Any, server: str) -> None:
+    for language, shown in (
+        ("hil-PH", "en"),
+        ("de", "en"),
+        ("hi-IN", "hi"),
+        ("hi-Latn-IN", "hi-Latn"),
+    ):
+        page = open_page(locale=language)
+        expect(page.locator("html")).to_have_attribute("lang", shown)
+        page.goto(f"{server}reports/town/")
+        expect(page.locator("html")).to_have_attribute("lang", shown)
+
+
 def test_hindi_is_also_there_in_latin_letters(open_page: Any, server: str, town: Any) -> None:
     page = open_page()
     words: dict[str, dict[str, str]] = {}
