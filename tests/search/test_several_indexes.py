@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 import place_search
-from place_search.indexer import build_index, open_source
+from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
 from place_search.photos import Decoder
 from place_search.search.engine import Engine
@@ -18,6 +18,7 @@ from place_search.search.server.keys import new_key, parse_keys
 from place_search.search.server.server import EngineOpener
 from place_search.search.server.settings import ServerSettings
 from place_search_client import Client
+from tests.search.asking import asker
 from tests.search.replies import problem
 from tests.waiting import SECONDS, wait_until
 
@@ -232,3 +233,28 @@ def test_old_lines_of_a_keys_file_are_good() -> None:
     old, new = parse_keys(f"me read sha256:{digest}\nyou write town sha256:{digest}", "keys")
     assert (old.index, new.index, new.role) == ("", "town", "write")
     assert new.line == f"you write town sha256:{digest}"
+
+
+def test_a_key_for_one_index_closes_no_other_that_is_public(base: Path, model: Model) -> None:
+    engines = {name: Engine(open_index(base / name), model) for name in "ab"}
+    decoder = Decoder(workers=1)
+    secret, key = new_key("me", "write", "b")
+    app = create_app(
+        lambda *_: engines["a"],
+        ServerSettings(public=True, writable=True),
+        decoder=decoder,
+        keys=[key],
+        index_folder=base / "a",
+        name="a",
+        others={"b": (base / "b", lambda *_: engines["b"])},
+    )
+    for name, served in app.state.indexes.items():
+        served.service.replace(engines[name])
+    ask, shown = asker(app), {"Authorization": f"Bearer {secret}"}
+    for path in "/v1/index", "/v1/places/0", "/v1/indexes/b/index":
+        assert ask("GET", path, headers=shown).status_code == 200
+    told = ask("GET", "/v1/indexes", headers=shown).json()["indexes"]
+    assert {i["name"]: i["changes"] for i in told} == {"a": "needs_key", "b": "allowed"}
+    problem(ask("DELETE", "/v1/places/0", headers=shown), "forbidden")
+    problem(ask("GET", "/metrics", headers=shown), "forbidden")
+    decoder.close()

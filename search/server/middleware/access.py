@@ -92,11 +92,13 @@ class ApiKeyMiddleware:
             scope["may_write"] = key is not None and key.role == "write" and not by_browser
             scope["key"] = key and key.name
             scope["key_index"] = key.index if key else None
-            if key and key.index and scope.get("index_name") not in (None, key.index):
+            # What everybody may read is not closed by a key for something else.
+            only = "" if key is None or (self.public and not writes) else key.index
+            scope["only_index"] = only
+            if only and scope.get("index_name") not in (None, only):
                 return problem_response(
                     FORBIDDEN,
-                    f"This API key is for the index {key.index} only; ask below "
-                    f"/v1/indexes/{key.index}.",
+                    f"This API key is for the index {only} only; ask below /v1/indexes/{only}.",
                 )
         if self.rate is not None and is_counted(route):
             wait = self.rate.take(client_of(scope))

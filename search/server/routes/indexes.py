@@ -16,16 +16,15 @@ router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 @router.get("/indexes", summary="The server's indexes", responses=documented(BAD_PARAMETER))
 @allows("read")
 def list_indexes(request: Request) -> IndexesReply:
-    """The indexes that the key may see; all of /v1 is also below `/v1/indexes/NAME` for each.
+    """The indexes that one may see; all of /v1 is also below `/v1/indexes/NAME` for each.
 
     The first is what addresses without a name lead to.
     """
     indexes: Mapping[str, ServedIndex] = request.app.state.indexes
-    only = request.scope.get("key_index")
-    may_write = request.scope["may_write"]
-    return IndexesReply(
-        indexes=[_told(i, may_write) for i in indexes.values() if only in (None, "", i.name)]
-    )
+    scope = request.scope
+    seen = [i for i in indexes.values() if (scope.get("only_index") or i.name) == i.name]
+    writes = (scope.get("key_index") or "") if scope["may_write"] else None
+    return IndexesReply(indexes=[_told(i, writes in ("", i.name)) for i in seen])
 
 
 def _told(served: ServedIndex, may_write: bool) -> ServedIndexReply:
