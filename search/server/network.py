@@ -1,5 +1,6 @@
-"""Where other devices of the network reach a server."""
+"""Where a server listens, and where other devices of the network reach it."""
 
+import errno
 import fcntl
 import socket
 import struct
@@ -7,10 +8,41 @@ from contextlib import suppress
 from ipaddress import IPv4Address, ip_address
 from pathlib import Path
 
+from place_search.search.errors import ServerError
+
+BACKLOG = 128
+"""Connections that the system keeps until the server takes them, all at once."""
 ROUTES = Path("/proc/net/route")
 _ANY = ("", "0.0.0.0", "::")  # noqa: S104 - compared only
 _SIOCGIFADDR = 0x8915
 _EVERYWHERE = "00000000"
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens there. Raises ServerError where that cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off, 40 ms a reply, only where the protocol is named.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise ServerError(_why_not(host, port, error)) from None
+    return listener
+
+
+def is_loopback(listener: socket.socket) -> bool:
+    """Whether this machine alone reaches a socket."""
+    return ip_address(listener.getsockname()[0]).is_loopback
+
+
+def address_of(host: str, listener: socket.socket) -> str:
+    """The URL by which this machine reaches a socket that listens on `host`."""
+    port = listener.getsockname()[1]
+    shown = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared only
+    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
 
 
 def network_url(host: str, url: str) -> str | None:
@@ -48,3 +80,16 @@ def _interfaces() -> list[str]:
         rows = []
     leading = sorted((int(row[6]), row[0]) for row in rows if row[1] == _EVERYWHERE)
     return [name for _, name in leading] + [name for _, name in socket.if_nameindex()]
+
+
+def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
+    if isinstance(error, OverflowError):
+        return f"{port} is no port; choose one from 0 to 65535 with --port."
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"Port {port} on {host} is in use by another program; stop that or choose another "
+            "port with --port."
+        )
+    if error.errno == errno.EACCES:
+        return f"Port {port} may not be used by this user; choose one above 1023 with --port."
+    return f"Cannot listen on {host} port {port} ({error.strerror}); check --host."

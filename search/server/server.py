@@ -1,11 +1,8 @@
 """One server process: listen, load, serve, stop."""
 
-import errno
 import gc
-import ipaddress
 import os
 import signal
-import socket
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -22,6 +19,7 @@ from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.keys import ApiKey, KeyRing, read_keys
+from place_search.search.server.network import BACKLOG, address_of, is_loopback, listen
 from place_search.search.server.settings import ServerSettings
 
 if TYPE_CHECKING:
@@ -35,8 +33,6 @@ STARTING_SWITCH_SECONDS = 0.0001
 _SWITCH_SECONDS = sys.getswitchinterval()
 VERIFY_BUDGET_S = 2.0
 """Who asks a server waits: after this a search begins to verify no more."""
-BACKLOG = 128
-"""Connections that the system keeps until the server takes them, all at once."""
 FILES_BESIDE = 4 * BACKLOG
 """Open files beside connections: those that are just taken or refused, and what answers need."""
 MIB = 1 << 20
@@ -281,7 +277,7 @@ def serve(
         for folder in (index_folder, *others.values()):
             read_manifest(folder)  # of a wrong index and a wrong port the index is told first
         listener = listen(options.host, options.port)
-        if _is_loopback(listener):
+        if is_loopback(listener):
             hosts = (*options.allowed_hosts, options.host)
             options = options.model_copy(update={"allowed_hosts": hosts})
         elif not keys:
@@ -297,7 +293,7 @@ def serve(
         from place_search.search.server.connection import connection_class
         from place_search.search.server.log import logging_to_stderr
 
-        run = _Run(_address(options.host, listener), on_ready)
+        run = _Run(address_of(options.host, listener), on_ready)
         try:
             app = create_app(
                 opener,
@@ -363,47 +359,9 @@ def _warn_of_useless(keys: Sequence[ApiKey], names: Collection[str]) -> None:
             )
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ServerError where that cannot be."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle's algorithm off, 40 ms a reply, only where the protocol is named.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except (OSError, OverflowError) as error:
-        listener.close()
-        raise ServerError(_why_not(host, port, error)) from None
-    return listener
-
-
-def _is_loopback(listener: socket.socket) -> bool:
-    return ipaddress.ip_address(listener.getsockname()[0]).is_loopback
-
-
 def _warn(sentence: str) -> None:
     shown = printable(sentence)
     if sys.stderr.isatty():
         shown = f"\x1b[1;31m{shown}\x1b[0m"
     sys.stderr.write(f"{shown}\n")
     sys.stderr.flush()
-
-
-def _why_not(host: str, port: int, error: OSError | OverflowError) -> str:
-    if isinstance(error, OverflowError):
-        return f"{port} is no port; choose one from 0 to 65535 with --port."
-    if error.errno == errno.EADDRINUSE:
-        return (
-            f"Port {port} on {host} is in use by another program; stop that or choose another "
-            "port with --port."
-        )
-    if error.errno == errno.EACCES:
-        return f"Port {port} may not be used by this user; choose one above 1023 with --port."
-    return f"Cannot listen on {host} port {port} ({error.strerror}); check --host."
-
-
-def _address(host: str, listener: socket.socket) -> str:
-    port = listener.getsockname()[1]
-    shown = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared only
-    return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"

@@ -50,7 +50,7 @@ def command(
 ) -> None:
     """Try it: fetch photos of real places (54 MB, once), index, measure and serve them."""
     from place_search.demo_photos import MEGABYTES, fetch_demo_photos
-    from place_search.search.server.server import listen
+    from place_search.search.server.network import listen
     from place_search.search.server.server import serve as serve_index
 
     if serve:  # a port that is taken is told before minutes of work
