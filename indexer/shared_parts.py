@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.rows import spread_rows
-from place_search.models import Codes, Grid, decode_codes
+from place_search.models import Codes, Grid, are_empty, decode_codes
 
 LOOKED_AT = 64
 """Photos of an index that are looked at, evenly spread: most of them show different places."""
@@ -49,14 +49,14 @@ class SharedParts:
 
     def __init__(self, count: int, codes: Callable[[int], Codes]) -> None:
         """Look at some of `count` photos, whose `codes` are given by their number."""
-        signs: dict[Grid, list[NDArray[np.float32]]] = {}
+        seen: dict[Grid, list[NDArray[np.uint8]]] = {}
         for number in spread_rows(count, LOOKED_AT).tolist():
             cells, grid = codes(number)
             if min(grid) >= BLOCK:
-                signs.setdefault(grid, []).append(decode_codes(cells))
+                seen.setdefault(grid, []).append(cells)
         self.by_grid = {
             grid: parts
-            for grid, photos in signs.items()
+            for grid, photos in seen.items()
             if (parts := list(_parts(np.stack(photos), grid)))
         }
 
@@ -73,46 +73,47 @@ class SharedParts:
         return (codes * ~np.any(shared, axis=0)[:, None], grid) if shared else photo
 
 
-def _parts(signs: NDArray[np.float32], grid: Grid) -> Iterator[SharedPart]:
-    """What photos share, by the (photos, cells, bits) signs of their codes.
+def _parts(codes: NDArray[np.uint8], grid: Grid) -> Iterator[SharedPart]:
+    """What photos of one grid share, by their codes, (photos, cells, bytes).
 
     Those that share blocks with one photo, the most of them first, are taken as showing one part.
     """
-    share_some = (_block_cosines(signs, grid) >= ALIKE).mean(axis=0) >= LEAST_SHARE
+    share_some = (_block_cosines(codes, grid) >= ALIKE).mean(axis=0) >= LEAST_SHARE
     while len(share_some) >= LEAST_PHOTOS:
         sharing = share_some[share_some.sum(axis=1).argmax()]
         if np.count_nonzero(sharing) < LEAST_PHOTOS:
             return
-        sums = signs[sharing].sum(axis=0)
-        cosines = _mean_cosines(signs[sharing], sums)
+        sums, cosines = _mean_cosines(codes[sharing])
         cells = cosines >= ALIKE
         if LEAST_SHARE <= cells.mean() <= MOST_SHARE and cosines[~cells].mean() < REST:
             yield SharedPart(cells, np.packbits(sums[cells] > 0, axis=1))
-        signs, share_some = signs[~sharing], share_some[~sharing][:, ~sharing]
+        codes, share_some = codes[~sharing], share_some[~sharing][:, ~sharing]
 
 
-def _block_cosines(signs: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
+def _block_cosines(codes: NDArray[np.uint8], grid: Grid) -> NDArray[np.float32]:
     """The mean cosine of each two photos in each block, (blocks, photos, photos).
 
     Every other cell of every other row stands for them all: neighbours are much alike.
     """
-    photos, _, bits = signs.shape
+    photos, _, width = codes.shape
     down, right = grid[0] // BLOCK, grid[1] // BLOCK
-    some = signs.reshape(photos, *grid, bits)[:, : down * BLOCK : 2, : right * BLOCK : 2]
+    some = codes.reshape(photos, *grid, width)[:, : down * BLOCK : 2, : right * BLOCK : 2]
     side = BLOCK // 2
-    blocks = some.reshape(photos, down, side, right, side, bits).transpose(1, 3, 0, 2, 4, 5)
-    rows = blocks.reshape(down * right, photos, -1)
+    blocks = some.reshape(photos, down, side, right, side, width).transpose(1, 3, 0, 2, 4, 5)
+    rows = decode_codes(blocks.reshape(-1, width)).reshape(down * right, photos, -1)
     cosines: NDArray[np.float32] = rows @ rows.transpose(0, 2, 1) / np.float32(rows.shape[2])
     return cosines
 
 
-def _mean_cosines(signs: NDArray[np.float32], sums: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean cosine of two photos in each cell, (cells,), given the sums of their signs.
+def _mean_cosines(codes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """The sums of photos' signs, (cells, bits), and the mean cosine of two in each cell, (cells,).
 
     The squared norm of a sum is the sum of all products, of each photo with itself too. A cell in
     the black frame of a photo has no sign there, and is alike to none.
     """
-    themselves = np.square(signs).sum(axis=(0, 2))
-    pairs = len(signs) * (len(signs) - 1)
-    products: NDArray[np.float32] = np.square(sums).sum(axis=1) - themselves
-    return products / np.float32(signs.shape[2] * pairs)
+    sums = np.zeros((codes.shape[1], codes.shape[2] * 8), np.float32)
+    for photo in codes:
+        sums += decode_codes(photo)
+    themselves = np.count_nonzero(~are_empty(codes), axis=0)
+    pairs = np.float32(len(codes) * (len(codes) - 1))
+    return sums, (np.square(sums).mean(axis=1) - themselves.astype(np.float32)) / pairs
