@@ -22,12 +22,12 @@ ALIKE = 0.25
 """The mean cosine of codes from which on photos show the same in a cell or a block. Of bonnets
 with what they mirror it is 0.3 to 0.4; of streets, buildings and floors below 0.2, but for the sky
 in some."""
-LEAST_SHARE, MOST_SHARE = 0.12, 0.5
+LEAST_SHARE, MOST_SHARE = 0.12, 0.75
 """The shares of a picture between which a part counts. A smaller one makes no photo found, and
-photos that share more show one place."""
+beside a larger one too little is left."""
 REST = 0.1
 """The mean cosine of the other cells, from which on photos look alike all over: corridors, one
-building. Where they show many places it is 0.02 to 0.09."""
+building, a camera that stands still. Where they show many places it is 0.02 to 0.09."""
 SHOWN = 0.35
 """The mean cosine with a part from which on a photo shows it: 0.5 of those that do, else 0.2."""
 

@@ -146,8 +146,8 @@ def test_each_car_of_several_has_a_part_of_its_own(
         assert (left.reshape(photo.shape) == expected).all()
 
 
-@pytest.mark.parametrize(("count", "rows"), [(LEAST_PHOTOS - 1, 4), (40, 0), (40, 8), (0, 0)])
-def test_nothing_is_left_out_of_few_photos_other_ones_or_those_of_one_place(
+@pytest.mark.parametrize(("count", "rows"), [(LEAST_PHOTOS - 1, 4), (40, 0), (40, 10), (0, 0)])
+def test_nothing_is_left_out_of_few_photos_other_ones_or_those_all_alike(
     photos: Callable[..., list[NDArray[np.uint8]]], count: int, rows: int
 ) -> None:
     assert shared_parts(photos(count, rows)).share == 0
