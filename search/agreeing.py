@@ -112,7 +112,7 @@ def _of_its_own(first: Matched, others: Sequence[Matched]) -> int:
     """How many matches of a place are where no other one matches the photo, nor beside it."""
     own = _cells(first.found.matches[:, :2])
     theirs = _cells(np.concatenate([other.found.matches[:, :2] for other in others]))
-    height, width = np.concatenate([own, theirs]).max(axis=0) + 1
+    height, width = np.concatenate([own, theirs]).max(axis=0, initial=0) + 1
     return int(np.count_nonzero(~_around(theirs, (height, width))[tuple(own.T)]))
 
 

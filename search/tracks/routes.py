@@ -286,8 +286,11 @@ def _follow(run: Floats, steps: Floats, *, placed: bool) -> bool:
 
 
 def _is_one_way(run: Floats, steps: Floats) -> bool:
+    steps = steps[steps > 0]
+    if not len(steps):
+        return False
     from scipy.spatial import cKDTree  # 0.2 s that other names need not wait for
 
     spots = np.unique(run[np.isfinite(run).all(axis=1)], axis=0)
     nearest = cKDTree(spots).query(spots, k=2)[0][:, 1]
-    return bool(np.percentile(steps[steps > 0], 75) <= _BESIDE * np.median(nearest))
+    return bool(np.percentile(steps, 75) <= _BESIDE * np.median(nearest))

@@ -3,17 +3,19 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
 from place_search.core.geodesy import Position
 from place_search.indexer import build_index, open_index, open_source
-from place_search.models import Model
-from place_search.search.agreeing import in_agreement
+from place_search.models import CODE_BYTES, Model
+from place_search.search.agreeing import Matched, in_agreement, share_a_part
 from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.probability import UNSURE_FROM
 from place_search.search.several.views import Found
+from place_search.search.verification import NOTHING
 from tests.search.conftest import Street, jpeg
 
 PLACES = 8
@@ -104,6 +106,11 @@ def test_places_that_match_other_parts_of_the_photo_share_none(
     said = Engine(open_index(tmp_path / "index"), model).search(jpeg(side_by_side(left, right)))
     assert said.query.notes == ()
     assert said.match.verdict == "found"
+
+
+def test_places_without_a_match_share_nothing() -> None:
+    blank = np.zeros((100, CODE_BYTES), np.uint8), (10, 10)
+    assert not share_a_part([Matched(blank, NOTHING)] * 3)
 
 
 def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:

@@ -187,6 +187,12 @@ def test_names_sorted_by_their_positions_are_in_order_on_one_way_alone(turned: f
     assert sequences(np.concatenate([there, back])) == 600
 
 
+def test_places_on_two_spots_are_no_way() -> None:
+    """Nowhere does the next one lie elsewhere, since nobody knows where the one between them is."""
+    metres = np.array([[0, 0], [0, 0], [np.nan, np.nan], [900, 0], [900, 0]])
+    assert find_routes([f"@{at}.jpg" for at in range(5)], metres).sequences == 5
+
+
 @pytest.mark.parametrize("name", ["{:04d}.jpg", "IMG_20240501_1159{:02d}.jpg", "{}.jpg"])
 def test_views_of_panoramas_that_look_the_same_way_follow_one_another(name: str) -> None:
     """A camera that goes on sees the same side of the next panorama, not the next side of one."""
