@@ -73,7 +73,7 @@ def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProt
         MeasureError: there is no such protocol.
         TruthError: the truth lacks what it needs.
     """
-    wanted = name or truth.protocol
+    wanted = str(name or truth.protocol)  # who calls from Python may give anything
     base, colon, argument = wanted.partition(":")
     if not has_part(PROTOCOLS, base):
         known = ", ".join(part_names(PROTOCOLS))

@@ -1,6 +1,7 @@
 """Each protocol against a slow loop that does what its words say."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -143,4 +144,7 @@ def test_what_a_protocol_needs_is_said() -> None:
     }.items():
         with pytest.raises(TruthError, match=says):
             open_protocol(truth, name)
+    number: Any = 5
+    with pytest.raises(TruthError, match="no protocol '5'; choose one of"):
+        open_protocol(truth, number)
     assert open_protocol(make_truth(2, [[1], [0]], queries=("0.jpg", "1.jpg")), "leave-one-out")
