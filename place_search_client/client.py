@@ -272,7 +272,7 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
 class Track:
     """An open track: the server says where each frame was taken, by it and those before.
 
-    The server closes it after ten minutes without a frame.
+    The server closes it after ten minutes without a request for it, or sooner where many are open.
     """
 
     def __init__(self, client: Client, opened: TrackInfo) -> None:

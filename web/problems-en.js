@@ -58,7 +58,7 @@ export const problems = {
   },
   'unknown-track': {
     title: 'This track is closed',
-    mend: 'The server closes a track that brings no frames for ten minutes. Start again.',
+    mend: 'The server closes a track that nobody asks for in ten minutes, or sooner where many are open. Start again.',
   },
   'photo-gone': {
     title: 'The original photo has gone',

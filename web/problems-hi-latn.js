@@ -56,7 +56,7 @@ export const problems = {
   },
   'unknown-track': {
     title: 'Yeh raasta band ho chuka hai',
-    mend: 'Das minute tak koi frame na aaye, to server raasta band kar deta hai. Phir se shuru karein.',
+    mend: 'Das minute tak koi raaste ke baare mein na pooche, ya bahut se raaste khule hon, to server use band kar deta hai. Phir se shuru karein.',
   },
   'photo-gone': {
     title: 'Asli photo ab nahi hai',

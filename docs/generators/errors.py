@@ -18,7 +18,8 @@ MENDS: Mapping[str, str] = {
     "no-vocabulary": "Nothing: the model has no NetVLAD layer whose clusters could be shown.",
     "unknown-place": "Take `place_id` from a reply of the same `index_id`.",
     "unknown-index": "Take a name from `GET /v1/indexes`; the server is started with them.",
-    "unknown-track": "Open another with `POST /v1/tracks`; ten minutes without a frame close it.",
+    "unknown-track": "Open another with `POST /v1/tracks`; it closes after ten minutes without a "
+    "request for it, or sooner where many are open.",
     "unknown-report": "Take the name of a report from `/v1/reports`.",
     "photo-gone": "Show the thumbnail, which is kept in the index.",
     "method-not-allowed": "Use a method of the `Allow` header.",

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 MOST = 32
 """Tracks at a time; each takes some 8 MB."""
 EXPIRES_S = 600.0
-"""Seconds without a frame after which a track is closed."""
+"""Seconds after which a track is closed that nobody has asked for."""
 PATH = 1000
 """The last frames of a track that are kept to be asked for."""
 
@@ -89,7 +89,7 @@ class OpenTracks:
         Where there are as many as there may be, the client with the most of them loses one.
 
         Raises:
-            BusyError: no other client has more.
+            BusyError: no other client has two more than this one.
         """
         from place_search.search.tracks.live import LiveTrack
         from place_search.search.tracks.observer import Observer
@@ -130,7 +130,8 @@ class OpenTracks:
             if track_id not in self._tracks:
                 raise UnknownTrackError(
                     "There is no open track of this id: tracks close after "
-                    f"{EXPIRES_S / 60:.0f} minutes without a frame; open another."
+                    f"{EXPIRES_S / 60:.0f} minutes without a request, or sooner "
+                    "where many are open; open another."
                 )
             _, track = self._tracks.pop(track_id)
             self._tracks[track_id] = (self._clock(), track)

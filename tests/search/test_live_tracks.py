@@ -61,7 +61,7 @@ def test_a_frame_that_cannot_be_read_changes_nothing(client: httpx.Client, stree
     client.delete(f"/v1/tracks/{track_id}")
 
 
-def test_tracks_without_frames_close_by_themselves(engine: Engine) -> None:
+def test_tracks_that_nobody_asks_for_close_by_themselves(engine: Engine) -> None:
     now = [0.0]
     tracks = OpenTracks(clock=lambda: now[0])
     first, second = tracks.open(engine), tracks.open(engine)
@@ -70,7 +70,7 @@ def test_tracks_without_frames_close_by_themselves(engine: Engine) -> None:
     now[0] = EXPIRES_S - 1
     assert tracks.find(second.track_id) is second
     now[0] = EXPIRES_S + 1
-    with pytest.raises(UnknownTrackError, match="after 10 minutes without a frame"):
+    with pytest.raises(UnknownTrackError, match="after 10 minutes without a request"):
         tracks.find(first.track_id)
     assert tracks.find(second.track_id) is second
 

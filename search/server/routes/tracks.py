@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1", tags=["tracks"], dependencies=[CHECKED_FIELDS])
 )
 @allows("read", counted=True)
 async def open_track(service: CurrentState, request: Request, response: Response) -> TrackReply:
-    """Open a track to frames; it closes after ten minutes without one."""
+    """Open a track to frames; it closes after ten minutes without a request for it, or sooner."""
     client = client_of(request.scope)
     track = await service.run_search(request, service.tracks.open, service.engine, client=client)
     root_path = request.scope["root_path"]
