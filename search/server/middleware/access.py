@@ -66,6 +66,8 @@ class ApiKeyMiddleware:
         writes = access != "read"
         key = None
         scope["may_write"] = not self.keys.asked
+        # The index that the key is for, and the only one that may be seen with it; "" for all.
+        scope["key_index"] = scope["only_index"] = ""
         if self.keys.asked:
             headers = Headers(scope=scope)
             secret, by_browser = _shown(headers)
@@ -91,9 +93,9 @@ class ApiKeyMiddleware:
                 )
             scope["may_write"] = key is not None and key.role == "write" and not by_browser
             scope["key"] = key and key.name
-            scope["key_index"] = key.index if key else None
+            scope["key_index"] = key.index if key else ""
             # What everybody may read is not closed by a key for something else.
-            only = "" if key is None or (self.public and not writes) else key.index
+            only = "" if self.public and not writes else scope["key_index"]
             scope["only_index"] = only
             if only and scope.get("index_name") not in (None, only):
                 return problem_response(

@@ -22,9 +22,13 @@ def list_indexes(request: Request) -> IndexesReply:
     """
     indexes: Mapping[str, ServedIndex] = request.app.state.indexes
     scope = request.scope
-    seen = [i for i in indexes.values() if (scope.get("only_index") or i.name) == i.name]
-    writes = (scope.get("key_index") or "") if scope["may_write"] else None
-    return IndexesReply(indexes=[_told(i, writes in ("", i.name)) for i in seen])
+    return IndexesReply(
+        indexes=[
+            _told(served, scope["may_write"] and scope["key_index"] in ("", served.name))
+            for served in indexes.values()
+            if scope["only_index"] in ("", served.name)
+        ]
+    )
 
 
 def _told(served: ServedIndex, may_write: bool) -> ServedIndexReply:
