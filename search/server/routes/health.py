@@ -60,7 +60,7 @@ async def ready(service: CurrentState, request: Request) -> ReadyReply:
 @allows("read")
 async def metrics(service: CurrentState, request: Request) -> Response:
     """Counters for Prometheus, of all indexes together: a key for one of them may not see them."""
-    if request.scope["key_index"]:
+    if request.scope["only_index"]:
         return problem_response(
             FORBIDDEN, "The metrics tell of all indexes; ask with a key that is not for one alone."
         )
