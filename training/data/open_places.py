@@ -16,6 +16,7 @@ from place_search.evaluation import (
     read_truth_csv,
 )
 from place_search.evaluation.truth.ground_truth import Rows
+from place_search.evaluation.truth.kinds.positions import part_folders
 from place_search.evaluation.truth.positives import plane, within
 from place_search.indexer import open_source
 from place_search.indexer.pipeline import stored_path
@@ -89,15 +90,14 @@ def open_places(
         SourceError, TruthError: photos that cannot be listed.
     """
     rules = rules or Range()
-    if not _is_part(data):
+    if not part_folders(data):
         data = _part_of(data, part)
     if is_split(data):
         truth = read_split_truth(data, root or data.parent, queries_dir, rules.positive_m)
         truth.require_photos()
         return _from_positions(truth, rules)
-    if _is_part(data):
-        truth = read_places_truth(data / "database", data / "queries", rules.positive_m)
-        return _from_positions(truth, rules)
+    if folders := part_folders(data):
+        return _from_positions(read_places_truth(*folders, rules.positive_m), rules)
     listing = _listing(data)
     columns = frozenset[str]() if listing is None else columns_of(listing)
     if listing is not None and {"query", "positives"} <= columns:
@@ -108,10 +108,6 @@ def open_places(
         return _from_positions(read_places_truth(data, None, rules.positive_m), rules)
     except TruthError:  # none of them has a position
         return _from_photos(data)
-
-
-def _is_part(data: Path) -> bool:
-    return (data / "database").is_dir() and (data / "queries").is_dir()
 
 
 def _part_of(data: Path, part: Part) -> Path:
@@ -125,7 +121,7 @@ def _part_of(data: Path, part: Part) -> Path:
     for parent in (data / "images", data):
         parts = [name for name in get_args(Part) if (parent / name).is_dir()]
         if len(parts) < 2 and not any((parent / name / "database").is_dir() for name in parts):
-            continue
+            continue  # one folder that happens to be called so
         if part not in parts:
             raise TrainingError(
                 f"{data} has the folders {', '.join(parts)} in {parent}, but no {part}; name the "

@@ -16,8 +16,10 @@ from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import PlacePhoto, Source, open_source
 from place_search.photos import read_position
 
-_SETS = ("images/test", "test", "")
+_TESTED = ("images/test", "test", "")
+"""Where a data set has the part to test on; "" where it has no parts."""
 _OTHERS = ("images/val", "images/train", "val", "train")
+"""Where it has parts for training, which nobody means to test on unless they name one."""
 _DATABASES = ("database", "db", "gallery", "index", "map", "places", "ref")
 """What folders of database photos are called, or begin with."""
 
@@ -46,7 +48,7 @@ def _require_queries(data: Path) -> None:
         TruthError: a folder is named like a database or like queries, without its counterpart, or
             only parts for training have both.
     """
-    for folder in (data / inner for inner in _SETS):
+    for folder in (data / inner for inner in _TESTED):
         if not folder.is_dir():
             continue
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
@@ -71,11 +73,13 @@ def benchmark_folders(data: Path) -> tuple[Path, Path] | None:
 
     `data` is the folder that holds the two, or one above them in `images/test` or `test`.
     """
-    for inner in _SETS:
-        folders = data / inner / "database", data / inner / "queries"
-        if all(folder.is_dir() for folder in folders):
-            return folders
-    return None
+    return next((found for inner in _TESTED if (found := part_folders(data / inner))), None)
+
+
+def part_folders(part: Path) -> tuple[Path, Path] | None:
+    """The folders `database` and `queries` of one part of a data set, if it holds both."""
+    database, queries = part / "database", part / "queries"
+    return (database, queries) if database.is_dir() and queries.is_dir() else None
 
 
 def read_places_truth(
