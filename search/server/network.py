@@ -14,6 +14,7 @@ BACKLOG = 128
 """Connections that the system keeps until the server takes them, all at once."""
 ROUTES = Path("/proc/net/route")
 _ANY = ("", "0.0.0.0", "::")  # noqa: S104 - compared only
+"""Hosts that stand for all addresses of the machine."""
 _SIOCGIFADDR = 0x8915
 _EVERYWHERE = "00000000"
 
@@ -41,7 +42,7 @@ def is_loopback(listener: socket.socket) -> bool:
 def address_of(host: str, listener: socket.socket) -> str:
     """The URL by which this machine reaches a socket that listens on `host`."""
     port = listener.getsockname()[1]
-    shown = "localhost" if host in ("0.0.0.0", "::") else host  # noqa: S104 - compared only
+    shown = "localhost" if host in _ANY else host
     return f"http://[{shown}]:{port}/" if ":" in shown else f"http://{shown}:{port}/"
 
 

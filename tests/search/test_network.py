@@ -38,6 +38,15 @@ def test_what_a_phone_can_open(
     assert network.network_url(host, url) == shown
 
 
+@pytest.mark.parametrize(
+    ("host", "name"), [("", "localhost"), ("0.0.0.0", "localhost"), ("127.0.0.1", "127.0.0.1")]
+)
+def test_where_this_machine_reaches_a_server(host: str, name: str) -> None:
+    with network.listen(host, 0) as listener:
+        port = listener.getsockname()[1]
+        assert network.address_of(host, listener) == f"http://{name}:{port}/"
+
+
 def test_a_machine_in_no_network_has_no_such_address(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
