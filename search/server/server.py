@@ -6,7 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType, MappingProxyType
@@ -24,12 +24,14 @@ from place_search.search.server.settings import ServerSettings
 
 if TYPE_CHECKING:
     import uvicorn
+    from fastapi import FastAPI
 
     from place_search.search.engine import Engine
     from place_search.search.server.state import ServerState
 
 SHUTDOWN_SECONDS = 10
 STARTING_SWITCH_SECONDS = 0.0001
+"""How long a thread keeps Python's lock from another while a server starts."""
 _SWITCH_SECONDS = sys.getswitchinterval()
 VERIFY_BUDGET_S = 2.0
 """Who asks a server waits: after this a search begins to verify no more."""
@@ -140,6 +142,7 @@ class EngineOpener:
         engine = self._open(served) if begun is None else begun.result()
         if not _is_of(served, self.index_folder):
             _bound_memory(self.options.memory, self.decoder)
+            # Beside the files of this index, too, which it keeps open.
             allow_open_files(self.options.connections + FILES_BESIDE)
         return engine
 
@@ -270,13 +273,16 @@ def serve(
         from place_search.search.server.middleware.telemetry import open_provider
 
         traces = open_provider()
-    # It starts while this process imports what it needs itself.
-    with closing(Decoder(workers=options.decoders, limits=options.decode)) as decoder:
+    with ExitStack() as opened:
+        # It starts while this process imports what it needs itself.
+        decoder = opened.enter_context(
+            closing(Decoder(workers=options.decoders, limits=options.decode))
+        )
         from place_search.indexer import read_manifest
 
         for folder in (index_folder, *others.values()):
             read_manifest(folder)  # of a wrong index and a wrong port the index is told first
-        listener = listen(options.host, options.port)
+        listener = opened.enter_context(listen(options.host, options.port))
         if is_loopback(listener):
             hosts = (*options.allowed_hosts, options.host)
             options = options.model_copy(update={"allowed_hosts": hosts})
@@ -287,66 +293,72 @@ def serve(
             )
         opener = EngineOpener(index_folder, options, decoder)
         opener.begin()  # the graph is compiled on another core than the rest is imported on
-        import uvicorn
-
         from place_search.search.server.app import create_app
-        from place_search.search.server.connection import connection_class
         from place_search.search.server.log import logging_to_stderr
 
         run = _Run(address_of(options.host, listener), on_ready)
-        try:
-            app = create_app(
-                opener,
-                options,
-                decoder=decoder,
-                keys=KeyRing(keys, options.keys, options.api_keys),
-                index_folder=index_folder,
-                name=name,
-                others={
-                    other: (folder, EngineOpener(folder, options, decoder))
-                    for other, folder in others.items()
-                },
-                on_loaded=run.loaded,
-                traces=traces,
-                samples=samples,
-            )
-        except ServerError:
-            listener.close()
-            raise
-        run.server = server = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                http=connection_class(
-                    read_seconds=options.read_seconds,
-                    write_seconds=options.read_seconds,
-                    most=_bound_connections(options.connections),
-                ),
-                lifespan="on",
-                ws="none",
-                log_config=None,
-                access_log=False,
-                proxy_headers=False,  # the application's own middleware reads them
-                server_header=False,
-                backlog=BACKLOG,
-                timeout_graceful_shutdown=SHUTDOWN_SECONDS,
-            )
+        app = create_app(
+            opener,
+            options,
+            decoder=decoder,
+            keys=KeyRing(keys, options.keys, options.api_keys),
+            index_folder=index_folder,
+            name=name,
+            others={
+                other: (folder, EngineOpener(folder, options, decoder))
+                for other, folder in others.items()
+            },
+            on_loaded=run.loaded,
+            traces=traces,
+            samples=samples,
         )
-        # uvicorn hands a signal that stopped it on to the handlers it found.
-        found = {
-            signum: signal.signal(signum, run.stop) for signum in (signal.SIGINT, signal.SIGTERM)
-        }
+        run.server = server = _uvicorn_server(app, options)
         try:
-            with logging_to_stderr():
+            with _stopped_by_signals(run), logging_to_stderr():
                 server.run(sockets=[listener])
         finally:
             CEILING.lift()
             if traces is not None:
                 traces.shutdown()
-            for signum, handler in found.items():
-                signal.signal(signum, handler)
         for served in app.state.indexes.values():
             if served.service.failure is not None:
                 raise served.service.failure
+
+
+def _uvicorn_server(app: "FastAPI", options: ServerSettings) -> "uvicorn.Server":
+    import uvicorn
+
+    from place_search.search.server.connection import connection_class
+
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=connection_class(
+                read_seconds=options.read_seconds,
+                write_seconds=options.read_seconds,
+                most=_bound_connections(options.connections),
+            ),
+            lifespan="on",
+            ws="none",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,  # the application's own middleware reads them
+            server_header=False,
+            backlog=BACKLOG,
+            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+        )
+    )
+
+
+@contextmanager
+def _stopped_by_signals(run: _Run) -> Iterator[None]:
+    """SIGINT and SIGTERM stop the run; uvicorn hands each on to the handler that it found."""
+    found = {signum: signal.signal(signum, run.stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for signum, handler in found.items():
+            signal.signal(signum, handler)
 
 
 def _warn_of_useless(keys: Sequence[ApiKey], names: Collection[str]) -> None:
