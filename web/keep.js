@@ -1,5 +1,6 @@
-// The photos at hand, kept in this browser so that they outlast a change of page or language: for an
-// hour, or until one of the pages that use them opens after that.
+// The photos at hand, kept in this browser so that they outlast a change of page or language.
+//
+// They are deleted after an hour. Where no page is open then that could do it, the next one does.
 
 const STORE = 'photos';
 const LONGEST_MS = 3_600_000;
@@ -21,8 +22,7 @@ export async function keep(photo) {
   const id = `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 10)}`;
   held.set(id, photo);
   try {
-    const photos = (await open()).transaction(STORE, 'readwrite').objectStore(STORE);
-    await done(photos.put({ id, at: Date.now(), photo }));
+    await done((await photos('readwrite')).put({ id, at: Date.now(), photo }));
   } catch {
     // Some browsers keep nothing in private windows: then only this page knows the photo.
   }
@@ -34,12 +34,9 @@ export async function keep(photo) {
 /** Delete what is kept too long, or is too much. */
 async function forgetOld() {
   try {
-    const photos = (await open()).transaction(STORE, 'readwrite').objectStore(STORE);
-    const all = /** @type {Kept[]} */ (await done(photos.getAll()));
-    const old = all
-      .sort((a, b) => b.at - a.at)
-      .filter(({ at }, rank) => rank >= MOST || Date.now() - at > LONGEST_MS);
-    for (const { id } of old) photos.delete(id);
+    const store = await photos('readwrite');
+    const old = (await newestFirst(store)).filter((one, rank) => rank >= MOST || isOld(one));
+    for (const { id } of old) store.delete(id);
   } catch {
     // Nothing is kept.
   }
@@ -54,9 +51,8 @@ export async function kept(id) {
   const photo = held.get(id);
   if (photo) return photo;
   try {
-    const photos = (await open()).transaction(STORE).objectStore(STORE);
-    const found = /** @type {Kept | undefined} */ (await done(photos.get(id)));
-    if (!found || Date.now() - found.at > LONGEST_MS) return null;
+    const found = /** @type {Kept | undefined} */ (await done((await photos()).get(id)));
+    if (!found || isOld(found)) return null;
     held.set(id, found.photo);
     return found.photo;
   } catch {
@@ -70,23 +66,31 @@ export async function kept(id) {
  */
 export async function latest() {
   try {
-    const photos = (await open()).transaction(STORE).objectStore(STORE);
-    const all = /** @type {Kept[]} */ (await done(photos.getAll()));
-    const [last] = all.filter(({ at }) => Date.now() - at <= LONGEST_MS).sort((a, b) => b.at - a.at);
-    return last ?? null;
+    const [last] = await newestFirst(await photos());
+    return last && !isOld(last) ? last : null;
   } catch {
     return null;
   }
 }
 
-function open() {
+/** @param {Kept} one */
+const isOld = ({ at }) => Date.now() - at > LONGEST_MS;
+
+/** @param {IDBObjectStore} store */
+async function newestFirst(store) {
+  const all = /** @type {Kept[]} */ (await done(store.getAll()));
+  return all.sort((a, b) => b.at - a.at);
+}
+
+/** @param {IDBTransactionMode} mode */
+async function photos(mode = 'readonly') {
   opening ??= new Promise((resolve, reject) => {
     const request = indexedDB.open('place-search', 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: 'id' });
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
-  return opening;
+  return (await opening).transaction(STORE, mode).objectStore(STORE);
 }
 
 /**

@@ -19,8 +19,11 @@ export function authorization() {
 
 export const hasKey = () => key !== '';
 
-/** Whether another page of this tab has taken another key. */
-export const keyChanged = () => ![key, ''].includes(stored(NAME));
+/** Whether another page of this tab has taken another key; that it forgot this one changes nothing. */
+export function keyChanged() {
+  const now = stored(NAME);
+  return now !== '' && now !== key;
+}
 
 /** Whether nothing of the page can be read before a key is typed. */
 export const isAwaited = () => waiting.length > 0;

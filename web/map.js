@@ -96,7 +96,8 @@ async function firstView() {
 }
 
 /**
- * The points of dots; those east of the date line beyond it, where all of them lie around it.
+ * The points of dots, on one copy of the world where they fit into half of it. Where the date line
+ * divides them, more than 180° between two neighbours are empty: those west of these lie further on.
  * @param {DotReply[]} dots
  */
 function together(dots) {
