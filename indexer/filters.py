@@ -144,8 +144,11 @@ def _condition(text: str, edits: Edits) -> FieldCondition:
         parsed = parse_field_value(name, value, edits.fields)
     except FieldError as error:
         raise FilterError(str(error), "field") from None
-    parsed = composed(parsed) if isinstance(parsed, str) else parsed
-    return FieldCondition(name, comparison, parsed)
+    return FieldCondition(name, comparison, _comparable(parsed))
+
+
+def _comparable(value: FieldValue) -> FieldValue:
+    return composed(value) if isinstance(value, str) else value
 
 
 class SortedRows(NamedTuple):
@@ -316,7 +319,7 @@ class FilterColumns:
             for name, value in self._edits.by_place[place_id].fields.items():
                 rows, values = found.setdefault(name, ([], []))
                 rows.append(row)
-                values.append(composed(value) if isinstance(value, str) else value)
+                values.append(_comparable(value))
         return {
             name: (np.array(rows, np.intp), np.array(values))
             for name, (rows, values) in found.items()

@@ -85,10 +85,10 @@ class Index:
     @cached_property
     def shared_parts(self) -> SharedParts:
         """What many of the photos show in one spot, whatever the place."""
-        return SharedParts(self.count, self._whole_codes)
+        return SharedParts(self.count, self._readable_codes)
 
-    def _whole_codes(self, row: int) -> Codes:
-        """The codes of a row; none where they are damaged, which is said where they are matched."""
+    def _readable_codes(self, row: int) -> Codes:
+        """The codes of a row; none where they are damaged: a search says so once it needs them."""
         try:
             return self._contents.codes(row)
         except IndexFormatError:

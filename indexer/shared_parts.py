@@ -19,17 +19,18 @@ LEAST_PHOTOS = 16
 BLOCK = 4
 """Cells a side of the blocks by which two photos are compared: single cells are alike by chance."""
 ALIKE = 0.25
-"""The mean cosine of codes from which on photos show the same in a cell or a block. Of bonnets
-with what they mirror it is 0.3 to 0.4; of streets, buildings and floors below 0.2, but for the sky
-in some."""
+"""Photos show the same in a cell or a block where the mean cosine of their codes there is at least
+this. Of bonnets with what they mirror it is 0.3 to 0.4; of streets, buildings and floors below 0.2,
+but for the sky in some."""
 LEAST_SHARE, MOST_SHARE = 0.12, 0.75
 """The shares of a picture between which a part counts. A smaller one makes no photo found, and
 beside a larger one too little is left."""
 REST = 0.1
-"""The mean cosine of the other cells, from which on photos look alike all over: corridors, one
-building, a camera that stands still. Where they show many places it is 0.02 to 0.09."""
+"""Photos look alike all over, as corridors, one building or a camera that stands still do, where the mean cosine of all other
+cells is at least this. Where they show many places it is 0.02 to 0.09."""
 SHOWN = 0.35
-"""The mean cosine with a part from which on a photo shows it: 0.5 of those that do, else 0.2."""
+"""A photo shows a part where its mean cosine with it is at least this: it is 0.5 of those that do,
+and 0.2 of others."""
 
 
 class SharedPart(NamedTuple):

@@ -159,7 +159,7 @@ def _open(stream: BinaryIO, what: str, formats: Sequence[str]) -> Image.Image:
     except UnidentifiedImageError:
         stream.seek(0)
         if begins_like(stream.read(HEAD_BYTES), formats):
-            raise SyntaxError("only its beginning is of a photo") from None
+            raise SyntaxError("only its beginning is of a photo") from None  # as Pillow says it
         raise UnsupportedPhotoError(
             f"{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
         ) from None

@@ -24,14 +24,14 @@ COMPARED = 3
 """The found results after the first that it is compared with, 2 at least."""
 OF_ITS_OWN = 30
 """Matches of the first one, away from those of the others, that more than a shared part has."""
-CELLS_LEFT = 1 / 3
-"""The share of a place's grid that is left, from which on it shows enough to be judged, ..."""
-MATCHES_LEFT = 30
-"""... and the mutual matches of it with what is left of another."""
 STANDS_OUT = 0.7
 """The share of the first one's matches below which another has no say: it matches far less."""
+CELLS_LEFT = 1 / 3
+"""The share of a place's grid that must be left beside what matches the photo, to judge by it."""
+MATCHES_LEFT = 30
+"""The mutual matches that what is left of two places must have, to judge by them."""
 AGREEMENT_LEFT = 0.3
-"""The agreement below which it shows two places."""
+"""The agreement of what is left of two photos, below which they show two places."""
 
 
 def in_agreement(

@@ -27,7 +27,7 @@ PATH = 1000
 
 @dataclass(slots=True)
 class OpenTrack:
-    """A client's track, with an index and model whatever the server turns to meanwhile."""
+    """A client's track. It keeps its index and model, whatever the server turns to meanwhile."""
 
     track_id: str
     client: str

@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 MARGIN = 8
 """Free coordinates between two sequences; no step is as long, so that none leads across."""
 _GAP = 10
-"""So many times the usual step, in numbers, metres or seconds, ends a sequence."""
+"""A step ends a sequence if it is so many times the usual one, in numbers, metres or seconds."""
 _LEAST_GAP_M = 50.0
 _LEAST_GAP_S = 300.0
+"""Nothing nearer than these, in metres or seconds, ends one."""
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
+"""The last number of a name."""
 _SECONDS = re.compile(r"(\d{10})\.(\d{1,9})")
 """A name that is a time since 1970, as cameras of robots write it."""
 _DATED = re.compile(
@@ -31,20 +33,20 @@ _DATED = re.compile(
     r"(?:[-_.]?(\d{1,9}))?(?=\D*$)"
 )
 """A date with a time at the end of a name, as phones and dash cameras write it: 20240501_115830."""
-
 _VIEW = re.compile(r"#(?:heading|yaw)=\d{3}$")
 """What the name of a panorama's view adds to that of the panorama."""
 _PLACED = "@"
 """The sequence of names that begin with their position, so that lists are sorted by that."""
 _BESIDE = 2.0
-"""So many times the distance to the nearest place three steps of four are at most, on one way."""
+"""On one way three steps of four are at most so many times as long as the way to the nearest place
+is in the median; where a list goes from one side of a street to the other, they are longer."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
 class _Named(NamedTuple):
-    """The folder of a name, its sequence there, and its number, -1 where that says nothing.
+    """The folder of a name, its sequence there, and its number, -1 where it says none.
 
     A name may bear a time in its place: `seconds` since 1970, in whatever zone.
     """
@@ -53,6 +55,11 @@ class _Named(NamedTuple):
     sequence: str
     number: int
     seconds: float = math.nan
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """What the names of one sequence have in common."""
+        return self.folder, self.sequence
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,9 +114,9 @@ def find_routes(
     ]
     keys: dict[tuple[str, str], int] = {}
     folders: dict[str, int] = {}
-    key = np.array([keys.setdefault(each[:2], len(keys)) for each in parsed], np.int64)
-    folder = np.array([folders.setdefault(each[0], len(folders)) for each in parsed], np.int64)
-    number = np.array([each[2] for each in parsed], np.int64)
+    key = np.array([keys.setdefault(each.key, len(keys)) for each in parsed], np.int64)
+    folder = np.array([folders.setdefault(each.folder, len(folders)) for each in parsed], np.int64)
+    number = np.array([each.number for each in parsed], np.int64)
     rows = np.arange(len(names))
     times = np.array([each.seconds for each in parsed], np.float64)
     named = np.isfinite(times)
@@ -124,8 +131,8 @@ def find_routes(
     steps = np.where((named | by_time)[order], rows, number[order])
     alone = (by_time & ~named)[order]
     metres_in_order = None if metres is None else metres[order]
-    placed = np.array([each.sequence.startswith(_PLACED) for each in parsed], np.bool_)[order]
-    starts = _starts(key[order], steps, metres_in_order, times[order], alone, placed)
+    placed = np.array([each.sequence.startswith(_PLACED) for each in parsed], np.bool_)
+    starts = _starts(key[order], steps, metres_in_order, times[order], alone, placed[order])
     sequence_in_order = np.cumsum(starts) - 1
     at = np.arange(len(names)) + MARGIN * (sequence_in_order + 1)
     coordinate, sequence = np.empty((2, len(names)), np.int64)
@@ -156,7 +163,7 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_Named]:
     A number says nothing in a name like no other: `walk_0001_cam2` is number 2 of `walk_0001_cam`.
     """
     read = [*map(_parse, names)]
-    alike = Counter(each[:2] for each in read)
+    alike = Counter(each.key for each in read)
     dated = _dated(names)
     parsed = []
     for row, (each, named) in enumerate(zip(read, sequences, strict=True)):
@@ -164,7 +171,7 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_Named]:
             parsed.append(_Named(f"\0{named}", "", each.number))
         elif row in dated:
             parsed.append(dated[row])
-        elif alike[each[:2]] == 1:
+        elif alike[each.key] == 1:
             parsed.append(_Named(each.folder, "", -1))
         else:
             parsed.append(each)
@@ -176,7 +183,7 @@ def _parse(name: str) -> _Named:
     folder, stem = _folder_and_stem(name)
     if seconds := _SECONDS.fullmatch(stem):
         stem = seconds[1] + seconds[2].ljust(9, "0")
-    if stem.startswith("@"):
+    if stem.startswith(_PLACED):
         return _Named(folder, _PLACED, -1)
     found = _NUMBER.search(stem)
     if found is None or len(found[1]) > 19 or int(found[1]) > np.iinfo(np.int64).max:
@@ -194,7 +201,7 @@ def _dated(names: Sequence[str]) -> dict[int, _Named]:
     for row, name in enumerate(names):
         folder, stem = _folder_and_stem(name)
         found = _DATED.search(stem)
-        if found is None or stem.startswith("@"):
+        if found is None or stem.startswith(_PLACED):
             continue
         *digits, part = found.groups(default="")
         year, month, day, hour, minute, second = map(int, digits)
