@@ -5,6 +5,7 @@ import os
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import SupportsIndex
@@ -354,14 +355,15 @@ class Index:
 
 def _ids_of(only: Iterable[SupportsIndex]) -> NDArray[np.int64]:
     """Place ids as an array. A mask of rows would pass for the ids 0 and 1."""
-    ids = only if isinstance(only, np.ndarray) else np.array([*only])
-    if ids.size and not (ids.ndim == 1 and np.issubdtype(ids.dtype, np.integer)):
-        raise WrongParameterError(
-            f"The parameter only is {only!r:.40}, but it must be the ids of places; those of a "
-            "mask of rows are index.place_ids[mask].",
-            "only",
-        )
-    return ids.astype(np.int64)
+    with suppress(TypeError, ValueError):  # no list, or one of lists
+        ids = only if isinstance(only, np.ndarray) else np.array([*only])
+        if not ids.size or (ids.ndim == 1 and np.issubdtype(ids.dtype, np.integer)):
+            return ids.astype(np.int64)
+    raise WrongParameterError(
+        f"The parameter only is {only!r:.40}, but it must be the ids of places; those of a mask of "
+        "rows are index.place_ids[mask].",
+        "only",
+    )
 
 
 def open_index(folder: Path) -> Index:

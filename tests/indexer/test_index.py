@@ -116,7 +116,7 @@ def test_a_descriptor_or_model_of_another_kind(index: Index, blocks: ModuleType)
 def test_a_mask_is_no_list_of_ids(index: Index) -> None:
     query = np.ones(96)
     mask = index.place_ids > 30
-    others: list[Any] = [mask, mask.tolist(), [1.5], ["1"], [[1]], np.array(1)]
+    others: list[Any] = [mask, mask.tolist(), [1.5], ["1"], [[1]], [[1], []], np.array(1), 1]
     for only in others:
         with pytest.raises(
             WrongParameterError, match=r"must be the ids of places; those of a mask"
