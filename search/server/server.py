@@ -184,7 +184,8 @@ def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:
 def _bound_connections(asked: int) -> int:
     """How many connections may be open, each of which is an open file.
 
-    Where there is no file left for the next one, the server could answer nobody, nor say so.
+    Where there is no file left for the next one, the server could answer nobody, nor say so. They
+    get a quarter of the files, however few there are.
     """
     files = allow_open_files(asked + FILES_BESIDE)
     most = max(files - FILES_BESIDE, files // 4)
