@@ -105,10 +105,10 @@ def _difference(
     """Which queries are drawn is chance, so they are drawn again, each with both its answers.
 
     Efron & Tibshirani, An Introduction to the Bootstrap, 1993. An answer of each pair is right in
-    both, in neither or in one, so the counts of a draw are multinomial. Where few queries differ,
-    they tell too little of how many more could, so one more that each model alone has right counts
-    as seen (Bonett & Price 2012); without these, four of 13 that only one model has right, which
-    equally good ones make in an eighth of all cases, were p = 0.015.
+    both, in neither or in one, so the counts of a draw are multinomial. One more query that each
+    model alone has right counts as seen, since few that differ tell little of how many more could
+    (Bonett & Price 2012). Without these two, p was 0.015 where four of 13 queries differ, all for
+    one model; equally good models come to that in an eighth of all cases.
     """
     gained = np.asarray(second, np.int64) - np.asarray(first, np.int64)
     total = len(gained)

@@ -63,8 +63,8 @@ def query_routes(truth: GroundTruth) -> tuple[Routes, Routes]:
         if not routes.is_ordered and len(names) > 1:
             raise TruthError(
                 f"The {what} of {truth.name} are in no order, so --sequence cannot be measured; "
-                f"number their names, as in walk/0001.jpg, unlike '{names[0]}', or name both lists "
-                "with the columns sequence and time."
+                f"number their names, as in walk/0001.jpg, unlike '{names[0]}', or give both as "
+                "CSV files with the columns sequence and time."
             )
     return queries, database
 

@@ -55,8 +55,11 @@ def encodable(text: str) -> str:
 
 
 def composed(text: str) -> str:
-    """Text with letters spelt in one way: file names of macOS have accents in two pieces, keyboards
-    in one, and keyboards of Hindi a letter with a nukta in either."""
+    """Text with each letter spelt in one way.
+
+    Names of files on macOS have accents in two pieces, keyboards in one; keyboards of Hindi have
+    either of a letter with a nukta.
+    """
     return unicodedata.normalize("NFC", text)
 
 

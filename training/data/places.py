@@ -111,9 +111,10 @@ def of_known_places(places: Places) -> Places:
 
 
 def as_evaluated(places: Places) -> Places:
-    """The same photos, where right is what `eval` calls right: of positions all within 25 m.
+    """The same photos, where right is what `eval` calls right: of positions all that may show it.
 
-    For training only those within 10 m are sure to show the place.
+    Those are within --negative-m, 25 m; for training only those within --positive-m, 10 m, are sure
+    to show the place.
     """
     if places.kind != "positions":
         return places

@@ -83,7 +83,7 @@ def train(
         places = _open(data.photos, "train", data)
         if places.unlabelled and not config.views:
             config = replace(config, views=VIEWS_ALONE)
-        judged = as_evaluated(places)
+        judged = as_evaluated(places)  # the same, for those of them that are held out
         if config.views:
             places, judged = with_views(places), with_views(judged)
         require_places(places, str(data.photos))
