@@ -65,11 +65,12 @@ export function forgetButton(onForgotten) {
 }
 
 /**
- * @param {string} typed
+ * Take a key, or "" for none, and let go on what waited for one.
+ * @param {string} given
  * @param {() => void} onTaken
  */
-function take(typed, onTaken) {
-  key = typed;
+function take(given, onTaken) {
+  key = given;
   store(NAME, key);
   const woken = waiting;
   waiting = [];

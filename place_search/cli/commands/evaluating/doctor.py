@@ -49,11 +49,12 @@ def command(
     that was never fitted, an index of another model, copies; and the memory, disk and time that
     the job will need on this machine.
     """
+    from place_search.evaluation import TruthFiles, examine
     from place_search.indexer import holds_index
 
-    index = data if data is not None and holds_index(data) else None
-    from place_search.evaluation import TruthFiles, examine
-
+    index = None
+    if data is not None and holds_index(data):
+        index, data = data, None
     given = {
         "split": split,
         "truth": truth,
@@ -63,9 +64,8 @@ def command(
         "queries": queries,
         "radius_m": radius_m,
     }
-    files = TruthFiles()
-    if index is None or any(option is not None for option in given.values()):
-        files = truth_files(data=None if index is not None else data, **given)
+    alone = index is not None and all(option is None for option in given.values())
+    files = TruthFiles() if alone else truth_files(data=data, **given)
     ns = parse_ks(ks)
     with progress() as advance:
         diagnosis = examine(
