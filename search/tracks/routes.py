@@ -107,10 +107,11 @@ def find_routes(
     taken where names differ in more or have none. It ends where a number, a position or a time is
     ten times as far from the one before as usual.
     """
+    sequences = sequences or [""] * len(names)
     whole, views = _panoramas(names)
     parsed = [
         each._replace(sequence=f"{each.sequence}\0{view}") if view else each
-        for each, view in zip(_parsed(whole, sequences or [""] * len(names)), views, strict=True)
+        for each, view in zip(_parsed(whole, sequences), views, strict=True)
     ]
     keys: dict[tuple[str, str], int] = {}
     folders: dict[str, int] = {}
@@ -118,13 +119,18 @@ def find_routes(
     folder = np.array([folders.setdefault(each.folder, len(folders)) for each in parsed], np.int64)
     number = np.array([each.number for each in parsed], np.int64)
     rows = np.arange(len(names))
+
+    def are_timed(times: Floats) -> NDArray[np.bool_]:
+        """Whether all that is in the sequence of each row has a time."""
+        return np.asarray(np.bincount(key, ~np.isfinite(times))[key] == 0)
+
     times = np.array([each.seconds for each in parsed], np.float64)
     named = np.isfinite(times)
+    from_source = np.array([bool(name) for name in sequences], np.bool_)
     if taken is not None:
-        times = np.where(named, times, taken)
-    if sequences:
-        named |= np.array([bool(name) for name in sequences], np.bool_)
-    timed = np.bincount(key, ~np.isfinite(times))[key] == 0
+        times = np.where(named & ~(from_source & are_timed(taken)), times, taken)
+    named |= from_source
+    timed = are_timed(times)
     by_time = timed & (named | (number < 0))
     order = np.lexsort((rows, number, np.where(by_time, times, 0), key, folder))
     # What the source or the clock orders has no gaps in its numbers.
@@ -168,7 +174,8 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_Named]:
     parsed = []
     for row, (each, named) in enumerate(zip(read, sequences, strict=True)):
         if named:
-            parsed.append(_Named(f"\0{named}", "", each.number))
+            seconds = dated[row].seconds if row in dated else math.nan
+            parsed.append(_Named(f"\0{named}", "", each.number, seconds))
         elif row in dated:
             parsed.append(dated[row])
         elif alike[each.key] == 1:

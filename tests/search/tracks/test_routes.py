@@ -116,6 +116,18 @@ def test_dates_in_names_are_times(form: str, every: float) -> None:
     assert sorted(order_of(names + later)) == [names, later]
 
 
+def test_dates_in_names_order_the_sequences_of_a_source_too() -> None:
+    """Unless it says when their photos were taken."""
+    start = datetime(2024, 5, 1, 23, 59, 50, tzinfo=UTC)
+    times = [start + timedelta(seconds=step, milliseconds=step * 370 % 1000) for step in range(20)]
+    names = [
+        time.strftime(f"%Y%m%d%H%M%S_{time.microsecond // 1000:03}_front.jpg") for time in times
+    ]
+    assert order_of(names[::-1], sequences=["drive"] * 20) == [names]
+    said = [float(step) for step in range(20)]
+    assert order_of(names[::-1], sequences=["drive"] * 20, taken=said) == [names[::-1]]
+
+
 def test_what_follows_one_date_is_a_number() -> None:
     names = [f"20240501_115830_{number}.jpg" for number in range(12)]
     assert order_of(names) == [names]
