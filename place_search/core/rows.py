@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 def spread_rows(count: int, most: int) -> NDArray[np.int64]:
     """At most `most` of `count` rows, evenly spread over all, in ascending order."""
-    return np.unique(np.linspace(0, count - 1, min(count, most)).astype(np.int64))
+    # No step is below 1, so each row is there once. `np.unique` imports masked arrays, 5 ms.
+    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
 
 
 def is_among(numbers: NDArray[Any], ascending: NDArray[Any]) -> NDArray[np.bool_]:
