@@ -26,8 +26,9 @@ LEAST_SHARE, MOST_SHARE = 0.12, 0.75
 """The shares of a picture between which a part counts. A smaller one makes no photo found, and
 beside a larger one too little is left."""
 REST = 0.1
-"""Photos look alike all over, as corridors, one building or a camera that stands still do, where the mean cosine of all other
-cells is at least this. Where they show many places it is 0.02 to 0.09."""
+"""Photos look alike all over, as those of a corridor, of one building or of a camera that stands
+still, where the mean cosine of all other cells is at least this. Where they show many places it is
+0.02 to 0.09."""
 SHOWN = 0.35
 """A photo shows a part where its mean cosine with it is at least this: it is 0.5 of those that do,
 and 0.2 of others."""

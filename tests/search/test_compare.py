@@ -107,7 +107,7 @@ def test_compare_over_http(client: httpx.Client, model: Model, street: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("image2", "status"), [(None, 400), (b"", 400), (b"text", 415), (b"\xff\xd8\xff\xe0", 415)]
+    ("image2", "status"), [(None, 400), (b"", 400), (b"text", 415), (b"\xff\xd8\xff\xe0", 422)]
 )
 def test_a_photo_that_cannot_be_compared(
     client: httpx.Client, street: Any, image2: bytes | None, status: int
