@@ -24,11 +24,14 @@ function distance(metres) {
   return `${metres < 99_950 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} कि.मी.`;
 }
 
-/** @param {number} share */
+/**
+ * Rounded down, so that none seems to reach a threshold that it does not.
+ * @param {number} share
+ */
 export function percent(share) {
   if (share > 0.99) return '99% से ज़्यादा';
   if (share < 0.01) return '1% से कम';
-  return `${Math.round(share * 100)}%`;
+  return `${Math.floor(share * 100 + 1e-6)}%`;
 }
 
 /** @param {number | null} inliers */

@@ -93,7 +93,7 @@ def test_verified_places_and_the_estimate_are_in_words(
     body = httpx.post(f"{server}v1/search", files=files, timeout=SECONDS).json()
     for result, inliers in zip(body["results"], (430, 21, 0), strict=False):
         result["verified"] = {"inliers": inliers, "score": inliers / 100}
-    for result, probability in zip(body["results"], (0.97, 0.7, 0.02, 0.001), strict=False):
+    for result, probability in zip(body["results"], (0.97, 0.9497, 0.02, 0.001), strict=False):
         result["probability"] = probability
     for result in body["results"][3:]:
         result["verified"] = None
@@ -104,7 +104,7 @@ def test_verified_places_and_the_estimate_are_in_words(
     cards = page.locator("#results:not([aria-busy]) .card")
     expect(cards.nth(0)).to_contain_text("Found, 97% sure, 430 matching points")
     expect(cards.nth(0)).to_contain_text("56 m from the estimate")
-    expect(cards.nth(1)).to_contain_text("Perhaps, 70% sure, 21 matching points")
+    expect(cards.nth(1)).to_contain_text("Perhaps, 94% sure, 21 matching points")
     expect(cards.nth(2)).to_contain_text("Probably elsewhere: 2%, 0 matching points")
     expect(cards.nth(3)).to_contain_text("Probably elsewhere: under 1%, by similarity alone")
     expect(page.locator("#cards .card")).to_have_count(2)
