@@ -9,6 +9,7 @@ pair's own evidence counts more (cf. cohort normalisation of scores in speaker r
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from statistics import median
 from typing import Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -41,14 +42,9 @@ class Others(NamedTuple):
     def of(cls, similarities: Sequence[float]) -> "Others":
         """What candidates of these similarities say, one of which is judged beside them."""
         others = max(len(similarities) - 1, 0)
-        usual = _median(similarities) if similarities else 0.0
+        # NumPy's median is the same, and imports masked arrays: 5 ms of a first search.
+        usual = median(similarities) if similarities else 0.0
         return cls(usual, others / (others + EQUAL_SAY))
-
-
-def _median(values: Sequence[float]) -> float:
-    """That of NumPy bit for bit; its own imports masked arrays, 5 ms of a first search."""
-    ordered = sorted(values)
-    return (ordered[(len(ordered) - 1) // 2] + ordered[len(ordered) // 2]) / 2
 
 
 class Match(NamedTuple):
