@@ -96,12 +96,11 @@ def share_a_part(matched: Iterable[Matched]) -> bool:
     first, *others = places
     if _of_its_own(first, others) > OF_ITS_OWN:
         return False
-    rest = _without_matches(first)
+    rest, *rests = map(_without_matches, places)
+    if min(map(_share_left, (rest, *rests))) < CELLS_LEFT:
+        return False
     query = Query.of_codes(rest)
-    for other in others:
-        rest_of_other = _without_matches(other)
-        if min(_share_left(rest), _share_left(rest_of_other)) < CELLS_LEFT:
-            return False
+    for rest_of_other in rests:
         left = verify(query, rest_of_other)
         if left.mutual < MATCHES_LEFT or agreement(left) >= AGREEMENT_LEFT:
             return False
