@@ -1,14 +1,21 @@
 """POST /v1/compare, and the same at /compare."""
 
+from typing import TYPE_CHECKING
+
 from fastapi import APIRouter, Request, UploadFile
 
-from place_search.photos import parse_box
+from place_search.photos import PhotoBox, parse_box
 from place_search.search.compare import compare_photos
+from place_search.search.results import CompareResult
 from place_search.search.server.content.fields import CHECKED_FIELDS, Box, photo_in
 from place_search.search.server.content.schemas import CompareReply
 from place_search.search.server.problems import BUSY, NOT_READY, OF_PHOTOS, documented
 from place_search.search.server.roles import allows
 from place_search.search.server.served import CurrentState
+from place_search.search.stages import Stages
+
+if TYPE_CHECKING:
+    from place_search.search.engine import Engine
 
 router = APIRouter(tags=["compare"], dependencies=[CHECKED_FIELDS])
 
@@ -27,14 +34,22 @@ async def compare(
     """
     engine = service.engine
     contents = [await photo_in("image1", image1), await photo_in("image2", image2)]
-    compared = await service.run_search(
-        request,
-        compare_photos,
+    part = None if box is None else parse_box(box)
+    compared = await service.run_search(request, _compare, engine, *contents, box=part)
+    return CompareReply.model_validate(compared.to_dict())
+
+
+def _compare(
+    engine: "Engine", one: bytes, other: bytes, *, box: PhotoBox | None, stages: Stages
+) -> CompareResult:
+    # An index that was changed has yet to read its shared parts, which is work for the queue.
+    return compare_photos(
         engine.model,
-        *contents,
-        box=None if box is None else parse_box(box),
+        one,
+        other,
+        box=box,
         calibration=engine.calibration,
         shared_parts=engine.index.shared_parts,
         decode=engine.decode,
+        stages=stages,
     )
-    return CompareReply.model_validate(compared.to_dict())
