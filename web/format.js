@@ -43,3 +43,15 @@ export function distanceM(one, other) {
       Math.sin(radians(other.longitude - one.longitude) / 2) ** 2;
   return 2 * EARTH_RADIUS_M * Math.asin(Math.sqrt(chord));
 }
+
+/**
+ * A share in per cent, rounded down so that none seems to reach a threshold that it does not.
+ * @param {number} share
+ * @param {string} most what is said of more than 99 %
+ * @param {string} least what is said of less than 1 %
+ */
+export function percentage(share, most, least) {
+  if (share > 0.99) return most;
+  if (share < 0.01) return least;
+  return `${Math.floor(share * 100 + 1e-6)}%`;
+}

@@ -1,5 +1,7 @@
 // Everything the pages say that does not stand in them, in English.
 
+import { percentage } from './format.js';
+
 /** @import { Area, Part } from './page-types.js' */
 /** @import { IndexReply, ViewReply } from './types.js' */
 
@@ -25,15 +27,8 @@ function distance(metres) {
   return `${metres < 99_950 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} km`;
 }
 
-/**
- * Rounded down, so that none seems to reach a threshold that it does not.
- * @param {number} share
- */
-export function percent(share) {
-  if (share > 0.99) return 'over 99%';
-  if (share < 0.01) return 'under 1%';
-  return `${Math.floor(share * 100 + 1e-6)}%`;
-}
+/** @param {number} share */
+export const percent = (share) => percentage(share, 'over 99%', 'under 1%');
 
 /** @param {number | null} inliers */
 function evidence(inliers) {

@@ -1,5 +1,7 @@
 // Everything the pages say that does not stand in them, in Hindi.
 
+import { percentage } from './format.js';
+
 /** @import { Part } from './page-types.js' */
 
 export const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 });
@@ -24,15 +26,8 @@ function distance(metres) {
   return `${metres < 99_950 ? (metres / 1000).toFixed(1) : whole.format(metres / 1000)} कि.मी.`;
 }
 
-/**
- * Rounded down, so that none seems to reach a threshold that it does not.
- * @param {number} share
- */
-export function percent(share) {
-  if (share > 0.99) return '99% से ज़्यादा';
-  if (share < 0.01) return '1% से कम';
-  return `${Math.floor(share * 100 + 1e-6)}%`;
-}
+/** @param {number} share */
+export const percent = (share) => percentage(share, '99% से ज़्यादा', '1% से कम');
 
 /** @param {number | null} inliers */
 function evidence(inliers) {
