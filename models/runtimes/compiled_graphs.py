@@ -1,10 +1,13 @@
 """The graphs that OpenVINO has compiled, each for one photo shape, within what memory allows."""
 
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from place_search.core.memory import CEILING, private_bytes, return_freed_memory
 from place_search.models.runtimes.base import Mode
@@ -14,28 +17,79 @@ Shape: TypeAlias = tuple[int, ...]
 
 MAX_GRAPHS = 64
 """More than the shapes that a model resizes photos to; some resize them to any shape."""
+RECENT_USES = 1024
+"""Uses that are counted before each count is halved."""
+
+
+class Head:
+    """The last part of a graph, which is the same for photos of all shapes. Thread-safe."""
+
+    def __init__(self, compiled: Any, weight_bytes: int) -> None:
+        self.weight_bytes = weight_bytes
+        self._compiled = compiled
+        self._idle: list[Any] = []
+
+    def __call__(self, pooled: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The descriptor of what the first part has pooled, as (1, D)."""
+        request = self._idle.pop() if self._idle else self._compiled.create_infer_request()
+        request.infer({0: pooled}, share_inputs=True)
+        descriptor: NDArray[np.float32] = request.output_tensors[0].data.copy()
+        self._idle.append(request)
+        return descriptor
+
+
+class Compiled(NamedTuple):
+    """What OpenVINO has compiled for one photo shape; the `head` takes its first output."""
+
+    graph: Any
+    head: Head | None = None
+
+
+class Compiler(Protocol):
+    """Compiles one graph for photo shapes."""
+
+    mode: Mode
+    """The mode of photos that come alone."""
+    mode_in_company: Mode
+    """The mode of photos that are computed side by side."""
+
+    @property
+    def max_shapes(self) -> int:
+        """For how many shapes of photos the graph may be compiled at once."""
+
+    def compile(self, mode: Mode, shape: Shape) -> Compiled:
+        """The graph for photos of one shape. Raises `ModelError` where it takes none of it."""
 
 
 class Graph:
     """The graph compiled for one photo shape and one mode, and its inference requests.
 
-    Its workspace holds what it computes for `photos` at once, and is most of what it takes. It can
-    be given back while no photo is computed: the next one faults its pages in again, which takes as
-    long as computing it does, where compiling takes twenty times as long.
+    A workspace holds what it computes for one photo, and is most of what it takes; it has as many
+    as it has computed photos at once, at most `photos`. They can be given back while no photo is
+    computed: the next one faults the pages in again, which takes as long as computing it does,
+    where compiling takes twenty times as long.
     """
 
-    def __init__(self, compiled: Any, photos: int) -> None:
+    def __init__(self, compiled: Compiled, photos: int) -> None:
         self.photos = photos
         self.running = 0
-        self.has_workspace = False
-        self._compiled = compiled
+        self.workspaces = 0
+        self._compiled, self._head = compiled
         self._idle: list[Any] = []
 
     def take(self) -> Any:
         """A request for one photo."""
         self.running += 1
-        self.has_workspace = True
+        self.workspaces = max(self.workspaces, self.running)
         return self._idle.pop() if self._idle else self._compiled.create_infer_request()
+
+    def results(self, request: Any) -> list[NDArray[np.float32]]:
+        """What a request has computed: the descriptor, and local features if the graph has any."""
+        request.wait()
+        first, *others = (tensor.data for tensor in request.output_tensors)
+        if self._head is not None:
+            first = self._head(first)
+        return [np.array(each[0]) for each in (first, *others)]
 
     def give(self, request: Any) -> None:
         """Take a request back that is done."""
@@ -43,34 +97,33 @@ class Graph:
         self._idle.append(request)
 
     def rest(self) -> None:
-        """Give the workspace back."""
-        self.has_workspace = False
+        """Give the workspaces back."""
+        self.workspaces = 0
         with suppress(RuntimeError):  # busy after all: it stays
             self._compiled.release_memory()
 
 
 class CompiledGraphs:
-    """Compiled graphs by mode and shape, the one used last at the end. Thread-safe.
+    """Compiled graphs by mode and shape. Thread-safe.
 
-    Without a ceiling on the process's memory they hold workspaces for `max_photos` at once; with
-    one, as many as it leaves room for. What gives way is what was used longest ago: first
-    workspaces, then graphs.
+    Without a ceiling on the process's memory they are those that the compiler allows; with one, as
+    many as it leaves room for. First workspaces give way, then graphs, those first that were used
+    least often of late: where photos have more shapes than there is room for, those of the usual
+    ones need not be compiled again.
     """
 
-    def __init__(
-        self, make: Callable[[Mode, Shape], Any], photos: Mapping[Mode, int], max_photos: int
-    ) -> None:
-        """`make` compiles; `photos` says how many a graph of each mode computes at once."""
+    def __init__(self, compiler: Compiler, photos: Mapping[Mode, int]) -> None:
+        """`photos` says how many a graph of each mode computes at once."""
         self.ceiling = CEILING
         self.made = 0
-        self._make = make
+        self._compiler = compiler
         self._photos = photos
-        self._max_photos = max_photos
-        self._graphs: OrderedDict[tuple[Mode, Shape], Graph] = OrderedDict()
+        self._graphs: dict[tuple[Mode, Shape], Graph] = {}
+        self._uses: Counter[tuple[Mode, Shape]] = Counter()
         self._lock = threading.Lock()
         self._compiling = threading.Lock()
-        self._before: int | None = None
-        self._photo_bytes = 0
+        self._compiled_at: int | None = None
+        self._graph_bytes = self._workspace_bytes = self._shared_bytes = 0
 
     def __len__(self) -> int:
         return len(self._graphs)
@@ -92,10 +145,9 @@ class CompiledGraphs:
         """Take a request back that is done."""
         with self._lock:
             graph.give(request)
-            if self._before is not None:
-                # The first photo was computed: the most exact measure of what one takes.
-                self._photo_bytes = max(0, private_bytes() - self._before) // graph.photos
-                self._before = None
+            if self._compiled_at is not None:  # this was the first photo
+                self._workspace_bytes = max(0, private_bytes() - self._compiled_at)
+                self._compiled_at = None
 
     def shrink(self) -> bool:
         """Give back the workspace that was used longest ago, or else a graph."""
@@ -110,36 +162,56 @@ class CompiledGraphs:
                     return None
                 mode = other
             graph = self._graphs[mode, shape]
-            self._graphs.move_to_end((mode, shape))
-            if not graph.has_workspace and self.ceiling.is_set:
-                self._make_room(graph.photos * self._photo_bytes, keep=graph)
+            self._count((mode, shape))
+            if graph.workspaces == graph.running < graph.photos and self.ceiling.is_set:
+                self._make_room(self._workspace_bytes, keep=graph)
             return graph, graph.take()
 
     def _compile(self, mode: Mode, shape: Shape) -> tuple[Graph, Any]:
-        photos = self._photos[mode]
         with self._lock:
-            if not self._photo_bytes:
-                self._before = private_bytes()
-            self._make_room(photos * self._photo_bytes)
-        graph = Graph(self._make(mode, shape), photos)
+            self._make_room(self._wanted_bytes)
+        before = private_bytes()
+        compiled = self._compiler.compile(mode, shape)
         if self.ceiling.is_set:
             return_freed_memory()  # compiling frees more than it keeps
+        graph = Graph(compiled, self._photos[mode])
         with self._lock:
+            if not self.made:  # nothing else runs yet, so that the process grew by this alone
+                self._compiled_at = private_bytes()
+                self._graph_bytes = max(0, self._compiled_at - before)
+            if compiled.head is not None:
+                self._shared_bytes = compiled.head.weight_bytes
+            while self._graphs and not self._fits(graph.photos):
+                del self._graphs[min(self._graphs, key=self._uses.__getitem__)]
             self._graphs[mode, shape] = graph
+            self._count((mode, shape))
             self.made += 1
-            while not self._fits(0) and len(self._graphs) > 1:
-                self._graphs.popitem(last=False)
             return graph, graph.take()
+
+    def _count(self, key: tuple[Mode, Shape]) -> None:
+        """Count a use; what was long ago counts less."""
+        self._uses[key] += 1
+        if self._uses.total() > RECENT_USES:
+            self._uses = Counter({key: uses // 2 for key, uses in self._uses.items() if uses > 1})
+
+    @property
+    def _wanted_bytes(self) -> int:
+        """What one more graph takes, and its first photo."""
+        return max(0, self._graph_bytes - self._shared_bytes) + self._workspace_bytes
 
     def _has_room(self, mode: Mode) -> bool:
         """Whether one more graph fits in while all others stay as they are."""
-        photos = self._photos[mode]
-        return self._fits(photos) and self.ceiling.room(photos * self._photo_bytes)
+        return self._fits(self._photos[mode]) and self.ceiling.room(self._wanted_bytes)
 
     def _fits(self, photos: int) -> bool:
         if self.ceiling.is_set:
-            return len(self._graphs) <= MAX_GRAPHS
-        return photos + sum(graph.photos for graph in self._graphs.values()) <= self._max_photos
+            return len(self._graphs) < MAX_GRAPHS
+        alone, in_company = (
+            self._photos[mode] for mode in (self._compiler.mode, self._compiler.mode_in_company)
+        )
+        shapes = self._compiler.max_shapes
+        most = max(shapes * alone, shapes // 2 * in_company)
+        return photos + sum(graph.photos for graph in self._graphs.values()) <= most
 
     def _make_room(self, wanted: int, *, keep: Graph | None = None) -> None:
         """Shrink until there is room for so many bytes, or nothing but `keep` and what runs."""
@@ -148,15 +220,15 @@ class CompiledGraphs:
 
     def _shrink(self, keep: Graph | None = None) -> bool:
         idle = [
-            (key, graph)
-            for key, graph in self._graphs.items()
-            if not graph.running and graph is not keep
+            key
+            for key in sorted(self._graphs, key=self._uses.__getitem__)
+            if not self._graphs[key].running and self._graphs[key] is not keep
         ]
-        rested = next((graph for _, graph in idle if graph.has_workspace), None)
-        if rested is not None:
-            rested.rest()
+        with_workspace = next((key for key in idle if self._graphs[key].workspaces), None)
+        if with_workspace is not None:
+            self._graphs[with_workspace].rest()
         elif idle:
-            del self._graphs[idle[0][0]], idle[0]
+            del self._graphs[idle[0]]
         else:
             return False
         return_freed_memory()  # else it would look as if nothing had been won

@@ -6,7 +6,6 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from copy import deepcopy
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,12 +17,19 @@ from numpy.typing import NDArray
 from place_search.core.forking import use_threads
 from place_search.models.errors import ModelError
 from place_search.models.runtimes.base import Embedding, Key, Mode
-from place_search.models.runtimes.compiled_graphs import CompiledGraphs, Graph, Shape
+from place_search.models.runtimes.compiled_graphs import (
+    Compiled,
+    CompiledGraphs,
+    Graph,
+    Head,
+    Shape,
+)
+from place_search.models.runtimes.split_graph import split_graph
 
 # One compiled graph a photo shape and mode: a graph with free shapes is a third slower, and some
 # of int8 crash. Each takes 35 MB in int8 and 50 in float32, half of which is its workspace.
 MAX_SHAPES = 8
-# A graph this large holds a whitening matrix of hundreds of megabytes, once for each shape.
+# A graph this large that cannot be split holds hundreds of megabytes of weights for each shape.
 LARGE_GRAPH_BYTES = 256 << 20
 MAX_LARGE_SHAPES = 2
 # Callers that embed side by side pause to decode: so long they still count as several.
@@ -37,7 +43,7 @@ class _Compiler:
     and a circle of references would live on until then.
     """
 
-    def __init__(self, graph: Path, threads: int | None) -> None:
+    def __init__(self, graph: Path, mode: Mode, threads: int | None) -> None:
         self._core = openvino.Core()
         # Without these, processors with bfloat16 would silently compute in it, and descriptors be
         # rounded to 8 bits before a matrix that is kept in 8 bits.
@@ -50,7 +56,15 @@ class _Compiler:
         self._graph = graph
         parts = (graph, graph.with_suffix(".bin"))  # the second holds an IR's weights
         size = sum(part.stat().st_size for part in parts if part.is_file())
-        self.is_large = size > LARGE_GRAPH_BYTES
+        self._is_large = size > LARGE_GRAPH_BYTES
+        self.mode = mode
+        self.mode_in_company: Mode = mode if self._is_large else "throughput"
+        self._is_first = True
+
+    @property
+    def max_shapes(self) -> int:
+        """For how many shapes of photos the graph may be compiled at once."""
+        return MAX_LARGE_SHAPES if self._is_large and self._parts is None else MAX_SHAPES
 
     @cached_property
     def _small_model(self) -> Any:
@@ -60,19 +74,38 @@ class _Compiler:
     def _read(self) -> Any:
         return self._core.read_model(self._graph)
 
-    def compile(self, mode: Mode, shape: Shape) -> Any:
+    @cached_property
+    def _parts(self) -> tuple[Any, dict[Mode, Head]] | None:
+        """The graph's trunk and its compiled heads; None where it cannot be split."""
+        split = split_graph(self._read() if self._is_large else self._small_model)
+        if split is None:
+            return None
+        modes = {self.mode, self.mode_in_company}
+        heads = {mode: self._compile(split.head, mode) for mode in modes}
+        return split.trunk, {mode: Head(head, split.head_bytes) for mode, head in heads.items()}
+
+    def compile(self, mode: Mode, shape: Shape) -> Compiled:
         """The graph for photos of one shape. Raises `ModelError` where it takes none of it."""
         try:
-            model = self._read() if self.is_large else deepcopy(self._small_model)
+            # Splitting takes a tenth of a second, and most models meet photos of one shape only.
+            parts = None if self._is_first and not self._is_large else self._parts
+            if parts is not None:
+                model, head = parts[0].clone(), parts[1][mode]
+            else:
+                model, head = self._read() if self._is_large else self._small_model.clone(), None
             model.reshape({0: [1, *shape]})
-            return self._core.compile_model(
-                model, "CPU", self._options | {"PERFORMANCE_HINT": mode.upper()}
-            )
+            compiled = Compiled(self._compile(model, mode), head)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(
                 f"{self._graph} cannot run on a photo of {shape[1]} × {shape[0]} ({reason})."
             ) from error
+        self._is_first = False
+        return compiled
+
+    def _compile(self, model: Any, mode: Mode) -> Any:
+        hint = {"PERFORMANCE_HINT": mode.upper()}
+        return self._core.compile_model(model, "CPU", self._options | hint)
 
 
 class OpenVinoRuntime:
@@ -88,17 +121,11 @@ class OpenVinoRuntime:
 
     def __init__(self, graph: Path, *, mode: Mode = "latency", threads: int | None = None) -> None:
         use_threads()
-        compiler = _Compiler(graph, threads)
-        large = compiler.is_large
-        self._mode = mode
-        self._mode_in_company: Mode = mode if large else "throughput"
+        compiler = _Compiler(graph, mode, threads)
+        self._mode, self._mode_in_company = mode, compiler.mode_in_company
         cores = threads or os.cpu_count() or 1
         photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
-        shapes = MAX_LARGE_SHAPES if large else MAX_SHAPES
-        alone, in_company = (photos[kind] for kind in (mode, self._mode_in_company))
-        self.graphs = CompiledGraphs(
-            compiler.compile, photos, max(shapes * alone, shapes // 2 * in_company)
-        )
+        self.graphs = CompiledGraphs(compiler, photos)
         self.graphs.ceiling.holders.add(self.graphs)
         self._callers = 0
         self._company = -math.inf
@@ -136,8 +163,7 @@ class OpenVinoRuntime:
 
     def _finish(self, key: Key, graph: Graph, request: Any) -> tuple[Key, Embedding]:
         try:
-            request.wait()
-            descriptor, *local = (np.array(tensor.data[0]) for tensor in request.output_tensors)
+            descriptor, *local = graph.results(request)
         finally:
             self.graphs.give(graph, request)
         return key, Embedding(descriptor, local[0] if local else None)

@@ -51,7 +51,7 @@ def test_a_workspace_is_given_back_before_a_graph_is() -> None:
     while graphs.shrink() and len(graphs) == 2:
         pass
     assert len(graphs) == 1
-    assert not any(graph.has_workspace for graph in graphs._graphs.values())
+    assert not any(graph.workspaces for graph in graphs._graphs.values())
     after = [model.runtime.embed(scene(side, 320)).descriptor for side in (320, 352)]
     np.testing.assert_array_equal(before, after)
     assert graphs.made == 3
