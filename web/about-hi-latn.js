@@ -1,4 +1,4 @@
-// The words of the about page, in Hindi as it is typed on phones.
+// The words of the about page, in Hindi in Latin letters.
 
 /** @type {typeof import('./about-hi.js').about} */
 export const about = {

@@ -1,19 +1,19 @@
-// The about page: what the model makes of a photo, step by step.
+// The about page: how the model turns a photo into a descriptor, step by step.
 
 import { ApiError, explainPhoto, readModel, readPhoto, readPlace, readPlaces } from './api.js';
 import { announce, element, find } from './dom.js';
 import { explain } from './explain.js';
 import { clusterColour, drawCells, drawSums, drawPhoto, halvings } from './figures.js';
-import { takeIn } from './photo-input.js';
-import { keep, latest } from './keep.js';
+import { watchPhotos } from './photo-input.js';
+import { keepPhoto, latestPhoto } from './photo-store.js';
 import { persist } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
 import { words } from './words.js';
 
 /** @import { ExplainReply } from './types.js' */
 
-const MOST_CHIPS = 16;
-/** Pixels of an example's longer side: the model looks at about as many. */
+const MAX_CHIPS = 16;
+/** Pixels of the example's longer side: about the size that the model takes. */
 const EXAMPLE_SIDE = 640;
 
 const photoName = find('photo-name', HTMLParagraphElement);
@@ -32,7 +32,7 @@ async function show(photo) {
     photos: [photo],
     signal,
     onProblem: () => (photoName.textContent = ''),
-    again: () => show(photo),
+    onRetry: () => show(photo),
   });
   if (!explained) return;
   photoName.textContent = photo.name;
@@ -43,7 +43,7 @@ async function show(photo) {
     await image.decode();
     if (!signal.aborted) draw(image, explained);
   } catch {
-    // The server reads formats that the browser does not: then there are only numbers.
+    // The browser cannot read the photo's format, though the server can: show only the numbers.
     photoName.textContent = `${photo.name}. ${words.noPreview}`;
   }
 }
@@ -78,7 +78,7 @@ function draw(image, explained) {
 }
 
 /**
- * A button for each of the commonest clusters.
+ * Show a button for each of the commonest clusters.
  * @param {HTMLImageElement} image
  * @param {ExplainReply} explained
  */
@@ -86,7 +86,7 @@ function showChips(image, explained) {
   /** @type {Map<number, number>} */
   const counts = new Map();
   for (const cluster of explained.assignment.flat()) counts.set(cluster, (counts.get(cluster) ?? 0) + 1);
-  const common = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MOST_CHIPS);
+  const common = [...counts].sort((a, b) => b[1] - a[1]).slice(0, MAX_CHIPS);
   const all = words.allClusters(counts.size, explained.clusters);
   clusterNote.textContent = all;
   chips.replaceChildren(
@@ -107,25 +107,25 @@ function showChips(image, explained) {
 }
 
 /**
- * @param {HTMLElement} part
- * @param {boolean} on
+ * @param {HTMLElement} drawing in a figure
+ * @param {boolean} visible
  */
-function reveal(part, on) {
-  const figure = part.closest('figure');
-  if (figure) figure.hidden = !on;
+function reveal(drawing, visible) {
+  const figure = drawing.closest('figure');
+  if (figure) figure.hidden = !visible;
 }
 
 async function showModel() {
   const serving = find('serving', HTMLDivElement);
   const model = await readModel().catch((error) => {
     if (!(error instanceof ApiError)) throw error;
-    const again = element('button', { type: 'button', class: 'button quiet' }, words.tryAgain);
-    again.addEventListener('click', () => {
+    const retry = element('button', { type: 'button', class: 'button quiet' }, words.tryAgain);
+    retry.addEventListener('click', () => {
       serving.tabIndex = -1;
-      serving.focus(); // it outlasts the button
+      serving.focus(); // the button disappears
       void showModel();
     });
-    serving.replaceChildren(element('p', { role: 'alert' }, explain(error.problem, []).title), again);
+    serving.replaceChildren(element('p', { role: 'alert' }, explain(error.problem, []).title), retry);
   });
   if (!model) return;
   const { id, title, backbone, clusters, channels, dims, licence, fitted } = model;
@@ -142,8 +142,8 @@ async function showModel() {
   );
 }
 
-/** A photo of the index, so that there is something to see before the reader's own. */
-async function example() {
+/** A photo of the index, shown until the reader chooses one; null where no place has a position. */
+async function examplePhoto() {
   if (!currentIndex()?.positions) return null;
   const { features } = await readPlaces([-180, -90, 180, 90], new AbortController().signal);
   const first = features[0];
@@ -152,14 +152,14 @@ async function example() {
   return readPhoto({ name, image_url: `${image_url}?side=${EXAMPLE_SIDE}` });
 }
 
-takeIn(['photo'], 1, async ([photo]) => {
+watchPhotos(['photo'], 1, async ([photo]) => {
   if (!photo) return;
   announce(words.explaining);
   void show(photo);
-  await keep(photo);
+  await keepPhoto(photo);
 });
-const untouched = running;
+const firstRun = running;
 await serverReady();
 void showModel();
-const photo = (await latest())?.photo ?? (await example().catch(() => null));
-if (photo && running === untouched) void show(photo);
+const photo = (await latestPhoto())?.photo ?? (await examplePhoto().catch(() => null));
+if (photo && running === firstRun) void show(photo);

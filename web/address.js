@@ -1,20 +1,20 @@
-// What the page's address holds: everything that is asked but the photo.
+// The state of the search page in its address: all of a search but its photo.
 
 /** @import { Area, Part, Settings } from './page-types.js' */
 
 /**
  * @typedef {object} Address
  * @property {Settings} settings
- * @property {number | null} of the place whose photo is searched with
- * @property {number | null} place the place that is open, large
+ * @property {number | null} of id of the place whose photo is searched with
+ * @property {number | null} place id of the place in the viewer
  */
 
 const DEFAULT_K = 10;
-/** What a search can be narrowed down by: parameters of POST /v1/search. */
+/** The parameters of POST /v1/search that filter places. */
 export const FILTERS = /** @type {const} */ (['folder', 'tag', 'taken_from', 'taken_to']);
 
 /**
- * @param {string} search the address's part after ?
+ * @param {string} search the part of the address after "?"
  * @returns {Address}
  */
 export function readAddress(search) {
@@ -28,8 +28,8 @@ export function readAddress(search) {
       box: readBox(query.get('box')),
       only: Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? '']).filter(([, value]) => value)),
     },
-    of: whole(query.get('of')),
-    place: whole(query.get('place')),
+    of: wholeNumber(query.get('of')),
+    place: wholeNumber(query.get('place')),
   };
 }
 
@@ -71,6 +71,6 @@ function readBox(text) {
 }
 
 /** @param {string | null} text */
-function whole(text) {
+function wholeNumber(text) {
   return text !== null && /^\d{1,15}$/.test(text) ? Number(text) : null;
 }

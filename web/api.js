@@ -7,13 +7,13 @@ import { authorization, hasKey } from './key.js';
 
 /** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
 
-/** Pixels that no side of a photo, and of a thumbnail, is longer than. */
-export const MOST_OF_A_PHOTO = 1600;
-const MOST_OF_A_THUMBNAIL = 320;
-/** Pixels: a browser asks for few sizes, so that it has them. */
+/** Pixels of the longest side that the pages ask for, of a photo and of a thumbnail. */
+export const MAX_PHOTO_SIDE = 1600;
+const MAX_THUMBNAIL_SIDE = 320;
+/** Pixels: sides are multiples of this, so that the browser's cache has them more often. */
 const SIDE_STEP = 80;
 
-/** A request that brought no answer of use. */
+/** A request that failed, with the problem that the server described. */
 export class ApiError extends Error {
   /** @param {Problem} problem */
   constructor(problem) {
@@ -28,25 +28,25 @@ export class ApiError extends Error {
  * @param {Sending} sending
  */
 export async function searchPlaces(photos, { k, verify, area, box, only }, sending) {
-  // Photos of one spot are one card, so it is spots that are asked for.
+  // The page shows one card a spot, so `k` counts spots.
   const query = new URLSearchParams({ k: `${k}`, spots: 'true', verify: `${verify}`, ...only });
   if (area) {
     query.set('near', `${area.latitude},${area.longitude}`);
     query.set('radius_m', `${area.radius_m}`);
   }
   if (box) query.set('box', `${box}`);
-  const reply = /** @type {SearchReply} */ (await send(`v1/search?${query}`, { photo: photos }, sending));
-  return { ...reply, results: reply.results.map(seenFromHere) };
+  const reply = /** @type {SearchReply} */ (await postPhotos(`v1/search?${query}`, { photo: photos }, sending));
+  return { ...reply, results: reply.results.map(withOwnAddresses) };
 }
 
 /**
  * @param {File} image1
  * @param {File} image2
  * @param {Sending} sending
- * @param {Part | null} [box] the part of the first that is compared
+ * @param {Part | null} [box] the part of `image1` that is compared
  */
 export async function comparePhotos(image1, image2, sending, box = null) {
-  return /** @type {CompareReply} */ (await send(`v1/compare${box ? `?box=${box}` : ''}`, { image1, image2 }, sending));
+  return /** @type {CompareReply} */ (await postPhotos(`v1/compare${box ? `?box=${box}` : ''}`, { image1, image2 }, sending));
 }
 
 /**
@@ -54,12 +54,12 @@ export async function comparePhotos(image1, image2, sending, box = null) {
  * @param {Sending} sending
  */
 export async function explainPhoto(photo, sending) {
-  return /** @type {ExplainReply} */ (await send('v1/explain', { photo }, sending));
+  return /** @type {ExplainReply} */ (await postPhotos('v1/explain', { photo }, sending));
 }
 
 /** @param {AbortSignal} signal */
 export async function openTrack(signal) {
-  return /** @type {TrackReply} */ (await (await answered('v1/tracks', signal, { method: 'POST' })).json());
+  return /** @type {TrackReply} */ (await (await request('v1/tracks', signal, { method: 'POST' })).json());
 }
 
 /**
@@ -68,11 +68,11 @@ export async function openTrack(signal) {
  * @param {Sending} sending
  */
 export async function addFrame(track, photo, sending) {
-  return /** @type {TrackedFrameReply} */ (await send(`v1/tracks/${track}/frames`, { photo }, sending));
+  return /** @type {TrackedFrameReply} */ (await postPhotos(`v1/tracks/${track}/frames`, { photo }, sending));
 }
 
 /**
- * Close a track, even while the page is left. One that stays open closes itself in time.
+ * Close a track, even while the reader leaves the page. The server closes forgotten tracks in time.
  * @param {string} track
  */
 export function closeTrack(track) {
@@ -86,57 +86,57 @@ export function closeTrack(track) {
  * @param {Sending} sending
  * @returns {Promise<unknown>}
  */
-function send(address, photos, { signal, onUpload, onUploaded }) {
+function postPhotos(address, photos, { signal, onUpload, onUploaded }) {
   return new Promise((resolve, reject) => {
     // fetch() cannot tell how much of an upload is sent.
-    const request = new XMLHttpRequest();
+    const xhr = new XMLHttpRequest();
     const form = new FormData();
-    for (const [field, sent] of Object.entries(photos)) {
-      for (const photo of [sent].flat()) form.append(field, photo, photo.name);
+    for (const [field, files] of Object.entries(photos)) {
+      for (const photo of [files].flat()) form.append(field, photo, photo.name);
     }
 
-    request.open('POST', address);
-    for (const [name, value] of Object.entries(authorization())) request.setRequestHeader(name, value);
-    request.upload.addEventListener('progress', (event) => {
+    xhr.open('POST', address);
+    for (const [name, value] of Object.entries(authorization())) xhr.setRequestHeader(name, value);
+    xhr.upload.addEventListener('progress', (event) => {
       if (event.lengthComputable && event.total) onUpload?.(event.loaded / event.total);
     });
-    request.upload.addEventListener('load', () => onUploaded?.());
-    request.addEventListener('load', () => {
-      const reply = parse(request.responseText);
-      if (request.status === 200 && reply) {
+    xhr.upload.addEventListener('load', () => onUploaded?.());
+    xhr.addEventListener('load', () => {
+      const reply = parse(xhr.responseText);
+      if (xhr.status === 200 && reply) {
         resolve(reply);
       } else {
-        const wait = Number(request.getResponseHeader('Retry-After'));
-        reject(new ApiError(problemOf(request.status, reply, wait)));
+        const wait = Number(xhr.getResponseHeader('Retry-After'));
+        reject(new ApiError(problemOf(xhr.status, reply, wait)));
       }
     });
-    request.addEventListener('error', async () => {
+    xhr.addEventListener('error', async () => {
       reject(new ApiError({ ...connectionLost(), alive: await isAlive() }));
     });
     signal.addEventListener('abort', () => {
-      request.abort();
+      xhr.abort();
       reject(signal.reason);
     });
-    request.send(form);
+    xhr.send(form);
   });
 }
 
-/** What the server searches in. */
+/** The index that the server searches in. */
 export async function readIndex() {
-  return /** @type {IndexReply} */ (await read('v1/index'));
+  return /** @type {IndexReply} */ (await readJson('v1/index'));
 }
 
 /**
- * The server's indexes that one may see.
+ * The server's indexes that the key may see.
  * @param {AbortSignal} [signal]
  */
 export async function readIndexes(signal) {
-  return /** @type {IndexesReply} */ (await read('v1/indexes', signal)).indexes;
+  return /** @type {IndexesReply} */ (await readJson('v1/indexes', signal)).indexes;
 }
 
-/** What the model that searches is. */
+/** The model that the server searches with. */
 export async function readModel() {
-  return /** @type {ModelReply} */ (await read('v1/model'));
+  return /** @type {ModelReply} */ (await readJson('v1/model'));
 }
 
 /**
@@ -144,50 +144,50 @@ export async function readModel() {
  * @param {AbortSignal} [signal]
  */
 export async function readPlace(id, signal) {
-  return seenFromHere(/** @type {PlaceReply} */ (await read(`v1/places/${id}`, signal)));
+  return withOwnAddresses(/** @type {PlaceReply} */ (await readJson(`v1/places/${id}`, signal)));
 }
 
 /**
- * The places of a box of the map, thinned where they are many.
+ * The places of a box of the map as dots; the server merges dots where they are many.
  * @param {[number, number, number, number]} bbox west, south, east, north
  * @param {AbortSignal} signal
  */
 export async function readPlaces(bbox, signal) {
   const box = bbox.map((degrees) => degrees.toFixed(7)).join(',');
-  return /** @type {DotsReply} */ (await read(`v1/places?bbox=${box}`, signal));
+  return /** @type {DotsReply} */ (await readJson(`v1/places?bbox=${box}`, signal));
 }
 
 /**
- * A page of the places of the index.
- * @param {Record<string, string>} wanted q, folder, taken_from, taken_to, sort; "" for any
- * @param {string | null} cursor that of the page before
+ * A page of the list of the index's places.
+ * @param {Record<string, string>} filters q, folder, taken_from, taken_to, sort; "" for any
+ * @param {string | null} cursor the previous page's `next_cursor`; null for the first page
  * @param {AbortSignal} signal
  */
-export async function listPlaces(wanted, cursor, signal) {
-  // The first page is soon there; who scrolls far needs many.
+export async function listPlaces(filters, cursor, signal) {
+  // A short first page comes soon; a reader who scrolls far needs few requests.
   const query = new URLSearchParams({ limit: cursor ? '1000' : '200' });
-  for (const [name, value] of Object.entries(wanted)) if (value) query.set(name, value);
+  for (const [name, value] of Object.entries(filters)) if (value) query.set(name, value);
   if (cursor) query.set('cursor', cursor);
-  const page = /** @type {PlacesReply} */ (await read(`v1/places?${query}`, signal));
-  return { ...page, places: page.places.map(seenFromHere) };
+  const page = /** @type {PlacesReply} */ (await readJson(`v1/places?${query}`, signal));
+  return { ...page, places: page.places.map(withOwnAddresses) };
 }
 
 /** @param {AbortSignal} signal */
 export async function readReports(signal) {
-  return /** @type {ReportReply[]} */ (await read('v1/reports', signal));
+  return /** @type {ReportReply[]} */ (await readJson('v1/reports', signal));
 }
 
 /**
- * A place with the addresses of its images as the browser reaches them: a proxy may show the
- * server below a path that nobody told the server.
+ * A place whose image addresses start at this page's folder: a proxy may show the server below a
+ * path that the server does not know.
  * @template {Pick<PlaceReply, 'image_url' | 'thumbnail_url'>} Place
  * @param {Place} place
  * @returns {Place}
  */
-export function seenFromHere(place) {
-  const here = (/** @type {string} */ address) =>
+export function withOwnAddresses(place) {
+  const ownAddress = (/** @type {string} */ address) =>
     new URL('.', location.href).pathname + address.slice(address.lastIndexOf('/v1/') + 1);
-  return { ...place, image_url: here(place.image_url), thumbnail_url: here(place.thumbnail_url) };
+  return { ...place, image_url: ownAddress(place.image_url), thumbnail_url: ownAddress(place.thumbnail_url) };
 }
 
 /**
@@ -196,13 +196,13 @@ export function seenFromHere(place) {
  * @param {AbortSignal} [signal]
  */
 export async function readPhoto({ name, image_url }, signal) {
-  const response = await answered(image_url, signal);
+  const response = await request(image_url, signal);
   const photo = await response.blob();
   return new File([photo], name.split('/').slice(-2).join('/'), { type: photo.type });
 }
 
 /**
- * Show a picture of the server. An image cannot show a key itself.
+ * Show a picture of the server. Where a key is needed, fetch it: `src` cannot send a header.
  * @param {HTMLImageElement} image
  * @param {string} address
  */
@@ -212,41 +212,42 @@ export async function showPicture(image, address) {
     return;
   }
   try {
-    await showBlob(image, await (await answered(address)).blob());
+    await showBlob(image, await (await request(address)).blob());
   } catch {
     image.dispatchEvent(new Event('error'));
   }
 }
 
 /**
- * The address of a place's photo that is as large as it is shown.
+ * The address of a place's photo in the size that it is shown with.
  * @param {Pick<PlaceReply, 'image_url'>} place
- * @param {number} side the longer one, in pixels of the style sheet
+ * @param {number} side the longer side, in CSS pixels
  */
-export function photoSized({ image_url }, side) {
-  return `${image_url}${image_url.includes('?') ? '&' : '?'}side=${pixelsOf(side, MOST_OF_A_PHOTO)}`;
+export function photoAddress({ image_url }, side) {
+  return `${image_url}${image_url.includes('?') ? '&' : '?'}side=${devicePixels(side, MAX_PHOTO_SIDE)}`;
 }
 
 /**
- * @param {number} side in pixels of the style sheet
- * @param {number} most pixels that there are
+ * A side in pixels of the screen, a multiple of `SIDE_STEP` up to `max`.
+ * @param {number} side in CSS pixels
+ * @param {number} max
  */
-function pixelsOf(side, most) {
-  // More than two pixels where the style sheet has one are not seen.
+function devicePixels(side, max) {
+  // Nobody sees more than two screen pixels a CSS pixel.
   const steps = Math.max(1, Math.ceil((side * Math.min(devicePixelRatio, 2)) / SIDE_STEP));
-  return Math.min(most, steps * SIDE_STEP);
+  return Math.min(max, steps * SIDE_STEP);
 }
 
 /**
- * Show the thumbnails of several places, which come in one answer; rejects with ApiError.
+ * Show the thumbnails of several places, which one request reads; rejects with ApiError.
  * @param {[number, HTMLImageElement][]} images by the place's id
- * @param {number} side the longer one, in pixels of the style sheet
- * @param {string} index its id, by which the browser may keep them
+ * @param {number} side the longer side, in CSS pixels
+ * @param {string} index the index's id: the browser keeps thumbnails by it
  */
 export async function showThumbnails(images, side, index) {
-  const query = new URLSearchParams({ v: index, side: `${pixelsOf(side, MOST_OF_A_THUMBNAIL)}` });
+  const query = new URLSearchParams({ v: index, side: `${devicePixels(side, MAX_THUMBNAIL_SIDE)}` });
   for (const [place] of images) query.append('place', `${place}`);
-  const form = await (await answered(`v1/thumbnails?${query}`)).formData();
+  const form = await (await request(`v1/thumbnails?${query}`)).formData();
   for (const [place, image] of images) {
     const picture = form.get(`${place}`);
     if (picture instanceof Blob) void showBlob(image, picture);
@@ -255,14 +256,14 @@ export async function showThumbnails(images, side, index) {
 }
 
 /**
- * Not by `URL.createObjectURL`, which holds up the page for a millisecond.
+ * Show a picture by a data URL: `URL.createObjectURL` blocks the page for a millisecond.
  * @param {HTMLImageElement} image
  * @param {Blob} picture
  */
 async function showBlob(image, picture) {
   const reader = new FileReader();
   reader.readAsDataURL(picture);
-  await new Promise((read) => reader.addEventListener('load', read));
+  await new Promise((resolve) => reader.addEventListener('load', resolve));
   image.src = `${reader.result}`;
 }
 
@@ -271,21 +272,21 @@ async function showBlob(image, picture) {
  * @param {AbortSignal} [signal]
  * @returns {Promise<unknown>}
  */
-async function read(address, signal) {
-  return (await answered(address, signal)).json();
+async function readJson(address, signal) {
+  return (await request(address, signal)).json();
 }
 
 /**
- * An answer of use; rejects with ApiError, or when the signal says so.
+ * The response of a successful request; rejects with ApiError, or with the signal's reason.
  * @param {string} address
  * @param {AbortSignal} [signal]
- * @param {{method?: string, headers?: Record<string, string>, body?: BodyInit}} [sent]
+ * @param {{method?: string, headers?: Record<string, string>, body?: BodyInit}} [options]
  */
-export async function answered(address, signal, { headers = {}, ...sent } = {}) {
+export async function request(address, signal, { headers = {}, ...options } = {}) {
   let response, body;
   try {
-    response = await fetch(address, { cache: 'no-cache', ...sent, headers: { ...headers, ...authorization() }, signal: signal ?? null });
-    // The connection may be lost in the middle of it, too.
+    response = await fetch(address, { cache: 'no-cache', ...options, headers: { ...headers, ...authorization() }, signal: signal ?? null });
+    // The connection may also be lost while the body is read.
     body = await response.arrayBuffer();
   } catch (error) {
     if (signal?.aborted) throw error;
@@ -315,7 +316,7 @@ async function isAlive() {
 
 /**
  * @param {number} status
- * @param {unknown} body problem+json, where the server had the time to write it
+ * @param {unknown} body problem+json, or null where the server wrote none
  * @param {number} retryAfter
  * @returns {Problem}
  */
@@ -324,7 +325,7 @@ function problemOf(status, body, retryAfter) {
   return { status, type, detail, reason, retryAfter: retryAfter > 0 ? retryAfter : 0, alive: status > 0, keyed: hasKey() };
 }
 
-/** The problem of a request that got no whole answer. */
+/** The problem of a request whose connection was lost. */
 export const connectionLost = () => problemOf(0, null, 0);
 
 /** @param {string} text */

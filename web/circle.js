@@ -1,43 +1,43 @@
-// Drawing a circle on the map: by pointer, or by radius around the map's middle.
+// The tool that draws a circle on the map, by pointer or by a radius around the map's centre.
 
 import { find } from './dom.js';
-import { beside } from './leaflet.js';
+import { nearestCopy } from './leaflet.js';
 import { words } from './words.js';
 
 /** @import { Leaflet } from './leaflet.js' */
 /** @import { Area } from './page-types.js' */
 
-const SMALLEST_M = 1;
+const MIN_RADIUS_M = 1;
 
 /**
  * @param {Leaflet} L
  * @param {any} map
- * @param {(area: Area | null) => void} onArea told whenever the circle changes
+ * @param {(area: Area | null) => void} onArea called whenever the circle changes
  */
 export function circleTool(L, map, onArea) {
   const button = find('draw', HTMLButtonElement);
   const radius = find('radius', HTMLInputElement);
-  const how = find('draw-how', HTMLParagraphElement);
+  const instructions = find('draw-how', HTMLParagraphElement);
   const shape = L.circle([0, 0], { radius: 1, className: 'search-circle', interactive: false });
   let drawing = false;
   /** @type {any} */
   let centre = null;
 
   /** @param {boolean} on */
-  const draw = (on) => {
+  const setDrawing = (on) => {
     drawing = on;
     button.setAttribute('aria-pressed', `${on}`);
     map.getContainer().classList.toggle('drawing', on);
     if (on) map.dragging.disable();
     else map.dragging.enable();
-    how.textContent = on ? words.drawHow : '';
+    instructions.textContent = on ? words.drawHow : '';
     if (on) map.getContainer().scrollIntoView({ block: 'nearest' });
   };
 
   /** @param {Area | null} area */
-  const set = (area) => {
+  const setArea = (area) => {
     if (area) {
-      shape.setLatLng([area.latitude, beside(area.longitude, map.getCenter().lng)]).setRadius(area.radius_m).addTo(map);
+      shape.setLatLng([area.latitude, nearestCopy(area.longitude, map.getCenter().lng)]).setRadius(area.radius_m).addTo(map);
       radius.value = `${area.radius_m}`;
     } else {
       shape.remove();
@@ -46,14 +46,14 @@ export function circleTool(L, map, onArea) {
   };
 
   /** @param {any} point */
-  const around = (point, /** @type {number} */ metres) => {
+  const setCircle = (point, /** @type {number} */ metres) => {
     const { lat, lng } = point.wrap();
-    const precise = (/** @type {number} */ degrees) => Number(degrees.toFixed(6));
-    set({ latitude: precise(lat), longitude: precise(lng), radius_m: Math.max(SMALLEST_M, Number(metres.toPrecision(3))) });
+    const rounded = (/** @type {number} */ degrees) => Number(degrees.toFixed(6));
+    setArea({ latitude: rounded(lat), longitude: rounded(lng), radius_m: Math.max(MIN_RADIUS_M, Number(metres.toPrecision(3))) });
   };
 
-  button.addEventListener('click', () => draw(!drawing));
-  // Pointer events of the box itself: Leaflet's own know no touch.
+  button.addEventListener('click', () => setDrawing(!drawing));
+  // Pointer events of the element, because Leaflet's events do not cover touch.
   const box = map.getContainer();
   box.addEventListener('pointerdown', (/** @type {PointerEvent} */ event) => {
     if (!drawing || (event.target instanceof Element && event.target.closest('.leaflet-control'))) return;
@@ -66,17 +66,17 @@ export function circleTool(L, map, onArea) {
   });
   box.addEventListener('pointerup', (/** @type {PointerEvent} */ event) => {
     if (!centre) return;
-    around(centre, map.distance(centre, map.mouseEventToLatLng(event)));
+    setCircle(centre, map.distance(centre, map.mouseEventToLatLng(event)));
     centre = null;
-    // The click that follows must not pick a place.
-    setTimeout(() => draw(false));
+    // Drawing ends after the click that follows, which must not choose a place.
+    setTimeout(() => setDrawing(false));
   });
   box.addEventListener('pointercancel', () => {
     centre = null;
   });
   find('circle', HTMLFormElement).addEventListener('submit', (event) => {
     event.preventDefault();
-    around(map.getCenter(), Number(radius.value));
+    setCircle(map.getCenter(), Number(radius.value));
   });
-  return { set, drawing: () => drawing };
+  return { setArea, isDrawing: () => drawing };
 }

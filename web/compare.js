@@ -1,11 +1,11 @@
-// The compare page: two photos come in, one verdict comes back.
+// The compare page: whether two photos show the same place.
 
 import { comparePhotos } from './api.js';
 import { announce, find, imageOr } from './dom.js';
-import { served } from './served.js';
-import { takeIn } from './photo-input.js';
-import { keep, kept } from './keep.js';
 import { matchLines } from './matches.js';
+import { pageInfo } from './page-info.js';
+import { watchPhotos } from './photo-input.js';
+import { keepPhoto, keptPhoto } from './photo-store.js';
 import { persist } from './retry.js';
 import { hideProblem } from './problem.js';
 import { serverReady } from './server.js';
@@ -16,7 +16,7 @@ import { words } from './words.js';
 
 const couple = find('couple', HTMLDivElement);
 const outcome = find('outcome', HTMLDivElement);
-const answerRoom = find('answer', HTMLElement);
+const answerSection = find('answer', HTMLElement);
 const working = find('working', HTMLParagraphElement);
 const slots = [...couple.querySelectorAll('.slot')].map((slot) => ({
   frame: /** @type {HTMLElement} */ (slot.querySelector('.frame')),
@@ -30,29 +30,29 @@ const photos = [null, null];
 /** @type {(string | null)[]} */
 const ids = [null, null];
 /** @type {CompareReply | null} */
-let compared = null;
+let comparison = null;
 let running = new AbortController();
 let linesOn = true;
 
 /**
  * @param {File[]} files
- * @param {EventTarget | null} where
+ * @param {EventTarget | null} target an element of the slot for the first file
  */
-async function take(files, where) {
-  const aimed = where instanceof Element ? where.closest('[data-slot]')?.getAttribute('data-slot') : null;
-  const first = aimed ? Number(aimed) : photos[0] && !photos[1] ? 1 : 0;
-  for (const [after, file] of files.entries()) {
-    const at = (first + after) % 2;
+async function takePhotos(files, target) {
+  const slotName = target instanceof Element ? target.closest('[data-slot]')?.getAttribute('data-slot') : null;
+  const first = slotName ? Number(slotName) : photos[0] && !photos[1] ? 1 : 0;
+  for (const [offset, file] of files.entries()) {
+    const at = (first + offset) % 2;
     photos[at] = file;
     show(at, file);
-    ids[at] = await keep(file);
+    ids[at] = await keepPhoto(file);
   }
   history.replaceState({ photos: ids }, '');
   void compare();
 }
 
 /**
- * @param {number} at
+ * @param {number} at number of the slot, from 0
  * @param {File} file
  */
 function show(at, file) {
@@ -60,9 +60,9 @@ function show(at, file) {
   if (!slot) return;
   const image = imageOr(words.noPreview, { alt: words.photoNumber(at + 1) });
   image.src = URL.createObjectURL(file);
-  const before = slot.frame.querySelector('img, .missing');
-  if (before instanceof HTMLImageElement) URL.revokeObjectURL(before.src);
-  before?.remove();
+  const previous = slot.frame.querySelector('img, .missing');
+  if (previous instanceof HTMLImageElement) URL.revokeObjectURL(previous.src);
+  previous?.remove();
   slot.frame.prepend(image);
   slot.frame.dataset['filled'] = '';
   slot.caption.textContent = words.caption(file.name, file.size);
@@ -70,41 +70,41 @@ function show(at, file) {
 }
 
 async function compare() {
-  const [one, other] = photos;
+  const [photo1, photo2] = photos;
   running.abort();
   lines.clear();
   outcome.hidden = true;
   hideProblem();
   endWait();
-  if (!one || !other) {
-    working.hidden = !(one || other);
+  if (!photo1 || !photo2) {
+    working.hidden = !(photo1 || photo2);
     working.textContent = words.oneMore;
     return;
   }
   running = new AbortController();
   const { signal } = running;
-  answerRoom.setAttribute('aria-busy', 'true');
-  say(words.comparing);
+  answerSection.setAttribute('aria-busy', 'true');
+  showProgress(words.comparing);
   const answer = await persist(
     () =>
-      comparePhotos(one, other, {
+      comparePhotos(photo1, photo2, {
         signal,
         onUpload: (share) => {
           working.textContent = words.uploadingBoth(share);
         },
-        onUploaded: () => say(words.comparing),
+        onUploaded: () => showProgress(words.comparing),
       }),
-    { photos: [one, other], signal, onProblem: endWait, again: compare },
+    { photos: [photo1, photo2], signal, onProblem: endWait, onRetry: compare },
   );
   if (signal.aborted) return;
   endWait();
-  compared = answer;
+  comparison = answer;
   if (answer) showOutcome(answer);
 }
 
 function endWait() {
   working.hidden = true;
-  answerRoom.removeAttribute('aria-busy');
+  answerSection.removeAttribute('aria-busy');
 }
 
 /** @param {CompareReply} answer */
@@ -116,13 +116,13 @@ function showOutcome(answer) {
   outcome.hidden = false;
   announce(verdictLine(answer));
   drawLines();
-  // Whoever has read on, below it, stays there.
+  // A reader who has scrolled below the outcome stays there.
   if (outcome.getBoundingClientRect().bottom > innerHeight) outcome.scrollIntoView({ block: 'nearest' });
 }
 
 function drawLines() {
-  const [one, other] = slots.map(({ frame }) => frame.querySelector('img'));
-  if (linesOn && compared && one && other) lines.show(one, other, compared.matches);
+  const [image1, image2] = slots.map(({ frame }) => frame.querySelector('img'));
+  if (linesOn && comparison && image1 && image2) lines.show(image1, image2, comparison.matches);
   else lines.clear();
 }
 
@@ -133,28 +133,28 @@ function switchLines(on) {
 }
 
 /** @param {string} text */
-function say(text) {
+function showProgress(text) {
   working.hidden = false;
   working.textContent = text;
   announce(text);
 }
 
-takeIn(['photo-0', 'photo-1'], 2, take);
-const offered = served.then(async ({ samples }) => {
+watchPhotos(['photo-0', 'photo-1'], 2, takePhotos);
+const samplesShown = pageInfo.then(async ({ samples }) => {
   if (!samples) return;
   const { offerSamples } = await import('./samples.js');
   const first = couple.querySelector('[data-slot]');
-  offerSamples(find('samples', HTMLDivElement), samples.pairs, (pair) => take(pair, first));
+  offerSamples(find('samples', HTMLDivElement), samples.pairs, (pair) => takePhotos(pair, first));
 });
-void offered.finally(() => delete document.documentElement.dataset['asking']);
+void samplesShown.finally(() => delete document.documentElement.dataset['asking']);
 void serverReady();
-// After a reload or a change of language, the photos are still at hand.
-const before = /** @type {{photos?: (string | null)[]} | null} */ (history.state)?.photos ?? [];
-const found = await Promise.all(before.map((id) => (id ? kept(id) : null)));
-for (const [at, file] of found.entries()) {
+// After a reload or a change of language, show the photos again.
+const previousIds = /** @type {{photos?: (string | null)[]} | null} */ (history.state)?.photos ?? [];
+const previousPhotos = await Promise.all(previousIds.map((id) => (id ? keptPhoto(id) : null)));
+for (const [at, file] of previousPhotos.entries()) {
   if (!file || photos[at]) continue;
   photos[at] = file;
-  ids[at] = before[at] ?? null;
+  ids[at] = previousIds[at] ?? null;
   show(at, file);
 }
-if (found.some(Boolean)) void compare();
+if (previousPhotos.some(Boolean)) void compare();

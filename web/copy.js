@@ -9,25 +9,25 @@ import { words } from './words.js';
 const SHOWN_MS = 1800;
 
 /**
- * A position that copies itself when pressed.
+ * A position as a button that copies it.
  * @param {PositionReply} position
  */
 export function positionButton(position) {
   const text = formatPosition(position);
-  const said = element('span', { class: 'said' }, text);
+  const label = element('span', { class: 'said' }, text);
   const button = element(
     'button',
     { type: 'button', class: 'position', 'aria-label': words.copyPosition(text), title: words.copyPosition(text) },
-    said,
+    label,
     icon('copy'),
   );
   button.addEventListener('click', async () => {
     const outcome = (await copyText(text)) ? words.copied : words.copyFailed;
     announce(outcome);
-    // The width stays, so that nothing beside it moves.
+    // The button keeps its width, so that nothing beside it moves.
     button.style.minWidth = `${button.offsetWidth}px`;
     button.replaceChildren(element('span', { class: 'said' }, outcome), icon('found'));
-    setTimeout(() => button.replaceChildren(said, icon('copy')), SHOWN_MS);
+    setTimeout(() => button.replaceChildren(label, icon('copy')), SHOWN_MS);
   });
   return button;
 }
@@ -46,18 +46,18 @@ async function copyText(text) {
 }
 
 /**
- * The old way: pages served over plain http by name or address have no clipboard API.
+ * Copy by a selection: pages over plain http, but for those of localhost, have no clipboard API.
  * @param {string} text
  */
 function copyBySelection(text) {
   const holder = element('textarea', { class: 'offscreen', readonly: true });
   holder.value = text;
-  const focused = document.activeElement;
+  const focusedBefore = document.activeElement;
   // Inside an open dialog only its own elements can be selected.
   (document.querySelector('dialog[open]') ?? document.body).append(holder);
   holder.select();
   const copied = document.execCommand('copy');
   holder.remove();
-  if (focused instanceof HTMLElement) focused.focus();
+  if (focusedBefore instanceof HTMLElement) focusedBefore.focus();
   return copied;
 }

@@ -1,38 +1,38 @@
 // Small helpers for the document.
 
 /**
- * The element of an id that index.html must hold.
+ * The element of an id that the page must have.
  * @template {Element} T
  * @param {string} id
  * @param {new () => T} type
  * @returns {T}
  */
 export function find(id, type) {
-  const found = document.getElementById(id);
-  if (!(found instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
-  return found;
+  const node = document.getElementById(id);
+  if (!(node instanceof type)) throw new Error(`index.html has no ${type.name} #${id}`);
+  return node;
 }
 
 /**
  * Make an element. Text children are set as text, so names from an index are never markup.
  * @template {keyof HTMLElementTagNameMap} K
  * @param {K} tag
- * @param {Record<string, string | number | boolean | null>} attributes null and false leave one out
+ * @param {Record<string, string | number | boolean | null>} attributes those that are null or false are left out
  * @param {...(Node | string | null)} children
  * @returns {HTMLElementTagNameMap[K]}
  */
 export function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
+  const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== false) made.setAttribute(name, value === true ? '' : `${value}`);
+    if (value !== null && value !== false) node.setAttribute(name, value === true ? '' : `${value}`);
   }
-  made.append(...children.filter((child) => child !== null));
-  return made;
+  node.append(...children.filter((child) => child !== null));
+  return node;
 }
 
 /**
- * An image; where it cannot be shown, words stand in its place.
- * @param {string} missing
+ * An image, which a sentence replaces where it cannot be shown.
+ * @param {string} missing the sentence
  * @param {Record<string, string | number | boolean | null>} [attributes]
  */
 export function imageOr(missing, attributes = {}) {
@@ -44,7 +44,7 @@ export function imageOr(missing, attributes = {}) {
 const SVG = 'http://www.w3.org/2000/svg';
 
 /**
- * A symbol of icons.svg, for decoration: its meaning must be in words beside it.
+ * A symbol of icons.svg, for decoration: words beside it must say its meaning.
  * @param {string} name
  */
 export function icon(name) {
@@ -58,19 +58,19 @@ export function icon(name) {
 }
 
 /**
- * Say something to screen readers, without showing it.
- * @param {string} words
+ * Let screen readers read a sentence that the page does not show.
+ * @param {string} sentence
  */
-export function announce(words) {
-  find('live', HTMLParagraphElement).textContent = words;
+export function announce(sentence) {
+  find('live', HTMLParagraphElement).textContent = sentence;
 }
 
 /**
- * Call back where Back or Forward shows the page as it was left, which many browsers keep whole.
- * @param {() => void} call
+ * Call back where Back or Forward shows the page from the browser's memory, without a reload.
+ * @param {() => void} onBack
  */
-export function whenBack(call) {
+export function whenBack(onBack) {
   addEventListener('pageshow', ({ persisted }) => {
-    if (persisted) call();
+    if (persisted) onBack();
   });
 }

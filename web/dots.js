@@ -1,23 +1,25 @@
 // The places of the index as dots on a map: one canvas, filled from the server box by box.
 
 import { ApiError, readPlaces } from './api.js';
-import { beside } from './leaflet.js';
+import { nearestCopy } from './leaflet.js';
 import { serverReady } from './server.js';
 
 /** @import { Leaflet } from './leaflet.js' */
 /** @import { DotReply } from './types.js' */
 
-// So much of the window's size is drawn beyond each of its edges, for the next pan.
+/** The share of the map's size that is drawn beyond each of its edges, for the next pan. */
 const MARGIN = 0.5;
-const REACH_PX = 14;
-const LINES_PX = 120;
+/** Pixels from a dot within which a click chooses it. */
+const CLICK_RADIUS_PX = 14;
+const GRATICULE_PX = 120;
 const BUTTONS_PX = 48;
-const WORTH_WAITING = [0, 429, 503];
+/** HTTP statuses after which the dots are requested again. */
+const TRANSIENT_STATUSES = [0, 429, 503];
 
 /**
  * @param {Leaflet} L
  * @param {any} map
- * @param {{onDots?: (dots: DotReply[]) => void, onPick?: (dot: DotReply) => void}} [on]
+ * @param {{onDots?: (dots: DotReply[]) => void, onPick?: (dot: DotReply) => void}} [handlers]
  */
 export function addDots(L, map, { onDots, onPick } = {}) {
   const canvas = document.createElement('canvas');
@@ -26,7 +28,7 @@ export function addDots(L, map, { onDots, onPick } = {}) {
   map.getPanes().overlayPane.prepend(canvas);
   /** @type {DotReply[]} */
   let dots = [];
-  let asking = new AbortController();
+  let loading = new AbortController();
   let corner = map.getCenter();
 
   const draw = () => {
@@ -55,7 +57,7 @@ export function addDots(L, map, { onDots, onPick } = {}) {
       context.moveTo(x + radius, y);
       context.arc(x, y, radius, 0, 7);
     }
-    // Whatever lies below them, dots stand out.
+    // An outline sets dots off from the ground.
     context.lineWidth = 1.5;
     context.stroke();
     context.globalAlpha = 0.8;
@@ -64,32 +66,32 @@ export function addDots(L, map, { onDots, onPick } = {}) {
 
   const load = async () => {
     draw();
-    asking.abort();
-    asking = new AbortController();
+    loading.abort();
+    loading = new AbortController();
     const bounds = map.getBounds().pad(MARGIN);
-    // A box wider than the world is all of it.
-    const wide = bounds.getEast() - bounds.getWest() >= 360;
-    const turn = (/** @type {number} */ degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
+    // A box wider than the world is the whole world.
+    const isWholeWorld = bounds.getEast() - bounds.getWest() >= 360;
+    const normalised = (/** @type {number} */ degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
     const clamp = (/** @type {number} */ degrees) => Math.min(90, Math.max(-90, degrees));
     try {
       const { features } = await readPlaces(
         [
-          wide ? -180 : turn(bounds.getWest()),
+          isWholeWorld ? -180 : normalised(bounds.getWest()),
           clamp(bounds.getSouth()),
-          wide ? 180 : turn(bounds.getEast()),
+          isWholeWorld ? 180 : normalised(bounds.getEast()),
           clamp(bounds.getNorth()),
         ],
-        asking.signal,
+        loading.signal,
       );
       const { lng: middle } = map.getCenter();
-      for (const { geometry: { coordinates } } of features) coordinates[0] = beside(coordinates[0], middle);
+      for (const { geometry: { coordinates } } of features) coordinates[0] = nearestCopy(coordinates[0], middle);
       dots = features;
       draw();
       onDots?.(dots);
     } catch (error) {
-      // What is drawn stays. A server that is away is asked again, and the page's head says so.
-      const away = error instanceof ApiError && WORTH_WAITING.includes(error.problem.status);
-      if (away) void serverReady(1000).then(load);
+      // The drawn dots stay. The head of the page shows that the server does not answer.
+      const isTransient = error instanceof ApiError && TRANSIENT_STATUSES.includes(error.problem.status);
+      if (isTransient) void serverReady(1000).then(load);
     }
   };
 
@@ -100,20 +102,20 @@ export function addDots(L, map, { onDots, onPick } = {}) {
   });
   new MutationObserver(draw).observe(document.documentElement, { attributeFilter: ['data-theme'] });
   map.on('click', (/** @type {any} */ { containerPoint }) => {
-    const near = dots
+    const nearest = dots
       .map((dot) => {
         const [longitude, latitude] = dot.geometry.coordinates;
-        return { dot, away: map.latLngToContainerPoint([latitude, longitude]).distanceTo(containerPoint) };
+        return { dot, distance: map.latLngToContainerPoint([latitude, longitude]).distanceTo(containerPoint) };
       })
-      .filter(({ away }) => away <= REACH_PX)
-      .sort((a, b) => a.away - b.away)[0];
-    if (near) onPick?.(near.dot);
+      .filter(({ distance }) => distance <= CLICK_RADIUS_PX)
+      .sort((a, b) => a.distance - b.distance)[0];
+    if (nearest) onPick?.(nearest.dot);
   });
   if (map._loaded) void load();
 }
 
 /**
- * Lines of latitude and longitude, at round degrees: without tiles they say where one is.
+ * Draw lines of latitude and longitude at round degrees: without tiles, they show the position.
  * @param {any} map
  * @param {CanvasRenderingContext2D} context
  * @param {{x: number, y: number}} pad
@@ -123,12 +125,12 @@ function drawGraticule(map, context, pad, colour) {
   const size = map.getSize();
   const { lat: middle } = map.getCenter();
   const perPixel = (map.containerPointToLatLng([size.x, 0]).lng - map.containerPointToLatLng([0, 0]).lng) / size.x;
-  const wanted = perPixel * LINES_PX;
-  const power = 10 ** Math.floor(Math.log10(wanted));
-  const step = Math.min(30, power * ([1, 2, 5].find((digit) => digit * power >= wanted) ?? 10));
+  const minStep = perPixel * GRATICULE_PX;
+  const power = 10 ** Math.floor(Math.log10(minStep));
+  const step = Math.min(30, power * ([1, 2, 5].find((digit) => digit * power >= minStep) ?? 10));
   const digits = Math.max(0, Math.ceil(-Math.log10(step)));
   const bounds = map.getBounds().pad(MARGIN);
-  const at = (/** @type {number} */ latitude, /** @type {number} */ longitude) => {
+  const canvasPoint = (/** @type {number} */ latitude, /** @type {number} */ longitude) => {
     const point = map.latLngToContainerPoint([latitude, longitude]);
     return { x: Math.round(point.x + pad.x) + 0.5, y: Math.round(point.y + pad.y) + 0.5 };
   };
@@ -141,16 +143,16 @@ function drawGraticule(map, context, pad, colour) {
   /** @type {[string, number, number][]} */
   const labels = [];
   for (let n = Math.ceil(bounds.getWest() / step); n * step <= bounds.getEast(); n++) {
-    const { x } = at(middle, n * step);
+    const { x } = canvasPoint(middle, n * step);
     context.moveTo(x, 0);
     context.lineTo(x, context.canvas.height);
     const longitude = ((((n * step + 180) % 360) + 360) % 360) - 180;
-    // Under the zoom buttons it could not be read.
+    // The zoom buttons would cover the label.
     if (x - pad.x > BUTTONS_PX) labels.push([`${longitude.toFixed(digits)}°`, x + 4, pad.y + 14]);
   }
   const top = Math.min(85, bounds.getNorth());
   for (let n = Math.ceil(Math.max(-85, bounds.getSouth()) / step); n * step <= top; n++) {
-    const { y } = at(n * step, 0);
+    const { y } = canvasPoint(n * step, 0);
     context.moveTo(0, y);
     context.lineTo(context.canvas.width, y);
     labels.push([`${(n * step).toFixed(digits)}°`, pad.x + size.x - 8, y - 4]);

@@ -1,26 +1,26 @@
-// What the server says of problems, and its notes and reasons, in the language chosen.
+// The server's problems, notes and reasons in the reader's language.
 
 import { element } from './dom.js';
 import * as english from './problems-en.js';
-import { read, words } from './words.js';
+import { loadWords, words } from './words.js';
 
 /** @import { Problem } from './page-types.js' */
 /** @import { ReasonReply } from './types.js' */
 
-const { problems } = await read({
+const { problems } = await loadWords({
   en: () => english,
   hi: () => import('./problems-hi.js'),
   'hi-Latn': () => import('./problems-hi-latn.js'),
 });
 
-/** English stands in the server's own sentences. @type {{reasons: Record<string, string>, names: Record<string, string>}} */
-const { reasons, names } = await read({
+/** Empty in English, the language of the server's own sentences. @type {{reasons: Record<string, string>, names: Record<string, string>}} */
+const { reasons, names } = await loadWords({
   en: () => ({ reasons: {}, names: {} }),
   hi: () => import('./reasons-hi.js'),
   'hi-Latn': () => import('./reasons-hi-latn.js'),
 });
 
-/** Problems without a name: of a proxy before the server, or of a server that is not ours. @type {Record<number, keyof typeof problems>} */
+/** Names by HTTP status for problems without a type, as a proxy sends them. @type {Record<number, keyof typeof problems>} */
 const OF_STATUS = {
   400: 'bad-request',
   401: 'unauthorized',
@@ -34,14 +34,14 @@ const OF_STATUS = {
   503: 'not-ready',
 };
 
-/** Kinds of problems of which only the server's own sentence says what to do. */
-const TOLD_BY_REASON = ['bad-parameter', 'bad-request', 'unfit-value', 'cannot-change'];
+/** Problems whose reason, the server's own sentence, says what to do. */
+const REMEDY_IN_REASON = ['bad-parameter', 'bad-request', 'unfit-value', 'cannot-change'];
 
 /**
- * Whether the server's reason is the mend: there are words for it in every language.
+ * Whether the server's reason says what to do, and so replaces the page's own remedy.
  * @param {Problem} problem
  */
-export const reasonMends = (problem) => problem.reason !== null && TOLD_BY_REASON.includes(nameOf(problem));
+export const isReasonTheRemedy = (problem) => problem.reason !== null && REMEDY_IN_REASON.includes(nameOf(problem));
 
 /**
  * What went wrong and what to do, in words.
@@ -52,10 +52,10 @@ export const reasonMends = (problem) => problem.reason !== null && TOLD_BY_REASO
 export function explain(problem, photos) {
   const empty = photos.find((photo) => photo.size === 0);
   const { title, mend } = problems[empty ? 'empty' : nameOf(problem)];
-  const [one, other] = photos;
+  const [photo1, photo2] = photos;
   const values = {
     empty: empty?.name ?? '',
-    names: one && other ? words.oneOf(one.name, other.name) : (one?.name ?? words.thePhoto),
+    names: photo1 && photo2 ? words.oneOf(photo1.name, photo2.name) : (photo1?.name ?? words.thePhoto),
     sent: words.size(photos.reduce((sum, photo) => sum + photo.size, 0)),
     status: `${problem.status}`,
   };
@@ -63,24 +63,24 @@ export function explain(problem, photos) {
 }
 
 /**
- * An element with a sentence of the server: in the language chosen, or in English where it has no
- * words for that.
+ * An element with a sentence of the server, in the reader's language, or in English where the page
+ * has no translation.
  * @param {'p' | 'span'} tag
  * @param {string} sentence
  * @param {ReasonReply | null | undefined} reason
  * @param {Record<string, string>} [attributes]
  */
-export function saying(tag, sentence, reason, attributes = {}) {
-  const known = reason && reasons[reason.code];
-  if (!known) return element(tag, { ...attributes, lang: 'en' }, sentence);
-  const { photo, what, name } = reason.values;
-  const whose = photo ? `${words.photoNumber(Number(photo))}: ` : '';
-  // A photo that was sent has no name on the server.
+export function sentenceElement(tag, sentence, reason, attributes = {}) {
+  const translation = reason && reasons[reason.code];
+  if (!translation) return element(tag, { ...attributes, lang: 'en' }, sentence);
+  const { photo, what: subject, name } = reason.values;
+  const prefix = photo ? `${words.photoNumber(Number(photo))}: ` : '';
+  // The server calls an uploaded photo "the photo", as it does not know its name.
   /** @type {Record<string, string>} */
   const values = { ...reason.values };
-  if (what === 'the photo') values['what'] = words.thePhoto;
+  if (subject === 'the photo') values['what'] = words.thePhoto;
   if (name) values['name'] = names[name] ?? name.replace(/^field /, '');
-  return element(tag, attributes, whose + fill(known, values));
+  return element(tag, attributes, prefix + fill(translation, values));
 }
 
 /**
@@ -95,9 +95,10 @@ function nameOf({ status, type, alive, keyed }) {
 }
 
 /**
- * @param {string} words
+ * Put values into the braces of a sentence.
+ * @param {string} sentence
  * @param {Record<string, string>} values
  */
-function fill(words, values) {
-  return words.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
+function fill(sentence, values) {
+  return sentence.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? '');
 }

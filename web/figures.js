@@ -1,9 +1,9 @@
-// Drawings of what the model makes of a photo.
+// Drawings of the model's steps from a photo to its descriptor.
 
 /** @import { ExplainReply } from './types.js' */
 
 /**
- * A colour for each cluster; neighbours in number are far apart in hue.
+ * The colour of a cluster; clusters with neighbouring numbers differ in hue.
  * @param {number} cluster
  */
 export function clusterColour(cluster) {
@@ -22,7 +22,8 @@ export function drawPhoto(canvas, photo, { width, height }) {
 }
 
 /**
- * The photo as it is halved, down to the grid of the model, with the numbers of a cell at both ends.
+ * The photo at each halving of its size, down to the grid of the model. The first and the last text
+ * also count the numbers of a pixel and of a cell.
  * @param {HTMLImageElement} photo
  * @param {ExplainReply} explained
  * @returns {{canvas: HTMLCanvasElement, text: string}[]}
@@ -41,11 +42,11 @@ export function halvings(photo, { seen: { width, height }, grid: { columns, rows
 }
 
 /**
- * The photo in grey under its cells, each in its cluster's colour; all of them, or those of one.
+ * Draw the photo in grey below its cells in the colours of their clusters.
  * @param {HTMLCanvasElement} canvas
  * @param {HTMLImageElement} photo
  * @param {ExplainReply} explained
- * @param {number | null} only
+ * @param {number | null} only the cluster to colour, null for all
  */
 export function drawCells(canvas, photo, { seen, grid, assignment }, only) {
   canvas.width = seen.width;
@@ -67,10 +68,10 @@ export function drawCells(canvas, photo, { seen, grid, assignment }, only) {
 }
 
 /**
- * The descriptor as a picture: a row a cluster, a column a number of the cell.
+ * Draw the descriptor: one row for each cluster, one column for each channel.
  * @param {HTMLCanvasElement} canvas
  * @param {ExplainReply} explained
- * @returns {boolean} false where the descriptor has no such rows
+ * @returns {boolean} false where the descriptor has no rows for clusters
  */
 export function drawSums(canvas, { clusters, channels, sums }) {
   canvas.width = channels;
@@ -78,10 +79,10 @@ export function drawSums(canvas, { clusters, channels, sums }) {
   const context = canvas.getContext('2d');
   const picture = context?.createImageData(channels, clusters);
   if (!context || !picture) return false;
-  // The few largest would leave all others pale.
-  const strong = 2.5 / Math.sqrt(clusters * channels);
+  // Colours relative to the largest number would leave most numbers pale.
+  const fullStrength = 2.5 / Math.sqrt(clusters * channels);
   sums.flat().forEach((value, at) => {
-    const strength = Math.min(1, Math.abs(value) / strong);
+    const strength = Math.min(1, Math.abs(value) / fullStrength);
     const [red, green, blue] = value > 0 ? [15, 106, 91] : [178, 60, 40];
     picture.data.set([red, green, blue, 255 * strength], at * 4);
   });

@@ -1,8 +1,8 @@
-// Numbers and names as the page shows them.
+// Numbers and names as the pages show them.
 
 /** @import { PlaceReply, PositionReply } from './types.js' */
 
-// As the server: from here on the same place is likelier than another one.
+/** The probability from which the same place is likelier than another, as on the server. */
 export const UNSURE_FROM = 0.5;
 
 const EARTH_RADIUS_M = 6371008.8;
@@ -13,7 +13,7 @@ export function formatSimilarity(similarity) {
 }
 
 /**
- * Latitude and longitude to about a metre, as maps take them.
+ * Latitude and longitude, rounded to about a metre, in the form that maps accept.
  * @param {PositionReply} position
  */
 export function formatPosition({ latitude, longitude }) {
@@ -21,7 +21,8 @@ export function formatPosition({ latitude, longitude }) {
 }
 
 /**
- * A place's name in two: the photo with its folder, which often names the place, and the rest.
+ * A place's name in two parts: `leaf`, the file with its folder, which often names the place, and
+ * `folder`, the folders above.
  * @param {Pick<PlaceReply, 'name'>} place
  */
 export function splitName({ name }) {
@@ -31,27 +32,27 @@ export function splitName({ name }) {
 
 /**
  * Metres between two points, along a great circle.
- * @param {PositionReply} one
- * @param {PositionReply} other
+ * @param {PositionReply} a
+ * @param {PositionReply} b
  */
-export function distanceM(one, other) {
+export function distanceM(a, b) {
   const radians = (/** @type {number} */ degrees) => (degrees * Math.PI) / 180;
   const chord =
-    Math.sin(radians(other.latitude - one.latitude) / 2) ** 2 +
-    Math.cos(radians(one.latitude)) *
-      Math.cos(radians(other.latitude)) *
-      Math.sin(radians(other.longitude - one.longitude) / 2) ** 2;
+    Math.sin(radians(b.latitude - a.latitude) / 2) ** 2 +
+    Math.cos(radians(a.latitude)) *
+      Math.cos(radians(b.latitude)) *
+      Math.sin(radians(b.longitude - a.longitude) / 2) ** 2;
   return 2 * EARTH_RADIUS_M * Math.asin(Math.sqrt(chord));
 }
 
 /**
- * A share in per cent, rounded down so that none seems to reach a threshold that it does not.
+ * A share in per cent, rounded down: a share below a threshold must not look as if it reached it.
  * @param {number} share
- * @param {string} most what is said of more than 99 %
- * @param {string} least what is said of less than 1 %
+ * @param {string} over99 the words for more than 99 %
+ * @param {string} under1 the words for less than 1 %
  */
-export function percentage(share, most, least) {
-  if (share > 0.99) return most;
-  if (share < 0.01) return least;
+export function percentage(share, over99, under1) {
+  if (share > 0.99) return over99;
+  if (share < 0.01) return under1;
   return `${Math.floor(share * 100 + 1e-6)}%`;
 }

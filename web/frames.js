@@ -1,18 +1,18 @@
-// The frames of a track, one after the other: of photos, of a video, or of the camera.
+// The frames of a track, one after the other, from photos, a video, or the camera.
 
 import { element } from './dom.js';
 import { isHonest, shrink } from './shrink.js';
 import { trackWords } from './track-words.js';
 
-const EVERY_S = 1;
-/** More pixels than models look at. */
-const LONGEST_SIDE = 1024;
+const FRAME_INTERVAL_S = 1;
+/** Pixels of a frame's longer side: more than models take. */
+const MAX_SIDE = 1024;
 const QUALITY = 0.92;
-/** A browser that needs longer for one frame has given up. */
-const PATIENCE_MS = 20_000;
+/** The wait for one frame after which the video counts as unreadable. */
+const FRAME_TIMEOUT_MS = 20_000;
 const VIDEO = /\.(mp4|[mf]4v|mov|mkv|webm|avi|mpe?g|vob|(m2?)?ts|3g[p2]|wmv|asf|flv|ogv|mxf)$/i;
 
-/** No frames can be had; the message says why, and the way out. */
+/** The source gives no frames; the message says why, and what to do. */
 export class FramesError extends Error {}
 
 /** @param {File} file */
@@ -29,29 +29,29 @@ const quoted = (name) => (/[^\w.-]/.test(name) ? `'${name.replaceAll("'", "'\\''
  * @param {File[]} photos
  * @returns {AsyncGenerator<File, void>}
  */
-export async function* photosOf(photos) {
+export async function* photoFrames(photos) {
   const order = new Intl.Collator('en', { numeric: true });
   for (const photo of [...photos].sort((a, b) => order.compare(a.name, b.name))) yield shrink(photo);
 }
 
 /**
- * One frame of a video a second.
+ * The frames of a video, one a second.
  * @param {File} file
  * @returns {AsyncGenerator<File, void>}
  */
-export async function* framesOf(file) {
+export async function* videoFrames(file) {
   const video = element('video', { playsinline: true, preload: 'auto' });
   video.muted = true;
   try {
-    const opened = reached(video, 'loadedmetadata');
+    const loaded = eventOf(video, 'loadedmetadata');
     video.src = URL.createObjectURL(file);
-    await opened;
-    for (let seconds = 0; !seconds || seconds < video.duration; seconds += EVERY_S) {
-      const seeked = reached(video, 'seeked');
+    await loaded;
+    for (let seconds = 0; !seconds || seconds < video.duration; seconds += FRAME_INTERVAL_S) {
+      const seeked = eventOf(video, 'seeked');
       video.currentTime = seconds;
       await seeked;
-      // Recordings may not say how long they are; their last frame then stays.
-      if (video.currentTime < seconds - EVERY_S / 2) return;
+      // A recording of unknown duration stays at its last frame.
+      if (video.currentTime < seconds - FRAME_INTERVAL_S / 2) return;
       yield await pictureOf(video, `${file.name}-${`${seconds}`.padStart(5, '0')}.jpg`);
     }
   } catch {
@@ -64,16 +64,16 @@ export async function* framesOf(file) {
 }
 
 /**
- * One frame of the camera a second, or as fast as they are answered.
- * @param {HTMLVideoElement} video that shows the camera
+ * The frames of the camera, one a second, or fewer where the server needs longer.
+ * @param {HTMLVideoElement} video the element that shows the camera
  * @param {AbortSignal} signal
  * @returns {AsyncGenerator<File, void>}
  */
-export async function* framesFrom(video, signal) {
+export async function* cameraFrames(video, signal) {
   for (let frame = 0; !signal.aborted; frame++) {
-    const next = performance.now() + EVERY_S * 1000;
+    const dueAt = performance.now() + FRAME_INTERVAL_S * 1000;
     yield await pictureOf(video, `camera-${`${frame}`.padStart(5, '0')}.jpg`);
-    await new Promise((resolve) => setTimeout(resolve, Math.max(0, next - performance.now())));
+    await new Promise((resolve) => setTimeout(resolve, Math.max(0, dueAt - performance.now())));
   }
 }
 
@@ -83,7 +83,7 @@ export async function* framesFrom(video, signal) {
  * @returns {Promise<MediaStream>}
  */
 export async function openCamera(video) {
-  // Browsers hide the camera from pages that came over plain http from another machine.
+  // Browsers give no camera to pages that come over plain http from another machine.
   if (!navigator.mediaDevices) throw new FramesError(trackWords.cameraNeedsHttps);
   try {
     const stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: 'environment' }, audio: false });
@@ -96,12 +96,13 @@ export async function openCamera(video) {
 }
 
 /**
+ * The picture that a video shows now, as a JPEG file.
  * @param {HTMLVideoElement} video
- * @param {string} name
+ * @param {string} name of the file
  */
 async function pictureOf(video, name) {
   const { videoWidth, videoHeight } = video;
-  const scale = Math.min(1, LONGEST_SIDE / Math.max(videoWidth, videoHeight));
+  const scale = Math.min(1, MAX_SIDE / Math.max(videoWidth, videoHeight));
   const canvas = element('canvas', { width: Math.round(videoWidth * scale), height: Math.round(videoHeight * scale) });
   const context = canvas.getContext('2d');
   if (!context || !videoWidth || !isHonest(context)) throw new FramesError(trackWords.noFrames);
@@ -113,14 +114,15 @@ async function pictureOf(video, name) {
 }
 
 /**
+ * Wait for an event of a video; rejects on an error, or after `FRAME_TIMEOUT_MS`.
  * @param {HTMLVideoElement} video
  * @param {string} event
  * @returns {Promise<void>}
  */
-function reached(video, event) {
+function eventOf(video, event) {
   return new Promise((resolve, reject) => {
     video.addEventListener(event, () => resolve(), { once: true });
     video.addEventListener('error', () => reject(video.error), { once: true });
-    setTimeout(reject, PATIENCE_MS);
+    setTimeout(reject, FRAME_TIMEOUT_MS);
   });
 }

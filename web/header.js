@@ -1,10 +1,10 @@
-// The head of every page: where to go, the index's status, language and colours.
+// The head of every page: its links, the index's status, the languages and the colours.
 
 import { element, icon, whenBack } from './dom.js';
-import { letOpenOffline } from './install.js';
+import { installWorker } from './install.js';
 import { keyChanged } from './key.js';
-import { served } from './served.js';
-import { language, remember, remembered, words } from './words.js';
+import { pageInfo } from './page-info.js';
+import { chooseSetting, chosenSetting, language, words } from './words.js';
 
 const PAGES = /** @type {const} */ ([
   ['./', words.search],
@@ -21,59 +21,59 @@ status.append(element('p', {}, words.asking));
 
 const theme = element('button', { type: 'button', class: 'tool' });
 theme.addEventListener('click', () => {
-  const chosen = isDark() ? 'light' : 'dark';
-  document.documentElement.dataset['theme'] = chosen;
-  remember('theme', chosen);
+  const newTheme = isDark() ? 'light' : 'dark';
+  document.documentElement.dataset['theme'] = newTheme;
+  chooseSetting('theme', newTheme);
   showTheme();
 });
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', showTheme);
 showTheme();
 
-// Each button is in the language that it leads to.
-const TONGUES = /** @type {const} */ ([
+// Each button is labelled in its own language.
+const LANGUAGES = /** @type {const} */ ([
   ['en', 'English'],
   ['hi', 'हिन्दी'],
   ['hi-Latn', 'Hindi (abc)'],
 ]);
-const tongues = TONGUES.filter(([other]) => other !== language).map(([other, name]) => {
-  const tongue = element('button', { type: 'button', class: 'tongue', lang: other }, name);
-  tongue.addEventListener('click', () => {
-    remember('language', other);
-    // What is on the page comes again: photos are kept, and the address holds the rest.
+const languageButtons = LANGUAGES.filter(([code]) => code !== language).map(([code, name]) => {
+  const button = element('button', { type: 'button', class: 'tongue', lang: code }, name);
+  button.addEventListener('click', () => {
+    chooseSetting('language', code);
+    // The reload loses nothing: the photos are stored, and the address has the settings.
     location.reload();
   });
-  return tongue;
+  return button;
 });
 
-// Another page may have been given other colours, another language or a key meanwhile.
+// The reader may have changed colours, language or key on another page.
 whenBack(() => {
-  const theme = remembered('theme');
-  if (theme) document.documentElement.dataset['theme'] = theme;
+  const newTheme = chosenSetting('theme');
+  if (newTheme) document.documentElement.dataset['theme'] = newTheme;
   showTheme();
-  if ((remembered('language') || language) !== language || keyChanged()) location.reload();
+  if ((chosenSetting('language') || language) !== language || keyChanged()) location.reload();
 });
 
-// As a link to a part of the page it would be a step of the history, without the photo at hand.
-const skip = document.querySelector('.skip');
-skip?.addEventListener('click', (event) => {
+// Following the skip link would add an entry to the history, and lose the entry's photo.
+const skipLink = document.querySelector('.skip');
+skipLink?.addEventListener('click', (event) => {
   event.preventDefault();
-  const target = document.querySelector(skip.getAttribute('href') ?? '');
+  const target = document.querySelector(skipLink.getAttribute('href') ?? '');
   if (target instanceof HTMLElement) target.focus();
 });
 
 const reports = linkTo(['reports', words.reports]);
-// Its room is kept until the server says whether it has any, so that nothing moves.
+// The link keeps its room until the server says whether it has reports, so that nothing moves.
 reports.classList.add('later');
 const nav = element('nav', { 'aria-label': words.pages }, ...PAGES.map(linkTo), reports);
-void served.then((known) => known.reports && reports.classList.remove('later'));
+void pageInfo.then((info) => info.reports && reports.classList.remove('later'));
 
 document.querySelector('.bar')?.append(
   element('a', { class: 'brand', href: './' }, icon('pin'), 'place-search'),
   nav,
-  element('div', { class: 'ends' }, status, ...tongues, theme),
+  element('div', { class: 'ends' }, status, ...languageButtons, theme),
 );
 
-void letOpenOffline();
+void installWorker();
 
 /** @param {readonly [string, string]} page */
 function linkTo([address, name]) {

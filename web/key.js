@@ -1,16 +1,16 @@
-// The API key that a server may ask for: typed on the page, and kept for this tab only.
+// The API key that a server may need: the reader types it, and this tab's session storage keeps it.
 
 import { element } from './dom.js';
 import { words } from './words.js';
 
-const NAME = 'place-search-key';
+const KEY_NAME = 'place-search-key';
 
-let key = stored(NAME);
+let key = sessionValue(KEY_NAME);
 /** @type {(() => void)[]} */
-let waiting = [];
+let waiters = [];
 
 /**
- * The header of requests that shows the key, where there is one.
+ * The header that sends the key; no header without a key.
  * @returns {Record<string, string>}
  */
 export function authorization() {
@@ -19,22 +19,22 @@ export function authorization() {
 
 export const hasKey = () => key !== '';
 
-/** Whether another page of this tab has taken another key; that it forgot this one changes nothing. */
+/** Whether another page of this tab has stored another key; that it deleted the key does not count. */
 export function keyChanged() {
-  const now = stored(NAME);
-  return now !== '' && now !== key;
+  const storedKey = sessionValue(KEY_NAME);
+  return storedKey !== '' && storedKey !== key;
 }
 
-/** Whether nothing of the page can be read before a key is typed. */
-export const isAwaited = () => waiting.length > 0;
+/** Whether the page waits for a key and can read nothing without one. */
+export const isKeyAwaited = () => waiters.length > 0;
 
-/** Wait until a key is typed, whatever else the reader does. */
+/** Wait until the reader types a key. */
 export function keyTyped() {
-  return new Promise((/** @type {(value: void) => void} */ resolve) => waiting.push(resolve));
+  return new Promise((/** @type {(value: void) => void} */ resolve) => waiters.push(resolve));
 }
 
 /**
- * A form that takes a key.
+ * A form for a key.
  * @param {() => void} onTyped
  */
 export function keyForm(onTyped) {
@@ -48,41 +48,41 @@ export function keyForm(onTyped) {
   );
   form.addEventListener('submit', (event) => {
     event.preventDefault();
-    // Headers take ASCII only, and so are keys.
-    take(encodeURI(input.value.trim()), onTyped);
+    // Headers, and therefore keys, are ASCII: escape other letters.
+    setKey(encodeURI(input.value.trim()), onTyped);
   });
   return form;
 }
 
 /**
- * A button that forgets the key: what it does not open may be open to everybody.
- * @param {() => void} onForgotten
+ * A button that deletes the key: without a key, the server may still show what is public.
+ * @param {() => void} onDeleted
  */
-export function forgetButton(onForgotten) {
+export function forgetButton(onDeleted) {
   const button = element('button', { type: 'button', class: 'button quiet' }, words.forgetKey);
-  button.addEventListener('click', () => take('', onForgotten));
+  button.addEventListener('click', () => setKey('', onDeleted));
   return button;
 }
 
 /**
- * Take a key, or "" for none, and let go on what waited for one.
- * @param {string} given
- * @param {() => void} onTaken
+ * Store a key, or "" for none, and wake what waited for a key.
+ * @param {string} newKey
+ * @param {() => void} onStored
  */
-function take(given, onTaken) {
-  key = given;
-  store(NAME, key);
-  const woken = waiting;
-  waiting = [];
-  onTaken();
-  for (const wake of woken) wake();
+function setKey(newKey, onStored) {
+  key = newKey;
+  setSessionValue(KEY_NAME, key);
+  const wakeAll = waiters;
+  waiters = [];
+  onStored();
+  for (const wake of wakeAll) wake();
 }
 
 /**
- * What this tab keeps by a name, or "".
+ * The value that this tab's session storage has for a name, or "".
  * @param {string} name
  */
-export function stored(name) {
+export function sessionValue(name) {
   try {
     return sessionStorage.getItem(name) ?? '';
   } catch {
@@ -94,10 +94,10 @@ export function stored(name) {
  * @param {string} name
  * @param {string} value
  */
-export function store(name, value) {
+export function setSessionValue(name, value) {
   try {
     sessionStorage.setItem(name, value);
   } catch {
-    // Then it lasts as long as the page.
+    // Storage is switched off: the value lasts as long as the page.
   }
 }

@@ -1,7 +1,7 @@
-// Leaflet, served by this server from its own package, and the ground of every map here.
+// Leaflet, which this server serves from its own package, and what all maps share.
 
 import { element } from './dom.js';
-import { served } from './served.js';
+import { pageInfo } from './page-info.js';
 import { words } from './words.js';
 
 /** @typedef {any} Leaflet the library comes without types */
@@ -10,8 +10,8 @@ import { words } from './words.js';
 let loading = null;
 
 /**
- * Load Leaflet when a map is first needed: most searches need none. Null where it does not come; the
- * next call asks again.
+ * Load Leaflet when a page first needs a map: most searches need none. Null where loading fails;
+ * the next call tries again.
  */
 export function loadLeaflet() {
   loading ??= load().catch(() => (loading = null));
@@ -19,30 +19,31 @@ export function loadLeaflet() {
 }
 
 async function load() {
-  // Before our own sheets, so that those win.
-  await added(element('link', { rel: 'stylesheet', href: 'vendor/leaflet/leaflet.css' }), (style) => document.head.prepend(style));
-  await added(element('script', { src: 'vendor/leaflet/leaflet.js' }), (script) => document.head.append(script));
+  // Leaflet's style sheet goes before the pages' own, whose rules must win.
+  await inserted(element('link', { rel: 'stylesheet', href: 'vendor/leaflet/leaflet.css' }), (style) => document.head.prepend(style));
+  await inserted(element('script', { src: 'vendor/leaflet/leaflet.js' }), (script) => document.head.append(script));
   return /** @type {Leaflet} */ (window)['L'];
 }
 
 /**
+ * Insert an element, and wait until the browser has loaded its file.
  * @param {HTMLElement} part
- * @param {(part: HTMLElement) => void} add
+ * @param {(part: HTMLElement) => void} insert
  */
-function added(part, add) {
+function inserted(part, insert) {
   return new Promise((resolve, reject) => {
     part.addEventListener('load', resolve);
     part.addEventListener('error', reject);
-    add(part);
+    insert(part);
   });
 }
 
 /**
- * A map with a scale bar, and with tiles only where the server was given an address or a file of them.
+ * A map with a scale bar, and with tiles only where the server's settings name some.
  * @param {Leaflet} L
  * @param {HTMLElement} box
  * @param {Record<string, unknown>} [options]
- * @returns {Promise<any>} with the option `ground` where there are tiles
+ * @returns {Promise<any>} with the option `ground` where it shows tiles
  */
 export async function makeMap(L, box, options = {}) {
   const map = L.map(box, {
@@ -54,11 +55,11 @@ export async function makeMap(L, box, options = {}) {
   });
   L.control.zoom({ zoomInTitle: words.zoomIn, zoomOutTitle: words.zoomOut }).addTo(map);
   L.control.scale({ imperial: false, maxWidth: 140 }).addTo(map);
-  const { tiles } = await served;
+  const { tiles } = await pageInfo;
   if (tiles) {
     const { bounds, min_zoom: minNativeZoom = 0, max_zoom: maxNativeZoom = 19 } = tiles;
     map.options.ground = true;
-    // Below the path that a proxy may show the server at.
+    // A proxy may show the server below a path.
     const url = tiles.url.replace(/^\//, new URL('.', location.href).pathname);
     L.tileLayer(url, { maxZoom: 22, bounds, minNativeZoom, maxNativeZoom }).addTo(map);
     if (tiles.attribution) L.control.attribution({ prefix: false }).addAttribution(element('span', {}, tiles.attribution).innerHTML).addTo(map);
@@ -67,11 +68,12 @@ export async function makeMap(L, box, options = {}) {
 }
 
 /**
- * A longitude on that copy of the world on which another one lies: maps go on beyond the date line.
+ * A longitude on the copy of the world that is nearest to another longitude: maps go on beyond the
+ * date line.
  * @param {number} longitude
- * @param {number} other
+ * @param {number} reference
  */
-export const beside = (longitude, other) => longitude + 360 * Math.round((other - longitude) / 360);
+export const nearestCopy = (longitude, reference) => longitude + 360 * Math.round((reference - longitude) / 360);
 
 /**
  * A pin with a rank on it.
@@ -83,7 +85,7 @@ export const beside = (longitude, other) => longitude + 360 * Math.round((other 
 export function pin(L, { latitude, longitude }, rank, title) {
   const icon = L.divIcon({ className: rank === 1 ? 'place-pin first' : 'place-pin', html: `${rank}`, iconSize: [26, 26] });
   const marker = L.marker([latitude, longitude], { title, zIndexOffset: -10 * rank, icon });
-  // A button is called by what stands in it, which is a number alone.
+  // Without a label, screen readers would read the rank alone.
   return marker.on('add', () => marker.getElement().setAttribute('aria-label', title));
 }
 

@@ -3,13 +3,13 @@
 import { readAddress, writeAddress } from './address.js';
 import { ApiError, readPhoto, readPlace, searchPlaces } from './api.js';
 import { announce, element, find } from './dom.js';
-import { served } from './served.js';
+import { showFilters, watchFilters } from './filters.js';
 import { formatSimilarity } from './format.js';
-import { takeIn } from './photo-input.js';
-import { keep, kept, latest } from './keep.js';
-import { store, stored } from './key.js';
-import { choosePart, showPart } from './part.js';
-import { letNarrow, showNarrow } from './narrow.js';
+import { sessionValue, setSessionValue } from './key.js';
+import { pageInfo } from './page-info.js';
+import { showPart, watchPart } from './part.js';
+import { watchPhotos } from './photo-input.js';
+import { keepPhoto, keptPhoto, latestPhoto } from './photo-store.js';
 import { persist } from './retry.js';
 import { announceProgress, hidePreview, hideProgress, hideQueryFacts, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
@@ -21,7 +21,7 @@ import { words } from './words.js';
 /** @import { Settings } from './page-types.js' */
 /** @import { ResultReply, SearchReply } from './types.js' */
 
-/** @typedef {{photo: string | null, opened?: boolean}} Entry what the history keeps beside an address */
+/** @typedef {{photo: string | null, opened?: boolean}} Entry the state that the history keeps beside an address */
 
 const kChoice = find('k', HTMLSelectElement);
 const verifySwitch = find('verify', HTMLInputElement);
@@ -30,78 +30,78 @@ const mapBox = find('map-box', HTMLElement);
 const viewer = find('viewer', HTMLDialogElement);
 const intakeNote = find('intake-note', HTMLParagraphElement);
 
-/** Photos that the server takes as one query. */
-const MOST_TOGETHER = 16;
-/** The share of the window's height within which the first result is seen without scrolling. */
-const SEEN = 0.6;
-/** Between the ids of photos that are one query. */
-const TOGETHER = '+';
-/** Where this tab keeps the ids of the photo at hand. */
-const AT_HAND = 'place-search-photo';
+/** The most photos that the server takes as one query. */
+const MAX_QUERY_PHOTOS = 16;
+/** The share of the window's height above which the first result needs no scrolling. */
+const VISIBLE_SHARE = 0.6;
+/** The separator between the ids of photos that are one query. */
+const ID_SEPARATOR = '+';
+/** The key of the session storage for the ids of the photos that were searched with last. */
+const LAST_PHOTO = 'place-search-photo';
 
 /** @type {Address} */
 let address = readAddress(location.search);
-/** @type {{id: string, file: File, files: File[]} | null} `files` of one spot, of which `file` is shown */
+/** @type {{id: string, file: File, files: File[]} | null} `files` show one spot, and the page shows `file` */
 let photo = null;
-/** @type {{asked: string, reply: SearchReply} | null} the last one of the photo */
+/** @type {{searchKey: string, reply: SearchReply} | null} the last answer for the photo */
 let answer = null;
-/** Whether the page shows the answer: not while it waits for another, or tells a problem. */
-let shown = false;
+/** Whether the page shows the answer: false while it waits for the next one or shows a problem. */
+let answerShown = false;
 let running = new AbortController();
 
-/** A search by all that it depends on: the same one is not sent again. */
-const asked = () => JSON.stringify([photo?.id, address.settings]);
+/** The photo and the settings of a search: a search with the same key is not sent again. */
+const searchKey = () => JSON.stringify([photo?.id, address.settings]);
 
-/** What is wanted, though its photo may still be on its way. @returns {Entry} */
-const entry = () => ({ photo: history.state?.photo ?? null });
+/** The current entry of the history, whose photo may still be loading. @returns {Entry} */
+const historyEntry = () => ({ photo: history.state?.photo ?? null });
 
 /**
  * Go to another state of the page, as a new entry of the history.
  * @param {Partial<Address>} changed
- * @param {Entry} [to]
+ * @param {Entry} [entry]
  */
-function go(changed, to = entry()) {
+function navigate(changed, entry = historyEntry()) {
   const before = writeAddress(address);
   address = { ...address, ...changed };
   const after = writeAddress(address);
-  // Pressed twice.
-  if (after === before && to.photo === entry().photo) return;
-  history.pushState(to, '', after);
-  void follow();
+  // The reader pressed the same button twice.
+  if (after === before && entry.photo === historyEntry().photo) return;
+  history.pushState(entry, '', after);
+  void showState();
 }
 
-/** Show what address and history entry say; what is under way for others of them ends. */
-async function follow() {
+/** Show the state of the address and the history entry; abort the requests of earlier states. */
+async function showState() {
   running.abort();
   running = new AbortController();
   const { signal } = running;
   showSettings();
-  const wanted = entry().photo;
-  if (wanted !== (photo?.id ?? null) || (!wanted && address.of !== null)) await changePhoto(wanted, signal);
+  const photoId = historyEntry().photo;
+  if (photoId !== (photo?.id ?? null) || (!photoId && address.of !== null)) await changePhoto(photoId, signal);
   if (signal.aborted) return;
-  if (photo && answer?.asked !== asked()) await search(signal);
-  else if (answer && !shown) showReply(answer.reply);
+  if (photo && answer?.searchKey !== searchKey()) await search(signal);
+  else if (answer && !answerShown) showReply(answer.reply);
   if (!signal.aborted) await showPlace(signal);
 }
 
 /**
- * @param {string | null} wanted id of a kept photo; null for that of the place in the address, or none
+ * @param {string | null} keptId ids of kept photos; null for the photo of the address's place, or none
  * @param {AbortSignal} signal
  */
-async function changePhoto(wanted, signal) {
+async function changePhoto(keptId, signal) {
   if (photo) waitForResults();
   const { of } = address;
-  const together = wanted ? await allKept(wanted) : null;
-  const file = together?.[0] ?? (of === null ? null : await photoOf(of, signal));
-  const id = wanted ?? (file && (await keep(file)));
+  const keptFiles = keptId ? await keptPhotos(keptId) : null;
+  const file = keptFiles?.[0] ?? (of === null ? null : await photoOf(of, signal));
+  const id = keptId ?? (file && (await keepPhoto(file)));
   if (signal.aborted) return;
   answer = null;
   hideAnswer();
   if (file && id) {
-    const files = together ?? [file];
+    const files = keptFiles ?? [file];
     photo = { id, file, files };
     history.replaceState({ ...history.state, photo: id }, '');
-    store(AT_HAND, id);
+    setSessionValue(LAST_PHOTO, id);
     void closeViewer();
     await showPreview(file, files.length);
     if (photo?.file !== file) return;
@@ -113,22 +113,22 @@ async function changePhoto(wanted, signal) {
     hidePreview();
     document.body.dataset['view'] = 'start';
     find('choose', HTMLSpanElement).textContent = words.choosePhoto;
-    intakeNote.textContent = wanted ? words.photoForgotten : '';
+    intakeNote.textContent = keptId ? words.photoForgotten : '';
   }
   scrollTo({ top: 0 });
 }
 
 /**
- * The photos that were kept together, null where one of them is not kept any more.
+ * The kept photos of several ids; null where the browser has deleted one of them.
  * @param {string} ids
  */
-async function allKept(ids) {
-  const files = await Promise.all(ids.split(TOGETHER).map(kept));
+async function keptPhotos(ids) {
+  const files = await Promise.all(ids.split(ID_SEPARATOR).map(keptPhoto));
   return files.includes(null) ? null : /** @type {File[]} */ (files);
 }
 
 /**
- * The photo of a place, to search with; null where there is none, or the reader has gone on.
+ * The photo of a place, to search with; null after an error, which the page shows.
  * @param {number} id
  * @param {AbortSignal} signal
  */
@@ -136,7 +136,7 @@ async function photoOf(id, signal) {
   try {
     return await readPhoto(await readPlace(id, signal), signal);
   } catch (error) {
-    tell(error, signal);
+    showError(error, signal);
     return null;
   }
 }
@@ -145,21 +145,21 @@ async function photoOf(id, signal) {
  * @param {unknown} error
  * @param {AbortSignal} signal
  */
-function tell(error, signal) {
+function showError(error, signal) {
   if (signal.aborted) return;
   if (!(error instanceof ApiError)) throw error;
-  showProblem(error.problem, [], follow);
+  showProblem(error.problem, [], showState);
 }
 
 /**
- * Search with the photo at hand, and go on until there is an answer or a problem that stays.
+ * Search with the current photo, and retry until the server answers or the reader must act.
  * @param {AbortSignal} signal
  */
 async function search(signal) {
   if (!photo) return;
   const { files } = photo;
-  const isNew = answer === null;
-  const key = asked();
+  const isFirstAnswer = answer === null;
+  const key = searchKey();
   const { settings } = address;
   const send = () => {
     const places = currentIndex()?.places;
@@ -176,22 +176,22 @@ async function search(signal) {
     hideQueryFacts();
     hideAnswer();
   };
-  const reply = await persist(send, { photos: files, signal, onProblem, again: follow });
+  const reply = await persist(send, { photos: files, signal, onProblem, onRetry: showState });
   if (!reply) return;
-  answer = { asked: key, reply };
+  answer = { searchKey: key, reply };
   showReply(reply);
   const first = document.querySelector('#cards > li');
-  // Whoever draws a part of the photo, or turns a switch, stays where that is.
-  if (isNew && first && first.getBoundingClientRect().top > innerHeight * SEEN) find('results', HTMLDivElement).scrollIntoView();
+  // A reader who draws a part of the photo or turns a switch is not scrolled away from it.
+  if (isFirstAnswer && first && first.getBoundingClientRect().top > innerHeight * VISIBLE_SHARE) find('results', HTMLDivElement).scrollIntoView();
 }
 
 function waitForResults() {
-  shown = false;
+  answerShown = false;
   expectResults(address.settings.k);
 }
 
 function hideAnswer() {
-  shown = false;
+  answerShown = false;
   hideResults();
   mapBox.hidden = true;
 }
@@ -205,52 +205,52 @@ function showReply(reply) {
   showQueryFacts(reply);
   if (!first) {
     hideAnswer();
-    shown = true;
+    answerShown = true;
     const { area, only } = address.settings;
     const narrowed = area !== null || Object.keys(only).length > 0;
     if (currentIndex()?.places === 0 || !narrowed) return showEmptyIndex();
-    const why = find('query-facts', HTMLDivElement);
-    announce(why.textContent ?? '');
-    why.scrollIntoView({ block: 'nearest' });
+    const queryFacts = find('query-facts', HTMLDivElement);
+    announce(queryFacts.textContent ?? '');
+    queryFacts.scrollIntoView({ block: 'nearest' });
     return;
   }
   const places = currentIndex()?.places ?? null;
-  shown = true;
-  showResults(reply, places, address.settings, { open, again: searchWith, ask });
+  answerShown = true;
+  showResults(reply, places, address.settings, { open, searchWithPlace, changeSettings });
   announce(words.firstIs(verdictWords(reply, places, address.settings), first.name, formatSimilarity(first.similarity)));
   void showMap(reply);
-  void import('./viewer.js').catch(() => {}); // so that it opens at once
+  void import('./viewer.js').catch(() => {}); // loaded early, so that the viewer opens at once
 }
 
 /** @param {SearchReply} reply */
 async function showMap(reply) {
-  const made = await import('./result-map.js').catch(() => null);
-  // Another photo may have come meanwhile.
-  if (made && shown && answer?.reply === reply) await made.showBesideMap(candidatesOf(reply), reply.location, open);
+  const resultMap = await import('./result-map.js').catch(() => null);
+  // The reader may have chosen another photo while the module was loading.
+  if (resultMap && answerShown && answer?.reply === reply) await resultMap.showResultMap(candidatesOf(reply), reply.location, open);
 }
 
 /** @param {ResultReply} result */
 function open(result) {
-  go({ place: result.place_id }, { ...entry(), opened: true });
+  navigate({ place: result.place_id }, { ...historyEntry(), opened: true });
 }
 
 /** @param {Partial<Settings>} changed */
-function ask(changed) {
-  go({ settings: { ...address.settings, ...changed } });
+function changeSettings(changed) {
+  navigate({ settings: { ...address.settings, ...changed } });
 }
 
-/** The settings for another photo, of which no part is chosen yet. */
-const ofWholePhoto = () => ({ ...address.settings, box: null });
+/** The settings without a part of the photo: a new photo is searched with as a whole. */
+const wholePhotoSettings = () => ({ ...address.settings, box: null });
 
 /** @param {{place_id: number}} place */
-function searchWith({ place_id }) {
-  go({ of: place_id, place: null, settings: ofWholePhoto() }, { photo: null });
+function searchWithPlace({ place_id }) {
+  navigate({ of: place_id, place: null, settings: wholePhotoSettings() }, { photo: null });
 }
 
-const searched = () => photo && { ...photo, box: address.settings.box };
+const searchedPhoto = () => photo && { ...photo, box: address.settings.box };
 
 /**
- * Open the place that the address names, or close what is open.
+ * Open the viewer with the place that the address names, or close it.
  * @param {AbortSignal} signal
  */
 async function showPlace(signal) {
@@ -265,17 +265,17 @@ async function showPlace(signal) {
       history.replaceState(history.state, '', writeAddress(address));
     },
     onClose: closePlace,
-    again: searchWith,
+    searchWithPlace,
   };
   try {
     const { openViewer } = await import('./viewer.js');
     if (signal.aborted) return;
-    if (at >= 0) return openViewer(results, at, searched(), previewAddress(), handlers);
+    if (at >= 0) return openViewer(results, at, searchedPhoto(), previewAddress(), handlers);
     const { place_id, name, position, utm, image_url, thumbnail_url } = await readPlace(place, signal);
-    openViewer([{ place_id, name, position, utm, image_url, thumbnail_url }], 0, searched(), previewAddress(), handlers);
+    openViewer([{ place_id, name, position, utm, image_url, thumbnail_url }], 0, searchedPhoto(), previewAddress(), handlers);
     if (!photo) intakeNote.textContent = words.photoNotInLink;
   } catch (error) {
-    tell(error, signal);
+    showError(error, signal);
   }
 }
 
@@ -283,12 +283,12 @@ async function closeViewer() {
   if (viewer.open) (await import('./viewer.js')).closeViewer();
 }
 
-/** @param {number} at the result shown last */
+/** @param {number} at index of the result that was shown last */
 function closePlace(at) {
   if (address.place === null) return;
-  const cameByOpening = /** @type {Entry} */ (history.state)?.opened;
+  const openedFromPage = /** @type {Entry} */ (history.state)?.opened;
   address = { ...address, place: null };
-  if (cameByOpening) history.back();
+  if (openedFromPage) history.back();
   else history.replaceState(history.state, '', writeAddress(address));
   focusCard(at);
 }
@@ -299,36 +299,36 @@ function showSettings() {
   if (!options.includes(k)) kChoice.add(element('option', {}, `${k}`));
   kChoice.value = `${k}`;
   verifySwitch.checked = verify;
-  showNarrow(only);
+  showFilters(only);
   if (photo) showPart(box, photo.files.length === 1);
   areaNote.hidden = !area;
   if (!area) return;
   const everywhere = element('button', { type: 'button', class: 'textual' }, words.searchEverywhere);
-  everywhere.addEventListener('click', () => ask({ area: null }));
+  everywhere.addEventListener('click', () => changeSettings({ area: null }));
   areaNote.replaceChildren(words.onlyWithin(area), ' ', everywhere);
 }
 
 /** @param {File[]} photos of one spot */
-async function take(photos) {
+async function searchWithPhotos(photos) {
   if (!photos.length) return;
-  const id = (await Promise.all(photos.map(keep))).join(TOGETHER);
-  go({ of: null, place: null, settings: ofWholePhoto() }, { photo: id });
+  const id = (await Promise.all(photos.map(keepPhoto))).join(ID_SEPARATOR);
+  navigate({ of: null, place: null, settings: wholePhotoSettings() }, { photo: id });
 }
 
-takeIn(['photo', 'camera'], MOST_TOGETHER, take);
-letNarrow((only) => ask({ only }));
-choosePart((box) => ask({ box }));
-void served.then(async ({ samples }) => {
+watchPhotos(['photo', 'camera'], MAX_QUERY_PHOTOS, searchWithPhotos);
+watchFilters((only) => changeSettings({ only }));
+watchPart((box) => changeSettings({ box }));
+void pageInfo.then(async ({ samples }) => {
   if (!samples) return;
   const { offerSamples } = await import('./samples.js');
-  offerSamples(find('samples', HTMLDivElement), samples.queries.map((photo) => [photo]), take);
+  offerSamples(find('samples', HTMLDivElement), samples.queries.map((photo) => [photo]), searchWithPhotos);
 });
-kChoice.addEventListener('change', () => ask({ k: Number(kChoice.value) }));
-verifySwitch.addEventListener('change', () => ask({ verify: verifySwitch.checked }));
+kChoice.addEventListener('change', () => changeSettings({ k: Number(kChoice.value) }));
+verifySwitch.addEventListener('change', () => changeSettings({ verify: verifySwitch.checked }));
 addEventListener('popstate', () => {
   hideProblem();
   address = readAddress(location.search);
-  void follow();
+  void showState();
 });
 find('save', HTMLButtonElement).addEventListener('click', () => {
   if (!answer) return;
@@ -341,10 +341,10 @@ find('save', HTMLButtonElement).addEventListener('click', () => {
 void serverReady().then(() => {
   if (currentIndex()?.places === 0 && !photo) showEmptyIndex();
 });
-// Who comes from the map with a circle means the photo at hand.
+// A reader who draws a circle on the map searches in it with the last photo.
 if (!history.state && address.settings.area && address.of === null) {
-  const meant = stored(AT_HAND) || (await latest())?.id;
-  // A photo may have come meanwhile.
-  if (!history.state) history.replaceState({ photo: meant ?? null }, '');
+  const lastId = sessionValue(LAST_PHOTO) || (await latestPhoto())?.id;
+  // The reader may have chosen a photo while the store was read.
+  if (!history.state) history.replaceState({ photo: lastId ?? null }, '');
 }
-void follow();
+void showState();

@@ -1,4 +1,4 @@
-// The map page: all places, one of them at a time, and a circle to search in.
+// The map page: all places as dots, the place that is chosen, and a circle to search in.
 
 import { ApiError, connectionLost, readPlace, readPlaces } from './api.js';
 import { readAddress, writeAddress } from './address.js';
@@ -7,7 +7,7 @@ import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
 import { addDots } from './dots.js';
 import { distanceM, splitName } from './format.js';
-import { beside, loadLeaflet, makeMap } from './leaflet.js';
+import { loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
 import { hideProblem, showProblem } from './problem.js';
 import { currentIndex, serverReady } from './server.js';
 import { thumbnail } from './thumbnail.js';
@@ -16,7 +16,7 @@ import { words } from './words.js';
 /** @import { Area } from './page-types.js' */
 /** @import { DotReply, PlaceReply } from './types.js' */
 
-const LISTED = 30;
+const MAX_LISTED = 30;
 const WORLD = /** @type {[number, number, number, number]} */ ([-180, -90, 180, 90]);
 
 const note = find('map-note', HTMLParagraphElement);
@@ -26,15 +26,16 @@ const circleActions = find('circle-actions', HTMLParagraphElement);
 
 const query = new URLSearchParams(location.search);
 /** @type {{at: string | null, place: number | null, area: Area | null}} */
-const state = { at: query.get('at'), ...pick(location.search) };
+const state = { at: query.get('at'), ...placeAndArea(location.search) };
 
-/** @param {string} search */
-function pick(search) {
+/** @param {string} search the part of the address after "?" */
+function placeAndArea(search) {
   const { place, settings } = readAddress(search);
   return { place, area: settings.area };
 }
 
-function remember() {
+/** Write the state into the address. */
+function updateAddress() {
   const parts = new URLSearchParams();
   if (state.at) parts.set('at', state.at);
   if (state.area) {
@@ -47,30 +48,30 @@ function remember() {
 }
 
 await serverReady();
-const L = await leaflet();
+const L = await requireLeaflet();
 const map = await makeMap(L, find('map', HTMLDivElement));
-// An empty ground looks like a fault.
+// Without this sentence, a map without tiles would look broken.
 if (!map.options.ground) L.control.attribution({ prefix: false }).addAttribution(words.noGround).addTo(map);
-const marker = L.circleMarker([0, 0], { radius: 9, className: 'chosen-dot', interactive: false });
+const chosenDot = L.circleMarker([0, 0], { radius: 9, className: 'chosen-dot', interactive: false });
 
 if (!currentIndex()?.positions) {
   note.textContent = words.noPositions;
   map.setView([20, 0], 2);
 } else {
-  await firstView();
+  await setFirstView();
 }
 addDots(L, map, { onDots: showList, onPick: pickDot });
 const circle = circleTool(L, map, showArea);
-if (state.area) circle.set(state.area);
+if (state.area) circle.setArea(state.area);
 if (state.place !== null) void showPlace(state.place);
 map.on('moveend', () => {
   const { lat, lng } = map.getCenter();
   state.at = `${lat.toFixed(6)},${lng.toFixed(6)},${map.getZoom()}`;
-  remember();
+  updateAddress();
 });
 
-/** Leaflet, however often it must be asked for: this page is nothing without it. */
-async function leaflet() {
+/** Load Leaflet, again each time that the reader presses "Try again": this page needs it. */
+async function requireLeaflet() {
   for (;;) {
     const L = await loadLeaflet();
     if (L) return L;
@@ -78,16 +79,16 @@ async function leaflet() {
   }
 }
 
-async function firstView() {
+async function setFirstView() {
   const [latitude, longitude, zoom] = (state.at ?? '').split(',').map(Number);
-  // A place may lie on the equator, but no map is at zoom 0.
+  // Latitude 0 is valid, but no map has zoom 0.
   if (Number.isFinite(latitude) && Number.isFinite(longitude) && zoom) {
     map.setView([latitude, longitude], zoom);
     return;
   }
   try {
     const { features } = await readPlaces(WORLD, new AbortController().signal);
-    map.fitBounds(L.latLngBounds(together(features)).pad(0.1), { maxZoom: 17 });
+    map.fitBounds(L.latLngBounds(pointsOf(features)).pad(0.1), { maxZoom: 17 });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     map.setView([20, 0], 2);
@@ -96,12 +97,12 @@ async function firstView() {
 }
 
 /**
- * The points of dots, on one copy of the world where they fit into half of it. Where the date line
- * divides them, more than 180° between two neighbours are empty: those west of these lie further on.
+ * Latitudes and longitudes of dots, side by side even across the date line. Where two neighbouring
+ * longitudes are over 180° apart, the dots west of that gap lie on the next copy of the world.
  * @param {DotReply[]} dots
  */
-function together(dots) {
-  const longitudes = dots.map(({ geometry: { coordinates } }) => coordinates[0]).sort((one, other) => one - other);
+function pointsOf(dots) {
+  const longitudes = dots.map(({ geometry: { coordinates } }) => coordinates[0]).sort((a, b) => a - b);
   const first = longitudes.find((longitude, at) => longitude - (longitudes[at - 1] ?? longitude) > 180) ?? -180;
   return dots.map(({ geometry: { coordinates } }) => [coordinates[1], coordinates[0] + (coordinates[0] < first ? 360 : 0)]);
 }
@@ -113,12 +114,12 @@ function showList(dots) {
   const { lat: latitude, lng: longitude } = map.getCenter();
   const inView = dots.filter(({ geometry: { coordinates } }) => view.contains([coordinates[1], coordinates[0]]));
   note.textContent = words.shownOnMap(inView.length, inView.reduce((sum, dot) => sum + dot.properties.count, 0), currentIndex());
-  const away = (/** @type {DotReply} */ { geometry: { coordinates } }) =>
+  const distance = (/** @type {DotReply} */ { geometry: { coordinates } }) =>
     distanceM({ latitude, longitude }, { latitude: coordinates[1], longitude: coordinates[0] });
   list.replaceChildren(
     ...inView
-      .sort((a, b) => away(a) - away(b))
-      .slice(0, LISTED)
+      .sort((a, b) => distance(a) - distance(b))
+      .slice(0, MAX_LISTED)
       .map((dot) => {
         const button = element('button', { type: 'button', class: 'textual' }, splitName(dot.properties).leaf);
         button.addEventListener('click', () => pickDot(dot));
@@ -129,17 +130,17 @@ function showList(dots) {
 
 /** @param {DotReply} dot */
 function pickDot({ properties: { place_id, count } }) {
-  if (circle.drawing()) return;
+  if (circle.isDrawing()) return;
   void showPlace(place_id, count);
 }
 
 /**
  * @param {number} id
- * @param {number} [count] places that the dot stands for
+ * @param {number} [count] of places that the dot stands for
  */
 async function showPlace(id, count = 1) {
   state.place = id;
-  remember();
+  updateAddress();
   hideProblem();
   try {
     const place = await readPlace(id);
@@ -160,7 +161,7 @@ function showChosen(place, count) {
   const photo = thumbnail(place.thumbnail_url);
   const closer = element('button', { type: 'button', class: 'textual' }, words.zoomCloser(count));
   const { position } = place;
-  const point = position && [position.latitude, beside(position.longitude, map.getCenter().lng)];
+  const point = position && [position.latitude, nearestCopy(position.longitude, map.getCenter().lng)];
   closer.addEventListener('click', () => point && map.setView(point, map.getZoom() + 3));
   chosen.replaceChildren(
     element('a', { class: 'frame', href: writeAddress({ ...readAddress(''), place: place.place_id }), 'aria-label': words.openPlace(place.name) }, photo),
@@ -170,21 +171,21 @@ function showChosen(place, count) {
     element('a', { class: 'button', href: writeAddress({ ...readAddress(''), of: place.place_id }) }, words.searchAgain),
     count > 1 ? closer : '',
   );
-  if (point) marker.setLatLng(point).addTo(map);
+  if (point) chosenDot.setLatLng(point).addTo(map);
   announce(place.name);
 }
 
 /** @param {Area | null} area */
 function showArea(area) {
   state.area = area;
-  remember();
+  updateAddress();
   if (!area) {
     circleActions.replaceChildren();
     return;
   }
   const settings = { ...readAddress('').settings, area };
   const remove = element('button', { type: 'button', class: 'textual' }, words.removeCircle);
-  remove.addEventListener('click', () => circle.set(null));
+  remove.addEventListener('click', () => circle.setArea(null));
   circleActions.replaceChildren(
     element('a', { class: 'button', href: writeAddress({ settings, of: null, place: null }) }, words.searchWithin(area)),
     ' ',

@@ -1,16 +1,16 @@
-// The page that stands for one that was never opened, while there is no connection.
+// The page shown without a connection in place of a page that was never opened.
 
-const ASK_EVERY_MS = 5000;
+const POLL_MS = 5000;
 const root = document.documentElement;
-// It is in all languages; that of the reader comes first.
-const own = document.querySelector(`section[lang="${root.lang}"]`);
-if (own) own.parentElement?.prepend(own);
+// The page is in all languages, and the reader's comes first.
+const ownSection = document.querySelector(`section[lang="${root.lang}"]`);
+if (ownSection) ownSection.parentElement?.prepend(ownSection);
 root.lang = 'en';
 delete root.dataset['waiting'];
 document.getElementById('again')?.addEventListener('click', () => location.reload());
 addEventListener('online', () => location.reload());
-// That may have come before this script, and does not come where only the server was away.
+// The event "online" may come before this script, and does not come where only the server was down.
 setInterval(async () => {
   const answer = await fetch('livez', { cache: 'no-store' }).catch(() => null);
   if (answer?.ok) location.reload();
-}, ASK_EVERY_MS);
+}, POLL_MS);

@@ -1,18 +1,18 @@
-// A place's photo as it was taken, over its thumbnail while it comes.
+// A place's photo, with its thumbnail behind it until the photo is loaded.
 
-import { MOST_OF_A_PHOTO, photoSized, showPicture } from './api.js';
+import { MAX_PHOTO_SIDE, photoAddress, showPicture } from './api.js';
 import { element } from './dom.js';
 import { hasKey } from './key.js';
 
 /** @import { PlaceReply } from './types.js' */
 
 /**
- * The original photo, or its thumbnail where it is gone.
+ * The original photo, or its thumbnail where the server has lost the photo.
  * @param {PlaceReply} place
- * @param {() => void} onGone
- * @param {number} [side] the longer one that it is shown with; without it all pixels are, for a closer look
+ * @param {() => void} onMissing called where the photo is lost
+ * @param {number} [side] the longer side, in CSS pixels
  */
-export function originalOf(place, onGone, side = MOST_OF_A_PHOTO) {
+export function originalOf(place, onMissing, side = MAX_PHOTO_SIDE) {
   const image = element('img', { alt: place.name });
   if (!hasKey()) image.style.setProperty('background-image', `url("${encodeURI(place.thumbnail_url)}")`);
   image.addEventListener('load', () => image.style.removeProperty('background-image'));
@@ -21,10 +21,10 @@ export function originalOf(place, onGone, side = MOST_OF_A_PHOTO) {
     () => {
       image.style.removeProperty('background-image');
       void showPicture(image, place.thumbnail_url);
-      onGone();
+      onMissing();
     },
     { once: true },
   );
-  void showPicture(image, photoSized(place, side));
+  void showPicture(image, photoAddress(place, side));
   return image;
 }

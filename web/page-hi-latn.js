@@ -1,4 +1,4 @@
-// The words that stand in the pages in English, in Hindi as it is typed on phones.
+// The words of the HTML files in Hindi in Latin letters.
 
 /** @type {typeof import('./page-hi.js').page} */
 export const page = {

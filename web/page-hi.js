@@ -1,4 +1,4 @@
-// The words that stand in the pages in English, in Hindi, by the name that each page gives them.
+// The words of the HTML files in Hindi, by the names in their `data-words` and `data-label`.
 
 export const page = {
   searchTitle: 'place-search: फ़ोटो की जगह खोजें',

@@ -1,4 +1,4 @@
-// What a place's page says that does not stand in it, in English.
+// The words of a place's page that are not in its HTML file, in English.
 
 import { counted } from './words-en.js';
 

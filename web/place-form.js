@@ -1,70 +1,71 @@
-// Tending a place: what is said of it, its position, removing it with a way back.
+// The form that changes a place's details and position, and the buttons that remove and restore it.
 
 import { ApiError } from './api.js';
 import { announce, element, find } from './dom.js';
-import { saying } from './explain.js';
+import { changePlace, readPlaceVersion, removePlace, restorePlace } from './edit-api.js';
+import { sentenceElement } from './explain.js';
 import { hasKey, keyForm } from './key.js';
 import { movePin, whenMoved } from './place-map.js';
 import { placeWords } from './place-words.js';
 import { hideProblem, showProblem } from './problem.js';
 import { currentIndex, serverReady } from './server.js';
 import { addButton } from './spot-photos.js';
-import { changePlace, readTended, removePlace, restorePlace } from './tend-api.js';
 
-/** @import { MayChange, Spot, Tended } from './tend-api.js' */
+/** @import { ChangeRight, GroupVersion, PlaceVersion } from './edit-api.js' */
 /** @import { Problem } from './page-types.js' */
 /** @import { PlaceDetailsReply } from './types.js' */
 
-/** @typedef {{tended: Tended | null, spot: Spot | null}} Page */
-/** @typedef {{showPlace: (tended: Tended) => void, begin: () => Promise<void>, redrawSpot: (spot: Spot) => void}} On */
+/** @typedef {{placeVersion: PlaceVersion | null, spot: GroupVersion | null}} Page */
+/** @typedef {{showPlace: (placeVersion: PlaceVersion) => void, load: () => Promise<void>, redrawSpot: (spot: GroupVersion) => void}} Handlers */
 /** @typedef {{key: string, label: string, type: string, field: string | null}} Input */
 
 const DIGITS = 7;
 
-/** Takes what somebody else has changed into the form that is there. @type {() => void} */
-let takeIn = () => {};
+/** Merges changes of somebody else into the form. @type {() => void} */
+let mergeChanges = () => {};
 
 /**
- * Show what this visitor may do, or why it is nothing.
+ * Show the form and the buttons to readers who may change the place, and a reason to others.
  * @param {HTMLDivElement} box
- * @param {MayChange} changes
+ * @param {ChangeRight} right
  * @param {Page} page
- * @param {On} on
+ * @param {Handlers} handlers
  */
-export function showTools(box, changes, page, on) {
-  if (changes !== 'allowed') box.replaceChildren(...whyNot(changes, box, on));
-  // What is typed in a form that is there already is not lost.
+export function showTools(box, right, page, handlers) {
+  if (right !== 'allowed') box.replaceChildren(...refusal(right, box, handlers));
+  // A form that is shown already stays, with what the reader has typed.
   else if (box.querySelector('form.tend')) {
-    takeIn();
+    mergeChanges();
   } else {
     void serverReady().then(() => {
-      const { form, refused } = tendForm(page, on);
-      box.replaceChildren(form, addButton(page, on.redrawSpot), removeButton(page, on, refused));
+      const { form, showRefusal } = editForm(page, handlers);
+      box.replaceChildren(form, addButton(page, handlers.redrawSpot), removeButton(page, handlers, showRefusal));
     });
   }
 }
 
 /**
- * @param {Exclude<MayChange, 'allowed'>} changes
- * @param {HTMLDivElement} box around what is said
- * @param {On} on
+ * The reason why the reader may not change the place, with a form for a key where that would help.
+ * @param {Exclude<ChangeRight, 'allowed'>} right
+ * @param {HTMLDivElement} box the element that will show the reason
+ * @param {Handlers} handlers
  */
-function whyNot(changes, box, on) {
-  if (changes !== 'needs_key') return [element('p', { class: 'note' }, placeWords[changes === 'never' ? 'readOnly' : 'indexRemoved'])];
-  const typed = async () => {
-    await on.begin();
+function refusal(right, box, handlers) {
+  if (right !== 'needs_key') return [element('p', { class: 'note' }, placeWords[right === 'never' ? 'readOnly' : 'indexRemoved'])];
+  const onTyped = async () => {
+    await handlers.load();
     await serverReady();
     box.querySelector('input')?.focus();
   };
-  const refused = hasKey() ? element('p', { role: 'alert' }, placeWords.keyReadsOnly) : '';
-  return [element('p', { class: 'note' }, placeWords.needsKey), refused, keyForm(() => void typed())];
+  const keyReadsOnly = hasKey() ? element('p', { role: 'alert' }, placeWords.keyReadsOnly) : '';
+  return [element('p', { class: 'note' }, placeWords.needsKey), keyReadsOnly, keyForm(() => void onTyped())];
 }
 
 /**
  * @param {Page} page
- * @param {On} on
+ * @param {Handlers} handlers
  */
-function tendForm(page, on) {
+function editForm(page, handlers) {
   /** @type {Input[]} */
   const inputs = [
     { key: 'name', label: placeWords.name, type: 'text', field: null },
@@ -75,41 +76,41 @@ function tendForm(page, on) {
     { key: 'note', label: placeWords.note, type: 'note', field: null },
   ];
   const form = element('form', { class: 'tend', novalidate: true });
-  const said = element('p', { class: 'note', role: 'status', id: 'tend-said' });
+  const status = element('p', { class: 'note', role: 'status', id: 'tend-said' });
   const conflict = element('div', { class: 'wide' });
-  const parts = inputs.map((input) => {
+  const controls = inputs.map((input) => {
     const control = controlOf(input);
     form.append(element('label', { class: input.type === 'note' ? 'wide' : null }, input.label, control));
     return { input, control };
   });
-  form.append(conflict, element('p', { class: 'actions wide' }, element('button', { class: 'button' }, placeWords.save), said));
+  form.append(conflict, element('p', { class: 'actions wide' }, element('button', { class: 'button' }, placeWords.save), status));
 
-  /** What the form shows that is not the reader's: changes are told from it. @type {Record<string, string>} */
+  /** The place's values in the form: a value that differs is the reader's change. @type {Record<string, string>} */
   let base = {};
-  const values = () => Object.fromEntries(parts.map(({ input, control }) => [input.key, control.value.trim()]));
-  /** Show the place, but for what was typed since the form had these values. */
-  const fill = (since = values()) => {
-    if (!page.tended) return;
+  const values = () => Object.fromEntries(controls.map(({ input, control }) => [input.key, control.value.trim()]));
+  /** Show the place's values, but leave those that differ from `before`: the reader typed them. */
+  const fill = (before = values()) => {
+    if (!page.placeVersion) return;
     const typed = values();
-    const shown = valuesOf(page.tended.place, inputs);
+    const shown = valuesOf(page.placeVersion.place, inputs);
     base = {};
-    for (const { input, control } of parts) {
-      // What stands in a control may differ from what it was given.
-      const filled = /** @type {typeof control} */ (control.cloneNode(true));
-      filled.value = shown[input.key] ?? '';
-      base[input.key] = filled.value.trim();
-      if (typed[input.key] === since[input.key]) control.value = filled.value;
+    for (const { input, control } of controls) {
+      // A control may hold a value in another form than it was set to: a copy shows which.
+      const copy = /** @type {typeof control} */ (control.cloneNode(true));
+      copy.value = shown[input.key] ?? '';
+      base[input.key] = copy.value.trim();
+      if (typed[input.key] === before[input.key]) control.value = copy.value;
     }
   };
-  const control = (/** @type {string} */ key) => parts.find((part) => part.input.key === key)?.control;
+  const controlOfKey = (/** @type {string} */ key) => controls.find(({ input }) => input.key === key)?.control;
   whenMoved(({ latitude, longitude }) => {
     for (const [key, degrees] of Object.entries({ latitude, longitude })) {
-      const part = control(key);
-      if (part) part.value = degrees.toFixed(DIGITS);
+      const control = controlOfKey(key);
+      if (control) control.value = degrees.toFixed(DIGITS);
     }
   });
   for (const key of ['latitude', 'longitude']) {
-    control(key)?.addEventListener('change', () => {
+    controlOfKey(key)?.addEventListener('change', () => {
       const { latitude = '', longitude = '' } = values();
       if (latitude && longitude) void movePin({ latitude: Number(latitude), longitude: Number(longitude) });
     });
@@ -119,74 +120,74 @@ function tendForm(page, on) {
     if (form.isConnected && Object.keys(patchOf(inputs, base, values(), [])).length) event.preventDefault();
   });
 
-  const tell = (/** @type {string | HTMLElement} */ text) => said.replaceChildren(text);
+  const showStatus = (/** @type {string | HTMLElement} */ text) => status.replaceChildren(text);
   let saving = false;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
-    if (!page.tended || saving) return;
+    if (!page.placeVersion || saving) return;
     hideProblem();
-    tell('');
-    const unread = parts.find((part) => part.control.validity.badInput);
-    if (unread) {
-      unread.control.focus();
-      return tell(placeWords.unread(unread.input.label));
+    showStatus('');
+    const invalid = controls.find(({ control }) => control.validity.badInput);
+    if (invalid) {
+      invalid.control.focus();
+      return showStatus(placeWords.unread(invalid.input.label));
     }
     const before = base;
     const now = values();
-    if (!now['latitude'] !== !now['longitude']) return tell(placeWords.bothNumbers);
-    const patch = patchOf(inputs, base, now, page.tended.place.tags ?? []);
-    if (!Object.keys(patch).length) return tell(placeWords.nothingNew);
-    const { place, etag } = page.tended;
-    const saved = () => {
+    if (!now['latitude'] !== !now['longitude']) return showStatus(placeWords.bothNumbers);
+    const patch = patchOf(inputs, base, now, page.placeVersion.place.tags ?? []);
+    if (!Object.keys(patch).length) return showStatus(placeWords.nothingNew);
+    const { place, etag } = page.placeVersion;
+    const showSaved = () => {
       conflict.replaceChildren();
-      tell(placeWords.saved);
+      showStatus(placeWords.saved);
     };
     saving = true;
     try {
-      on.showPlace(await changePlace(place.place_id, patch, etag));
+      handlers.showPlace(await changePlace(place.place_id, patch, etag));
       fill(now);
-      saved();
+      showSaved();
     } catch (error) {
       const problem = error instanceof ApiError ? error.problem : null;
-      // A wrong value: the server's sentence says which, and what to write.
-      if (problem?.status === 422 || problem?.status === 400) tell(saying('span', problem.detail, problem.reason));
-      else await refused(error, () => form.requestSubmit());
-      // A save whose answer was lost is there already.
-      if (problem?.status === 412 && inputs.every(({ key }) => now[key] === before[key] || now[key] === base[key])) saved();
+      // For a wrong value, the server's sentence names it, and says what to write.
+      if (problem?.status === 422 || problem?.status === 400) showStatus(sentenceElement('span', problem.detail, problem.reason));
+      else await showRefusal(error, () => form.requestSubmit());
+      // The server has saved the change already where only the answer to the first try was lost.
+      if (problem?.status === 412 && inputs.every(({ key }) => now[key] === before[key] || now[key] === base[key])) showSaved();
     } finally {
       saving = false;
     }
   });
 
   /**
-   * Say why a change was not made; where somebody else was faster, say what they changed.
+   * Show why the server refused a change; where somebody else was faster, show what they changed.
    * @param {unknown} error
-   * @param {() => void} again
+   * @param {() => void} onRetry
    */
-  const refused = async (error, again) => {
+  const showRefusal = async (error, onRetry) => {
     if (!(error instanceof ApiError)) throw error;
-    if (!page.tended) return;
-    const { place_id, name } = page.tended.place;
-    if (isRemoved(error.problem)) return showRemoved(place_id, name, 'allowed', on);
-    if (error.problem.status !== 412) return showProblem(error.problem, [], again);
-    tell('');
+    if (!page.placeVersion) return;
+    const { place_id, name } = page.placeVersion.place;
+    if (isRemoved(error.problem)) return showRemoved(place_id, name, 'allowed', handlers);
+    if (error.problem.status !== 412) return showProblem(error.problem, [], onRetry);
+    showStatus('');
     try {
-      on.showPlace(await readTended(place_id));
-      takeIn();
-    } catch (unread) {
-      await refused(unread, again);
+      handlers.showPlace(await readPlaceVersion(place_id));
+      mergeChanges();
+    } catch (readError) {
+      await showRefusal(readError, onRetry);
     }
   };
 
-  takeIn = () => {
+  mergeChanges = () => {
     const before = base;
-    // What the reader left alone takes their value, so that saving does not take it back.
+    // Inputs that the reader did not change take the new values, so that saving does not undo them.
     fill(before);
     const changed = inputs.filter(({ key }) => base[key] !== before[key]);
     conflict.replaceChildren();
     if (!changed.length) return;
-    const take = element('button', { type: 'button', class: 'button quiet' }, placeWords.takeTheirs);
-    take.addEventListener('click', () => {
+    const takeButton = element('button', { type: 'button', class: 'button quiet' }, placeWords.takeTheirs);
+    takeButton.addEventListener('click', () => {
       fill();
       conflict.replaceChildren();
       form.querySelector('input')?.focus();
@@ -198,11 +199,11 @@ function tendForm(page, on) {
         element('p', {}, placeWords.conflict),
         element('ul', {}, ...changed.map(({ key, label }) => element('li', {}, placeWords.conflictNow(label, base[key] ?? '')))),
         element('p', {}, placeWords.conflictMend),
-        take,
+        takeButton,
       ),
     );
   };
-  return { form, refused };
+  return { form, showRefusal };
 }
 
 /**
@@ -237,7 +238,7 @@ function controlOf({ key, type }) {
 /**
  * @param {PlaceDetailsReply} place
  * @param {Input[]} inputs
- * @returns {Record<string, string>} what the controls show of a place
+ * @returns {Record<string, string>} the controls' values by key
  */
 function valuesOf(place, inputs) {
   const { position } = place;
@@ -256,11 +257,11 @@ function valuesOf(place, inputs) {
 }
 
 /**
- * What was changed, as the server takes it: null takes back what was said.
+ * The values that the reader changed, as the body of a PATCH; null deletes a value.
  * @param {Input[]} inputs
  * @param {Record<string, string>} base
  * @param {Record<string, string>} now
- * @param {string[]} tags those that the place has
+ * @param {string[]} tags of the place
  */
 function patchOf(inputs, base, now, tags) {
   /** @type {Record<string, unknown>} */
@@ -280,14 +281,14 @@ function patchOf(inputs, base, now, tags) {
 
 /**
  * @param {string} text
- * @param {string[]} known tags of the place, which may have commas of their own
+ * @param {string[]} oldTags the place's tags, which may contain commas
  */
-function tagsOf(text, known) {
+function tagsOf(text, oldTags) {
   const pieces = text.split(',');
-  const sizes = [...known.map((tag) => tag.split(',').length), 1].sort((one, other) => other - one);
+  const sizes = [...oldTags.map((tag) => tag.split(',').length), 1].sort((a, b) => b - a);
   const tags = [];
   while (pieces.length) {
-    const size = sizes.find((many) => many === 1 || known.includes(pieces.slice(0, many).join(',').trim()));
+    const size = sizes.find((count) => count === 1 || oldTags.includes(pieces.slice(0, count).join(',').trim()));
     tags.push(pieces.splice(0, size).join(',').trim());
   }
   return tags.filter(Boolean);
@@ -310,20 +311,20 @@ function fieldValue(type, value) {
 
 /**
  * @param {Page} page
- * @param {On} on
- * @param {(error: unknown, again: () => void) => Promise<void>} refused
+ * @param {Handlers} handlers
+ * @param {(error: unknown, onRetry: () => void) => Promise<void>} showRefusal
  */
-function removeButton(page, on, refused) {
+function removeButton(page, handlers, showRefusal) {
   const remove = element('button', { type: 'button', class: 'button quiet', id: 'remove' }, placeWords.remove);
   remove.addEventListener('click', async () => {
-    if (!page.tended) return;
-    const { place, etag } = page.tended;
+    if (!page.placeVersion) return;
+    const { place, etag } = page.placeVersion;
     hideProblem();
     try {
       await removePlace(place.place_id, etag);
-      showRemoved(place.place_id, place.name, 'allowed', on);
+      showRemoved(place.place_id, place.name, 'allowed', handlers);
     } catch (error) {
-      await refused(error, () => remove.click());
+      await showRefusal(error, () => remove.click());
     }
   });
   return element('p', { class: 'actions' }, remove);
@@ -336,31 +337,31 @@ function removeButton(page, on, refused) {
 export const isRemoved = ({ reason }) => reason?.code === 'place-removed';
 
 /**
- * Say that the place was removed; who may change it can bring it back.
+ * Show that the place was removed, with a button that restores it for a reader who may.
  * @param {number} id
  * @param {string} name
- * @param {MayChange} changes
- * @param {On} on
+ * @param {ChangeRight} right
+ * @param {Handlers} handlers
  */
-export function showRemoved(id, name, changes, on) {
+export function showRemoved(id, name, right, handlers) {
   const box = find('removed', HTMLDivElement);
   find('answer', HTMLDivElement).hidden = true;
   box.hidden = false;
-  const way = changes === 'allowed' ? [undoButton(id, on)] : whyNot(changes, box, on);
-  box.replaceChildren(element('p', {}, placeWords.removed(name)), element('div', {}, ...way));
-  if (changes === 'allowed') box.querySelector('button')?.focus();
+  const actions = right === 'allowed' ? [undoButton(id, handlers)] : refusal(right, box, handlers);
+  box.replaceChildren(element('p', {}, placeWords.removed(name)), element('div', {}, ...actions));
+  if (right === 'allowed') box.querySelector('button')?.focus();
 }
 
 /**
  * @param {number} id
- * @param {On} on
+ * @param {Handlers} handlers
  */
-function undoButton(id, on) {
+function undoButton(id, handlers) {
   const undo = element('button', { type: 'button', class: 'button' }, placeWords.undo);
   undo.addEventListener('click', async () => {
     try {
       await restorePlace(id);
-      await on.begin();
+      await handlers.load();
       await serverReady();
       announce(placeWords.restored);
       document.getElementById('remove')?.focus();

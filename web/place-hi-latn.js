@@ -1,4 +1,4 @@
-// What a place's page says that does not stand in it, in Hindi as it is typed on phones.
+// The words of a place's page that are not in its HTML file, in Hindi in Latin letters.
 
 import { whole } from './words-hi-latn.js';
 

@@ -1,17 +1,17 @@
-// The map of a place's page: its pin among the other places, to be dragged by who may.
+// The map of a place's page: readers who may change the place drag its pin.
 
 import { addDots } from './dots.js';
 import { element, find } from './dom.js';
-import { beside, loadLeaflet, makeMap } from './leaflet.js';
+import { loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
 import { placeWords } from './place-words.js';
 
 /** @import { PlaceDetailsReply, PositionReply } from './types.js' */
 
-const CLOSE = 17;
+const CLOSE_ZOOM = 17;
 const box = find('map', HTMLDivElement);
 
 /** @type {Promise<{L: any, map: any} | null> | null} */
-let making = null;
+let loading = null;
 /** @type {any} */
 let pin = null;
 let title = '';
@@ -20,7 +20,7 @@ let movable = false;
 let onMoved = null;
 
 /**
- * Show where a place is; a place without a position has a map only where it can be given one.
+ * Show a place on the map; without a position, the map is shown only to readers who may set one.
  * @param {PlaceDetailsReply} place
  * @param {boolean} mayMove
  */
@@ -30,28 +30,31 @@ export async function showPlaceMap({ name, position }, mayMove) {
   find('map-how', HTMLParagraphElement).textContent = !mayMove ? placeWords.noMoveHow : position ? placeWords.moveHow : placeWords.putHow;
   title = placeWords.pin(name);
   movable = mayMove;
-  making ??= make(position);
-  const made = await making;
-  if (!made) return;
-  const { L, map } = made;
-  if (position) put(L, map, position);
+  loading ??= load(position);
+  const loaded = await loading;
+  if (!loaded) return;
+  const { L, map } = loaded;
+  if (position) setPin(L, map, position);
   else pin?.remove();
 }
 
-/** @param {(position: PositionReply) => void} told of each move by hand */
-export function whenMoved(told) {
-  onMoved = told;
+/**
+ * Call back with the new position whenever the reader moves the pin.
+ * @param {(position: PositionReply) => void} call
+ */
+export function whenMoved(call) {
+  onMoved = call;
 }
 
 /**
- * Show a position that was typed.
+ * Move the pin to a position that the reader typed.
  * @param {PositionReply} position
  */
 export async function movePin({ latitude, longitude }) {
-  const made = await making;
-  if (!made) return;
-  const { L, map } = made;
-  put(L, map, { latitude, longitude });
+  const loaded = await loading;
+  if (!loaded) return;
+  const { L, map } = loaded;
+  setPin(L, map, { latitude, longitude });
   map.panTo(pin.getLatLng(), { animate: false });
 }
 
@@ -60,11 +63,11 @@ export async function movePin({ latitude, longitude }) {
  * @param {any} map
  * @param {PositionReply} position
  */
-function put(L, map, { latitude, longitude }) {
+function setPin(L, map, { latitude, longitude }) {
   pin?.remove();
   const icon = L.divIcon({ className: 'place-pin first', html: element('span', {}, '●').outerHTML, iconSize: [26, 26] });
-  pin = L.marker([latitude, beside(longitude, map.getCenter().lng)], { title, alt: title, icon, draggable: movable, keyboard: false }).addTo(map);
-  // What is typed below does the same, so that the pin need not be a stop of the keyboard.
+  pin = L.marker([latitude, nearestCopy(longitude, map.getCenter().lng)], { title, alt: title, icon, draggable: movable, keyboard: false }).addTo(map);
+  // Keyboards skip the pin, as the form below takes a position too.
   pin.getElement().setAttribute('aria-hidden', 'true');
   pin.on('dragend', () => {
     const { lat, lng } = pin.getLatLng().wrap();
@@ -73,21 +76,21 @@ function put(L, map, { latitude, longitude }) {
 }
 
 /** @param {PositionReply | null} position */
-async function make(position) {
+async function load(position) {
   const L = await loadLeaflet();
   if (!L) {
     box.hidden = true;
     find('map-how', HTMLParagraphElement).textContent = '';
-    return (making = null);
+    return (loading = null);
   }
   const map = await makeMap(L, box, { scrollWheelZoom: false });
-  if (position) map.setView([position.latitude, position.longitude], CLOSE);
+  if (position) map.setView([position.latitude, position.longitude], CLOSE_ZOOM);
   else map.setView([20, 0], 1);
   addDots(L, map);
   map.on('click', (/** @type {any} */ { latlng }) => {
     if (!movable) return;
     const { lat: latitude, lng: longitude } = latlng.wrap();
-    put(L, map, { latitude, longitude });
+    setPin(L, map, { latitude, longitude });
     onMoved?.({ latitude, longitude });
   });
   return { L, map };

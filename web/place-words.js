@@ -1,9 +1,9 @@
-// Everything that a place's page says, in the language chosen; other pages do not load it.
+// The words of a place's page in the reader's language; other pages do not load them.
 
 import * as english from './place-en.js';
-import { read } from './words.js';
+import { loadWords } from './words.js';
 
-export const { placeWords } = await read({
+export const { placeWords } = await loadWords({
   en: () => english,
   hi: () => import('./place-hi.js'),
   'hi-Latn': () => import('./place-hi-latn.js'),

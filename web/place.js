@@ -1,8 +1,9 @@
-// A place's page: its photo, the photos of its spot, where it is, places like it, and tending it.
+// A place's page: its photo, its spot, its map, similar places, and the form that changes it.
 
 import { ApiError } from './api.js';
 import { positionButton } from './copy.js';
 import { announce, element, find, whenBack } from './dom.js';
+import { readChangeRight, readGroup, readPlaceVersion, readSimilar } from './edit-api.js';
 import { formatPosition, formatSimilarity, splitName } from './format.js';
 import { originalOf } from './original.js';
 import { showPlaceMap } from './place-map.js';
@@ -11,28 +12,27 @@ import { placeWords } from './place-words.js';
 import { hideProblem, showNothing } from './problem.js';
 import { persist } from './retry.js';
 import { serverReady } from './server.js';
-import { changeWith, showSpot } from './spot-photos.js';
-import { readAlike, readChanges, readSpot, readTended } from './tend-api.js';
+import { queueChange, showSpot } from './spot-photos.js';
 import { thumbnail } from './thumbnail.js';
 import { words } from './words.js';
 
-/** @import { Spot, Tended } from './tend-api.js' */
+/** @import { GroupVersion, PlaceVersion } from './edit-api.js' */
 /** @import { PlaceDetailsReply, ResultReply } from './types.js' */
 
-const named = new URLSearchParams(location.search).get('id') ?? '';
-// An address that names no place is not that of place 0.
-const id = /^\d{1,15}$/.test(named) ? Number(named) : NaN;
+const idText = new URLSearchParams(location.search).get('id') ?? '';
+// Number('') would be place 0.
+const id = /^\d{1,15}$/.test(idText) ? Number(idText) : NaN;
 const answer = find('answer', HTMLDivElement);
 const name = find('name', HTMLHeadingElement);
 const file = find('file', HTMLParagraphElement);
-const alike = find('alike', HTMLElement);
-const alikeHeading = find('alike-heading', HTMLHeadingElement);
+const similarSection = find('alike', HTMLElement);
+const similarHeading = find('alike-heading', HTMLHeadingElement);
 const running = new AbortController();
 
-/** What the page shows: the place and its group as they were last read, and who may change them. */
+/** The place and its group as last read, and whether the reader may change them. */
 const page = {
-  /** @type {Tended | null} */ tended: null,
-  /** @type {Spot | null} */ spot: null,
+  /** @type {PlaceVersion | null} */ placeVersion: null,
+  /** @type {GroupVersion | null} */ spot: null,
   mayChange: false,
 };
 
@@ -41,26 +41,26 @@ if (Number.isNaN(id)) {
   const all = element('a', { class: 'button', href: 'places' }, document.querySelector('.back a')?.textContent ?? '');
   showNothing(placeWords.unnamed, placeWords.unnamedMend, all);
 } else {
-  whenBack(() => void begin());
-  await begin();
+  whenBack(() => void load());
+  await load();
 }
-if (location.hash === '#alike' && page.tended) await showAlike();
+if (location.hash === '#alike' && page.placeVersion) await showSimilar();
 
-/** Read all that the page shows, and show it at once, so that nothing moves later. */
-async function begin() {
+/** Read all that the page shows, and show it together, so that nothing moves later. */
+async function load() {
   const { signal } = running;
-  const place = () => Promise.all([readTended(id, signal), readSpot(id, signal)]).catch(nullWhereRemoved);
-  const ask = () => Promise.all([place(), readChanges(signal)]);
-  const read = await persist(ask, { photos: [], signal, onProblem: () => {}, again: begin });
-  if (!read) return;
-  const [there, changes] = read;
-  const on = { showPlace, begin, redrawSpot };
-  if (!there) return showRemoved(id, page.tended?.place.name ?? placeWords.file(id), changes, on);
-  const [tended, spot] = there;
-  page.mayChange = changes === 'allowed';
+  const readPlace = () => Promise.all([readPlaceVersion(id, signal), readGroup(id, signal)]).catch(nullWhereRemoved);
+  const send = () => Promise.all([readPlace(), readChangeRight(signal)]);
+  const replies = await persist(send, { photos: [], signal, onProblem: () => {}, onRetry: load });
+  if (!replies) return;
+  const [placeAndSpot, right] = replies;
+  const handlers = { showPlace, load, redrawSpot };
+  if (!placeAndSpot) return showRemoved(id, page.placeVersion?.place.name ?? placeWords.file(id), right, handlers);
+  const [placeVersion, spot] = placeAndSpot;
+  page.mayChange = right === 'allowed';
   page.spot = spot;
-  showPlace(tended);
-  showTools(find('tools', HTMLDivElement), changes, page, on);
+  showPlace(placeVersion);
+  showTools(find('tools', HTMLDivElement), right, page, handlers);
   redrawSpot(spot);
 }
 
@@ -70,30 +70,30 @@ function nullWhereRemoved(error) {
   throw error;
 }
 
-/** @param {Tended} tended */
-function showPlace(tended) {
+/** @param {PlaceVersion} placeVersion */
+function showPlace(placeVersion) {
   hideProblem();
   find('removed', HTMLDivElement).hidden = true;
-  page.tended = tended;
-  const { place } = tended;
+  page.placeVersion = placeVersion;
+  const { place } = placeVersion;
   const { leaf, folder } = splitName(place);
   document.title = placeWords.title(leaf);
   name.removeAttribute('data-words');
   name.textContent = leaf;
   file.textContent = [folder, placeWords.file(place.place_id)].filter(Boolean).join(' · ');
   find('facts', HTMLElement).replaceChildren(...factsOf(place));
-  const finder = element('button', { type: 'button', class: 'button', id: 'find-alike' }, placeWords.findAlike);
-  finder.addEventListener('click', () => void showAlike());
+  const similarButton = element('button', { type: 'button', class: 'button', id: 'find-alike' }, placeWords.findAlike);
+  similarButton.addEventListener('click', () => void showSimilar());
   const { position } = place;
   find('ways', HTMLParagraphElement).replaceChildren(
-    finder,
+    similarButton,
     element('a', { class: 'textual', href: `./?of=${place.place_id}` }, placeWords.searchWith),
     position
       ? element('a', { class: 'textual', href: `map?at=${position.latitude.toFixed(6)},${position.longitude.toFixed(6)},18&place=${place.place_id}` }, placeWords.onMap)
       : '',
   );
   answer.hidden = false;
-  showPhoto(place); // its frame has a size now
+  showPhoto(place); // the frame has its size only now
   void showPlaceMap(place, page.mayChange);
 }
 
@@ -109,7 +109,7 @@ function showPhoto(place) {
 function factsOf(place) {
   /** @type {[string, Node | string][]} */
   const facts = [[placeWords.position, place.position ? positionButton(place.position) : words.noPosition]];
-  // As its days are looked for. A camera that names no zone would be told hours that it never showed.
+  // In UTC, as the filters by day: photos without a time zone keep the hour of the camera's clock.
   if (place.taken) facts.push([placeWords.taken, `${words.date(place.taken, 'UTC')} UTC`]);
   if (typeof place.heading === 'number') facts.push([placeWords.looks, words.compass(place.heading)]);
   if (place.note) facts.push([placeWords.note, place.note]);
@@ -117,32 +117,32 @@ function factsOf(place) {
   for (const [field, value] of Object.entries(place.fields ?? {})) {
     facts.push([field, typeof value === 'boolean' ? (value ? placeWords.yes : placeWords.no) : `${value}`]);
   }
-  return facts.flatMap(([what, said]) => [element('dt', {}, what), element('dd', {}, said)]);
+  return facts.flatMap(([name, fact]) => [element('dt', {}, name), element('dd', {}, fact)]);
 }
 
-/** @param {Spot} spot */
+/** @param {GroupVersion} spot */
 function redrawSpot(spot) {
   page.spot = spot;
   showSpot(id, page, redrawSpot);
 }
 
-/** Show the places that look like this one, and go there. */
-async function showAlike() {
+/** Show the places that look like this one, and move the focus there. */
+async function showSimilar() {
   const { signal } = running;
-  const { activeElement: from } = document;
-  const results = await persist(() => readAlike(id, signal), { photos: [], signal, onProblem: () => {}, again: showAlike });
+  const { activeElement: focusBefore } = document;
+  const results = await persist(() => readSimilar(id, signal), { photos: [], signal, onProblem: () => {}, onRetry: showSimilar });
   if (!results) return;
-  find('alike-photos', HTMLUListElement).replaceChildren(...results.map(alikeCard));
+  find('alike-photos', HTMLUListElement).replaceChildren(...results.map(similarCard));
   find('alike-note', HTMLParagraphElement).textContent = placeWords.alikeFound(results.length);
-  alike.hidden = false;
-  // Who writes by now goes on writing.
-  if (document.activeElement !== from) return;
-  alikeHeading.scrollIntoView();
-  alikeHeading.focus({ preventScroll: true });
+  similarSection.hidden = false;
+  // A reader who has begun to type keeps the focus.
+  if (document.activeElement !== focusBefore) return;
+  similarHeading.scrollIntoView();
+  similarHeading.focus({ preventScroll: true });
 }
 
 /** @param {ResultReply} result */
-function alikeCard(result) {
+function similarCard(result) {
   const link = element(
     'a',
     { href: `place?id=${result.place_id}`, title: result.name },
@@ -166,7 +166,7 @@ function alikeCard(result) {
 function joinButton(result, item) {
   const join = element('button', { type: 'button', class: 'textual', 'aria-label': placeWords.sameSpotNamed(result.name) }, placeWords.sameSpot);
   join.addEventListener('click', async () => {
-    const spot = await changeWith(id, { add: [result.place_id] }, page, redrawSpot);
+    const spot = await queueChange(id, { add: [result.place_id] }, page, redrawSpot);
     if (!spot) return;
     item.remove();
     announce(placeWords.spotChanged);

@@ -1,4 +1,4 @@
-// All places of the index: a grid of which only the rows in view are in the document.
+// The page of all places: a grid of which only the rows in view are in the document.
 
 import { ApiError, listPlaces, showThumbnails } from './api.js';
 import { element, find, imageOr, whenBack } from './dom.js';
@@ -10,16 +10,16 @@ import { words } from './words.js';
 
 /** @import { ListedPlaceReply } from './types.js' */
 
-const LEAST_WIDTH = 150;
+const MIN_CARD_WIDTH = 150;
 const WORDS_HEIGHT = 68;
-/** Rows above and below the window that are there already. */
-const SPARE = 3;
-/** Requests for a row's thumbnails. */
-const TRIES = 5;
+/** Rows above and below the window that are in the document too. */
+const SPARE_ROWS = 3;
+/** The most requests for a row's thumbnails. */
+const MAX_TRIES = 5;
 
 const list = find('places', HTMLUListElement);
 const count = find('count', HTMLParagraphElement);
-/** What the address keeps, by the parameter of GET /v1/places that each field is. */
+/** The fields whose values the address keeps, by parameter of GET /v1/places. */
 const fields = {
   q: find('q', HTMLInputElement),
   folder: find('folder', HTMLInputElement),
@@ -28,75 +28,75 @@ const fields = {
   sort: find('sort', HTMLSelectElement),
 };
 
-/** Whether each photo has its card, and not each spot. */
+/** Whether the grid shows a card for each photo; else it shows a card for each spot. */
 const each = find('each', HTMLInputElement);
 
-/** @type {ListedPlaceReply[]} as far as they are read */
+/** @type {ListedPlaceReply[]} the places read until now, from the first on */
 let places = [];
 let total = 0;
 /** The index's id. */
 let index = '';
 /** @type {string | null} */
 let cursor = null;
-/** @type {Map<number, HTMLLIElement>} the items that are in the document */
-const shown = new Map();
+/** @type {Map<number, HTMLLIElement>} the items in the document, by index in `places` */
+const shownItems = new Map();
 let running = new AbortController();
 let reading = false;
-let typed = 0;
+let inputTimer = 0;
 
-/** How far down one was who comes back, in pixels: the browser knows no list that is not there yet. */
-let left = Number(history.state?.top ?? 0);
+/** Pixels to scroll to for a reader who comes back: the browser cannot scroll an empty list. */
+let scrollTarget = Number(history.state?.top ?? 0);
 history.scrollRestoration = 'manual';
 addEventListener('pagehide', () => history.replaceState({ top: scrollY }, ''));
 
-const asked = new URLSearchParams(location.search);
+const query = new URLSearchParams(location.search);
 for (const [name, field] of Object.entries(fields)) {
-  if (asked.has(name)) field.value = asked.get(name) ?? '';
-  // A select that does not know a value has none.
+  if (query.has(name)) field.value = query.get(name) ?? '';
+  // A select has no value after an unknown one was set.
   if (field instanceof HTMLSelectElement && !field.value) field.selectedIndex = 0;
   field.addEventListener('input', () => {
-    clearTimeout(typed);
-    typed = setTimeout(begin, 250);
+    clearTimeout(inputTimer);
+    inputTimer = setTimeout(loadFirst, 250);
   });
 }
-each.checked = asked.has('each');
-each.addEventListener('input', () => void begin());
+each.checked = query.has('each');
+each.addEventListener('input', () => void loadFirst());
 find('wanted', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
-  void begin();
+  void loadFirst();
 });
 addEventListener('scroll', draw, { passive: true });
 new ResizeObserver(draw).observe(list);
 whenBack(() => {
-  left = scrollY;
-  void begin();
+  scrollTarget = scrollY;
+  void loadFirst();
 });
 void serverReady();
-await begin();
+await loadFirst();
 
-/** What is asked for: "" for any. */
-function wanted() {
+/** The values of the fields: "" for any. */
+function fieldValues() {
   return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, field.value.trim()]));
 }
 
-/** Read from the first place on. */
-async function begin() {
+/** Read and show the places from the first on. */
+async function loadFirst() {
   running.abort();
-  clearTimeout(typed);
-  const kept = Object.entries(wanted()).filter(([name, value]) => value && !(name === 'sort' && value === 'id'));
-  const query = new URLSearchParams(each.checked ? [...kept, ['each', '']] : kept).toString();
+  clearTimeout(inputTimer);
+  const filters = Object.entries(fieldValues()).filter(([name, value]) => value && !(name === 'sort' && value === 'id'));
+  const query = new URLSearchParams(each.checked ? [...filters, ['each', '']] : filters).toString();
   history.replaceState(null, '', `places${query && `?${query}`}`);
   running = new AbortController();
   places = [];
   cursor = null;
   reading = false;
   const { signal } = running;
-  const read = await readMore();
+  const pageRead = await readMore();
   if (signal.aborted) return;
-  for (const item of shown.values()) item.remove();
-  shown.clear();
-  if (!read) {
-    // What was there is not what was asked for.
+  for (const item of shownItems.values()) item.remove();
+  shownItems.clear();
+  if (!pageRead) {
+    // The old list does not answer the new filters.
     list.style.height = '0';
     count.textContent = '';
     return;
@@ -106,16 +106,16 @@ async function begin() {
   if (!total && !query) showEmptyIndex();
   count.textContent = grouped && !each.checked ? words.spots(total) : words.places(total);
   draw();
-  if (left) scrollTo(0, left);
-  left = 0;
+  if (scrollTarget) scrollTo(0, scrollTarget);
+  scrollTarget = 0;
 }
 
-/** Read the next page; false where that was of no use any more. */
+/** Read the next page; false where it failed, or the filters changed meanwhile. */
 async function readMore() {
   const { signal } = running;
-  const [asks, after] = [{ ...wanted(), spots: each.checked ? '' : 'true' }, cursor];
+  const [filters, pageCursor] = [{ ...fieldValues(), spots: each.checked ? '' : 'true' }, cursor];
   reading = true;
-  const page = await persist(() => listPlaces(asks, after, signal), { photos: [], signal, onProblem: () => {}, again: begin });
+  const page = await persist(() => listPlaces(filters, pageCursor, signal), { photos: [], signal, onProblem: () => {}, onRetry: loadFirst });
   if (!page) return false;
   reading = false;
   places.push(...page.places);
@@ -124,38 +124,38 @@ async function readMore() {
   return true;
 }
 
-/** Put the rows in view into the document, and read on where they are not known yet. */
+/** Put the rows in view into the document, and read those that are missing. */
 function draw() {
   const columns = columnsOf();
   const width = list.clientWidth / columns;
   const height = Math.round(((width - 12) * 3) / 4 + WORDS_HEIGHT);
   list.style.height = `${Math.ceil(total / columns) * height}px`;
   const top = -list.getBoundingClientRect().top;
-  const first = Math.max(0, Math.floor(top / height) - SPARE) * columns;
-  const end = Math.min(total, (Math.ceil((top + innerHeight) / height) + SPARE) * columns);
-  for (const [at, item] of shown) {
-    // What has the focus stays, so that the keyboard goes on from there.
+  const first = Math.max(0, Math.floor(top / height) - SPARE_ROWS) * columns;
+  const end = Math.min(total, (Math.ceil((top + innerHeight) / height) + SPARE_ROWS) * columns);
+  for (const [at, item] of shownItems) {
+    // An item with the focus stays, so that the keyboard goes on from it.
     if ((at < first || at >= end) && !item.contains(document.activeElement)) {
       item.remove();
-      shown.delete(at);
+      shownItems.delete(at);
     }
   }
   for (let row = first; row < Math.min(end, places.length); row += columns) {
     /** @type {[number, HTMLImageElement][]} */
     const images = [];
     for (const [column, place] of places.slice(row, row + columns).entries()) {
-      const item = shown.get(row + column) ?? add(place, row + column, images);
+      const item = shownItems.get(row + column) ?? insertItem(place, row + column, images);
       item.style.width = `${width}px`;
       item.style.transform = `translate(${column * width}px, ${(row / columns) * height}px)`;
     }
-    // A row at a time, so that a browser that has had it does not ask again.
+    // One request a row: its address depends on nothing else, so the browser's cache can answer it.
     if (images.length) void showRow(images, width - 12);
   }
   if (end > places.length && cursor && !reading) void readMore().then((more) => more && draw());
 }
 
 /**
- * Show a row's thumbnails; later where the server is busy, and not while nobody looks at them.
+ * Show a row's thumbnails; retry while the server is busy and the row is in the document.
  * @param {[number, HTMLImageElement][]} images by the place's id
  * @param {number} side
  */
@@ -167,7 +167,7 @@ async function showRow(images, side) {
     } catch (error) {
       if (!(error instanceof ApiError)) throw error;
       const { status, retryAfter } = error.problem;
-      if (tries === TRIES || ![0, 429, 503].includes(status)) break;
+      if (tries === MAX_TRIES || ![0, 429, 503].includes(status)) break;
       await new Promise((resolve) => setTimeout(resolve, 1000 * (retryAfter || tries)));
     }
   }
@@ -175,31 +175,31 @@ async function showRow(images, side) {
 }
 
 function columnsOf() {
-  return Math.max(2, Math.floor(list.clientWidth / LEAST_WIDTH));
+  return Math.max(2, Math.floor(list.clientWidth / MIN_CARD_WIDTH));
 }
 
 /**
  * Put an item into the document, in the order of the places.
  * @param {ListedPlaceReply} place
- * @param {number} at
- * @param {[number, HTMLImageElement][]} images to which its own comes, by the place's id
+ * @param {number} at index in `places`
+ * @param {[number, HTMLImageElement][]} images by place id; the item's is added
  */
-function add(place, at, images) {
+function insertItem(place, at, images) {
   const image = imageOr(words.noThumbnail);
   images.push([place.place_id, image]);
   const item = card(place, at, image);
   let next = null;
-  for (const [other, there] of shown) {
-    if (other > at && (next === null || other < next.at)) next = { at: other, there };
+  for (const [otherAt, otherItem] of shownItems) {
+    if (otherAt > at && (next === null || otherAt < next.at)) next = { at: otherAt, item: otherItem };
   }
-  list.insertBefore(item, next ? next.there : null);
-  shown.set(at, item);
+  list.insertBefore(item, next ? next.item : null);
+  shownItems.set(at, item);
   return item;
 }
 
 /**
  * @param {ListedPlaceReply} place
- * @param {number} at
+ * @param {number} at index in `places`
  * @param {HTMLImageElement} image
  */
 function card(place, at, image) {

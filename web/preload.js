@@ -1,19 +1,19 @@
-// Runs before the page is shown: its language and its colours, as chosen before.
+// Sets the language and the colours that the reader chose before the browser shows the page.
 (() => {
   const root = document.documentElement;
-  const chosen = (/** @type {string} */ name) => {
+  const chosenSetting = (/** @type {string} */ name) => {
     try {
       return localStorage.getItem(name);
     } catch {
-      return null; // storage is switched off: nothing was chosen
+      return null; // storage is switched off
     }
   };
-  const theme = chosen('theme');
+  const theme = chosenSetting('theme');
   if (theme) root.dataset.theme = theme;
-  const language = chosen('language') ?? navigator.language;
+  const language = chosenSetting('language') ?? navigator.language;
   if (`${language}-`.startsWith('hi-')) {
     root.lang = language.startsWith('hi-Latn') ? 'hi-Latn' : 'hi';
-    // The page is written in English; words.js shows it once it is in Hindi.
+    // The HTML file is in English: words.js shows the page once it is translated.
     root.dataset.waiting = '';
   }
 })();

@@ -1,8 +1,8 @@
-// The photo being searched with, and how far its search is.
+// The photo that is searched with, and the progress of the search.
 
 import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
-import { saying } from './explain.js';
+import { sentenceElement } from './explain.js';
 import { words } from './words.js';
 
 /** @import { SearchReply } from './types.js' */
@@ -21,20 +21,20 @@ const progressBar = find('progress-bar', HTMLProgressElement);
 /**
  * Show a photo, upright, as soon as the browser has decoded it.
  * @param {File} photo
- * @param {number} [together] photos that are one query, of which this is the first
+ * @param {number} [photoCount] photos of the query, of which this is the first
  */
-export async function showPreview(photo, together = 1) {
+export async function showPreview(photo, photoCount = 1) {
   URL.revokeObjectURL(image.src);
   image.src = URL.createObjectURL(photo);
   image.hidden = false;
   missing.hidden = true;
-  caption.textContent = words.caption(photo.name, photo.size) + (together > 1 ? words.together(together) : '');
+  caption.textContent = words.caption(photo.name, photo.size) + (photoCount > 1 ? words.together(photoCount) : '');
   facts.replaceChildren();
 
   const address = image.src;
   const decoded = image.decode().then(
     () => {
-      // The frame takes the photo's shape before it is seen, so nothing moves afterwards.
+      // The frame takes the photo's shape before it is shown, so nothing moves later.
       if (image.src === address) shapeFrame(image.naturalWidth / image.naturalHeight);
     },
     () => {
@@ -57,7 +57,7 @@ function showNoPreview() {
 }
 
 /**
- * The address of the photo shown, or null where the browser cannot show it.
+ * The address of the previewed photo, or null where the browser cannot show it.
  * @returns {string | null}
  */
 export function previewAddress() {
@@ -65,14 +65,14 @@ export function previewAddress() {
 }
 
 /**
- * What the server learnt from the photo itself: its position, and what was odd about it.
+ * Show what the server read in the photo: its position, and notes on its defects.
  * @param {SearchReply} reply
  */
 export function showQueryFacts({ query }) {
   const { position, notes, reasons } = query;
   facts.replaceChildren(
     ...(position ? [element('p', {}, `${words.takenAt} `, positionButton(position))] : []),
-    ...notes.map((note, at) => saying('p', note, reasons[at])),
+    ...notes.map((note, at) => sentenceElement('p', note, reasons[at])),
   );
 }
 
@@ -87,9 +87,9 @@ export function hidePreview() {
 }
 
 /**
- * Say how far the search is; `share` of the upload, or null where it cannot be known.
+ * Show the progress of the search.
  * @param {string} text
- * @param {number | null} share
+ * @param {number | null} share of the work that is finished, null where it cannot be known
  */
 export function showProgress(text, share) {
   progress.hidden = false;
@@ -103,7 +103,7 @@ export function hideProgress() {
 }
 
 /**
- * Progress that is also spoken; percentages are not.
+ * Show progress and announce it to screen readers, which percentages are not.
  * @param {string} text
  */
 export function announceProgress(text) {

@@ -1,103 +1,103 @@
-// What went wrong, in words, with the mend and a way on.
+// The box that shows a problem: its title, what to do, and buttons to go on.
 
 import { element, find, icon } from './dom.js';
-import { explain, reasonMends, saying } from './explain.js';
-import { forgetButton, isAwaited, keyForm } from './key.js';
+import { explain, isReasonTheRemedy, sentenceElement } from './explain.js';
+import { forgetButton, isKeyAwaited, keyForm } from './key.js';
 import { words } from './words.js';
 
 /** @import { Problem } from './page-types.js' */
 
 const box = find('problem', HTMLDivElement);
-/** @type {(() => void)[]} what goes on with a key, but for what the reader gave up for something else */
-let refused = [];
+/** @type {(() => void)[]} retries of the requests that were refused for want of a key */
+let refusedRetries = [];
 
-/** Errors that the same photo may survive when it is sent again. */
-const worthAgain = (/** @type {Problem} */ { status }) => ![400, 401, 403, 404, 413, 415, 422].includes(status);
+/** Whether the same request may succeed when it is sent again. */
+const isWorthRetrying = (/** @type {Problem} */ { status }) => ![400, 401, 403, 404, 413, 415, 422].includes(status);
 
 /**
  * @param {Problem} problem
  * @param {File[]} photos that were sent
- * @param {() => void} onAgain
+ * @param {() => void} onRetry
  */
-export function showProblem(problem, photos, onAgain) {
+export function showProblem(problem, photos, onRetry) {
   if (problem.status === 401) {
-    // Several requests may have been refused, and one form is shown: it lets all of them go on.
-    refused.push(onAgain);
-    if (box.querySelector('.key')) return box.scrollIntoView({ block: 'nearest' }); // a key may be half typed
+    // One form for the key serves all requests that were refused.
+    refusedRetries.push(onRetry);
+    if (box.querySelector('.key')) return box.scrollIntoView({ block: 'nearest' }); // the reader may be typing a key
   }
   const { title, mend } = explain(problem, photos);
   const { detail, reason } = problem;
-  const mends = reasonMends(problem);
-  const again = worthAgain(problem)
-    ? [actionButton(problem.status === 429 ? words.tryNow : words.tryAgain, onAgain)]
+  const reasonShown = isReasonTheRemedy(problem);
+  const retry = isWorthRetrying(problem)
+    ? [actionButton(problem.status === 429 ? words.tryNow : words.tryAgain, onRetry)]
     : [];
   fill(
-    [element('h2', {}, title), mends ? saying('p', detail, reason) : element('p', {}, mend)],
+    [element('h2', {}, title), reasonShown ? sentenceElement('p', detail, reason) : element('p', {}, mend)],
     [
       element('p', { class: 'timer', role: 'timer' }),
-      ...again,
-      ...(problem.status === 401 ? [keyForm(goOn)] : []),
-      ...(problem.status === 401 && problem.keyed ? [forgetButton(goOn)] : []),
-      ...(detail && !mends ? [element('details', {}, element('summary', {}, words.serverSaid), saying('p', detail, reason))] : []),
+      ...retry,
+      ...(problem.status === 401 ? [keyForm(retryRefused)] : []),
+      ...(problem.status === 401 && problem.keyed ? [forgetButton(retryRefused)] : []),
+      ...(detail && !reasonShown ? [element('details', {}, element('summary', {}, words.serverSaid), sentenceElement('p', detail, reason))] : []),
     ],
   );
 }
 
-/** There is nothing to search in. */
+/** Show that the index has no places. */
 export function showEmptyIndex() {
   showNothing(words.emptyTitle, words.emptyMend, element('pre', {}, element('code', {}, words.emptyCommand)));
 }
 
 /**
- * Say that there is nothing to show, though the server refused nothing.
+ * Show that the page has nothing to show, though the server refused nothing.
  * @param {string} title
  * @param {string} mend
- * @param {Node} way on
+ * @param {Node} link or an example of what to do
  */
-export function showNothing(title, mend, way) {
-  fill([element('h2', {}, title), element('p', {}, mend)], [way]);
+export function showNothing(title, mend, link) {
+  fill([element('h2', {}, title), element('p', {}, mend)], [link]);
 }
 
 export function hideProblem() {
-  if (isAwaited() && box.querySelector('.key')) return;
-  refused = [];
+  if (isKeyAwaited() && box.querySelector('.key')) return;
+  refusedRetries = [];
   box.hidden = true;
   box.replaceChildren();
 }
 
 /**
- * Say, beside the problem shown, what will happen next.
+ * Show beside the problem what will happen next.
  * @param {string} text
  */
-export function sayNext(text = words.goesOn) {
+export function showNextStep(text = words.goesOn) {
   const timer = box.querySelector('.timer');
   if (timer) timer.textContent = text;
 }
 
 /**
- * Count down in the problem shown, then resolve. Not part of the alert: it would be read out
- * every second.
+ * Count down beside the problem, then resolve. The countdown is not part of the alert, which screen
+ * readers would read every second.
  * @param {number} seconds
  * @param {AbortSignal} signal
  */
 export async function countDown(seconds, signal) {
-  for (let left = Math.ceil(seconds); left > 0 && !signal.aborted; left--) {
-    sayNext(words.againIn(left));
+  for (let secondsLeft = Math.ceil(seconds); secondsLeft > 0 && !signal.aborted; secondsLeft--) {
+    showNextStep(words.againIn(secondsLeft));
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
 
 /**
- * @param {Node[]} said
- * @param {Node[]} others
+ * @param {Node[]} message
+ * @param {Node[]} actions
  */
-function fill(said, others) {
+function fill(message, actions) {
   const alert = element('div', { role: 'alert' });
-  box.replaceChildren(icon('alert'), element('div', {}, alert, ...others));
+  box.replaceChildren(icon('alert'), element('div', {}, alert, ...actions));
   box.hidden = false;
-  // An alert is announced when it is filled, not when it is made.
-  alert.append(...said);
-  // What was pressed may be far below.
+  // Screen readers announce an alert when it is filled, not when it is inserted.
+  alert.append(...message);
+  // The button that the reader pressed may be far below.
   box.scrollIntoView({ block: 'nearest' });
 }
 
@@ -108,20 +108,20 @@ function fill(said, others) {
 function actionButton(label, onPress) {
   const button = element('button', { type: 'button', class: 'button' }, label);
   button.addEventListener('click', () => {
-    leave();
+    close();
     onPress();
   });
   return button;
 }
 
-function goOn() {
-  const all = refused;
-  leave();
-  for (const again of all) again();
+function retryRefused() {
+  const retries = refusedRetries;
+  close();
+  for (const retry of retries) retry();
 }
 
-function leave() {
-  // What was pressed goes away with the problem; the focus must not go with it.
+function close() {
+  // The button pressed disappears with the problem, and the focus must not be lost with it.
   find('answer', HTMLElement).focus();
   hideProblem();
 }

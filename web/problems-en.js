@@ -1,7 +1,7 @@
-// What went wrong and what to do, by the server's name of the problem, in English.
+// Title and remedy of each problem, by the server's name of the problem, in English.
 //
-// Values stand in braces: `names` of the photos sent, or that of the `empty` one, their size `sent`,
-// and the HTTP `status`. The last and the first few have no name on the server.
+// Braces hold values: the `names` of the photos sent, the name of the `empty` photo, the size
+// `sent`, and the HTTP `status`. The first problems and the last exist on the pages only.
 
 export const problems = {
   empty: {

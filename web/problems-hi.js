@@ -1,4 +1,4 @@
-// What went wrong and what to do, by the server's name of the problem, in Hindi.
+// Title and remedy of each problem, by the server's name of the problem, in Hindi.
 
 /** @type {typeof import('./problems-en.js').problems} */
 export const problems = {

@@ -1,4 +1,4 @@
-// What the server's sentences say, by their codes (search/server/content/reasons.py), in Hindi as it is typed on phones.
+// The server's sentences by their codes (search/server/content/reasons.py), in Hindi in Latin letters.
 
 /** @type {Record<string, string>} */
 export const reasons = {
@@ -59,5 +59,5 @@ export const reasons = {
   'cannot-change': 'Index abhi badla nahi ja sakta; kaaran server ke log mein likha hai.',
 };
 
-/** What the server calls parts of a place. @type {Record<string, string>} */
+/** The server's names for the fields of a place. @type {Record<string, string>} */
 export const names = { latitude: 'Latitude', longitude: 'Longitude', name: 'Naam', note: 'Note', tag: 'Tag' };

@@ -1,4 +1,4 @@
-// What the server's sentences say, by their codes (search/server/content/reasons.py), in Hindi.
+// The server's sentences by their codes (search/server/content/reasons.py), in Hindi.
 
 /** @type {Record<string, string>} */
 export const reasons = {
@@ -59,5 +59,5 @@ export const reasons = {
   'cannot-change': 'इंडेक्स अभी बदला नहीं जा सकता; कारण सर्वर के log में लिखा है।',
 };
 
-/** What the server calls parts of a place. @type {Record<string, string>} */
+/** The server's names for the fields of a place. @type {Record<string, string>} */
 export const names = { latitude: 'अक्षांश', longitude: 'देशांतर', name: 'नाम', note: 'नोट', tag: 'टैग' };

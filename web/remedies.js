@@ -1,4 +1,4 @@
-// What can be done about a search that found nothing for sure.
+// Ways to a better answer after a search that is not sure of its place.
 
 import { element } from './dom.js';
 import { words } from './words.js';
@@ -8,16 +8,16 @@ import { words } from './words.js';
 
 /**
  * @param {SearchReply} reply
- * @param {Settings} settings it was asked with
- * @param {(changed: Partial<Settings>) => void} ask search again
+ * @param {Settings} settings of the search
+ * @param {(changed: Partial<Settings>) => void} changeSettings search again
  * @returns {HTMLElement[]} items of a list
  */
-export function remedies({ match: { verdict } }, { area, verify, only }, ask) {
+export function remedies({ match: { verdict } }, { area, verify, only }, changeSettings) {
   if (verdict === 'found') return [];
   const items = [];
-  if (area) items.push([words.wasNear, ' ', textButton(words.searchEverywhere, () => ask({ area: null }))]);
-  if (Object.keys(only).length) items.push([words.wasNarrowed, ' ', textButton(words.searchAll, () => ask({ only: {} }))]);
-  if (!verify) items.push([words.wasUnverified, ' ', textButton(words.checkGeometry, () => ask({ verify: true }))]);
+  if (area) items.push([words.wasNear, ' ', textButton(words.searchEverywhere, () => changeSettings({ area: null }))]);
+  if (Object.keys(only).length) items.push([words.wasNarrowed, ' ', textButton(words.searchAll, () => changeSettings({ only: {} }))]);
+  if (!verify) items.push([words.wasUnverified, ' ', textButton(words.checkGeometry, () => changeSettings({ verify: true }))]);
   if (verdict === 'unsure') items.push([words.lookYourself]);
   items.push([words.betterPhoto]);
   if (verdict === 'not_found') items.push([words.addPhoto, ' ', element('code', {}, words.addCommand)]);

@@ -1,4 +1,4 @@
-// The list of evaluation reports; each opens as a page of its own.
+// The list of evaluation reports, each of which opens as its own page.
 
 import { readReports } from './api.js';
 import { element, find } from './dom.js';
@@ -11,11 +11,11 @@ import { language, words } from './words.js';
 const list = find('reports', HTMLOListElement);
 
 void serverReady();
-await show();
+await showReports();
 
-async function show() {
+async function showReports() {
   const { signal } = new AbortController();
-  const reports = await persist(() => readReports(signal), { photos: [], signal, onProblem: () => {}, again: show });
+  const reports = await persist(() => readReports(signal), { photos: [], signal, onProblem: () => {}, onRetry: showReports });
   if (!reports) return;
   list.replaceChildren(...reports.map(card));
   find('none', HTMLDivElement).hidden = reports.length > 0;
@@ -26,7 +26,7 @@ function card(report) {
   const { name, model, truth, protocol, queries, database, created } = report;
   const address = `reports/${encodeURIComponent(name)}/`;
   const link = element('a', { href: address }, words.reportTitle(model, truth));
-  // A report's page is shut off from this one, and is told what was chosen here.
+  // A report's page is sandboxed and cannot read the settings, so its address passes them on.
   for (const click of ['click', 'auxclick']) {
     link.addEventListener(click, () => {
       const theme = document.documentElement.dataset['theme'];
@@ -43,7 +43,7 @@ function card(report) {
       element('p', { class: 'note' }, words.reportAbout(name, protocol, queries, database)),
       element('p', { class: 'note' }, words.date(created)),
     ),
-    element('dl', { class: 'recalls' }, ...Object.keys(report.recall).map((n) => recall(report, n))),
+    element('dl', { class: 'recalls' }, ...Object.keys(report.recall).map((n) => recallBar(report, n))),
   );
 }
 
@@ -51,14 +51,14 @@ function card(report) {
  * @param {ReportReply} report
  * @param {string} n
  */
-function recall({ recall: found, chance }, n) {
+function recallBar({ recall, chance }, n) {
   const bar = element('span', { class: 'share', 'aria-hidden': 'true' });
-  bar.style.setProperty('--recall', `${found[n]}`);
+  bar.style.setProperty('--recall', `${recall[n]}`);
   bar.style.setProperty('--chance', `${chance[n]}`);
   return element(
     'div',
     { title: words.byChance(chance[n] ?? 0) },
     element('dt', {}, `Recall@${n}`),
-    element('dd', {}, bar, words.perCent(found[n] ?? 0), element('span', { class: 'offscreen' }, words.byChance(chance[n] ?? 0))),
+    element('dd', {}, bar, words.perCent(recall[n] ?? 0), element('span', { class: 'offscreen' }, words.byChance(chance[n] ?? 0))),
   );
 }

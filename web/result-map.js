@@ -1,9 +1,9 @@
-// The map beside the results: pins for the places found, and the estimate.
+// The map beside the results: a pin for each candidate, and the estimate.
 
 import { addDots } from './dots.js';
 import { find } from './dom.js';
 import { distanceM } from './format.js';
-import { beside, estimateOf, loadLeaflet, makeMap, pin } from './leaflet.js';
+import { estimateOf, loadLeaflet, makeMap, nearestCopy, pin } from './leaflet.js';
 import { words } from './words.js';
 
 /** @import { LocationReply, ResultReply } from './types.js' */
@@ -15,29 +15,29 @@ const box = find('map-box', HTMLElement);
 const large = find('large-map', HTMLAnchorElement);
 
 /** @type {Promise<{L: any, map: any, pins: any} | null> | null} */
-let making = null;
+let loading = null;
 
 /**
- * Show where results are; nothing where none has a position.
- * @param {ResultReply[]} results those that may show the photo's place
+ * Show results on the map; hide the map where no result has a position.
+ * @param {ResultReply[]} results the candidates for the photo's place
  * @param {LocationReply | null} location the estimate
  * @param {(result: ResultReply) => void} open
  */
-export async function showBesideMap(results, location, open) {
-  const known = results.filter(({ position }) => position);
-  const centre = location ?? known[0]?.position;
+export async function showResultMap(results, location, open) {
+  const placed = results.filter(({ position }) => position);
+  const centre = location ?? placed[0]?.position;
   box.hidden = !centre;
   if (!centre) return;
-  making ??= make();
-  const made = await making;
-  if (!made) return;
-  const { L, map, pins } = made;
+  loading ??= load();
+  const loaded = await loading;
+  if (!loaded) return;
+  const { L, map, pins } = loaded;
   map.invalidateSize();
   pins.clearLayers();
-  for (const result of known) {
+  for (const result of placed) {
     if (!result.position) continue;
     const { latitude, longitude } = result.position;
-    pin(L, { latitude, longitude: beside(longitude, centre.longitude) }, result.rank, words.pinOf(result.rank, result.name))
+    pin(L, { latitude, longitude: nearestCopy(longitude, centre.longitude) }, result.rank, words.pinOf(result.rank, result.name))
       .on('click', () => open(result))
       .on('keypress', (/** @type {any} */ { originalEvent }) => originalEvent.key === 'Enter' && open(result))
       .addTo(pins);
@@ -53,8 +53,8 @@ export async function showBesideMap(results, location, open) {
 }
 
 /**
- * Whether a layer lies where the photo probably was taken: the map shows that from close by,
- * wherever in the world other results are.
+ * Whether a layer lies near the place where the photo probably was taken. The map zooms to such
+ * layers, wherever in the world other results are.
  * @param {{latitude: number, longitude: number, radius_m?: number}} centre
  */
 function isNear(centre) {
@@ -64,17 +64,17 @@ function isNear(centre) {
   };
 }
 
-async function make() {
+async function load() {
   // Beside the results, the style sheet puts the map below the photo searched with.
   const query = find('query', HTMLElement);
   new ResizeObserver(() => document.body.style.setProperty('--query-height', `${query.offsetHeight}px`)).observe(query);
   const L = await loadLeaflet();
   if (!L) {
     box.hidden = true;
-    return (making = null);
+    return (loading = null);
   }
   const map = await makeMap(L, find('map', HTMLDivElement), { scrollWheelZoom: false });
-  // Layers need a view to be drawn in.
+  // Leaflet draws layers only once the map has a view.
   map.setView([0, 0], 1);
   addDots(L, map);
   return { L, map, pins: L.featureGroup().addTo(map) };

@@ -1,6 +1,6 @@
 // The places found, as cards.
 
-import { photoSized, showPicture } from './api.js';
+import { photoAddress, showPicture } from './api.js';
 import { positionButton } from './copy.js';
 import { element, find, icon } from './dom.js';
 import { UNSURE_FROM, distanceM, formatSimilarity, splitName } from './format.js';
@@ -14,14 +14,14 @@ import { words } from './words.js';
 /**
  * @typedef {object} Handlers
  * @property {(result: ResultReply) => void} open
- * @property {(result: ResultReply) => void} again search with its photo
- * @property {(changed: Partial<Settings>) => void} ask search with the same photo, but otherwise
+ * @property {(result: ResultReply) => void} searchWithPlace
+ * @property {(changed: Partial<Settings>) => void} changeSettings search with the same photo again
  */
 
 const GHOSTS = 10;
 let foundFrom = 1;
-/** @type {HTMLElement[]} the card of each result; those of one spot share one */
-let shown = [];
+/** @type {HTMLElement[]} the card of each result; results of one spot share a card */
+let resultCards = [];
 
 const section = find('results', HTMLDivElement);
 const title = find('answer-title', HTMLHeadingElement);
@@ -36,7 +36,7 @@ const estimate = find('estimate', HTMLParagraphElement);
 /**
  * @param {SearchReply} reply
  * @param {number | null} places in the whole index
- * @param {Settings} settings it was asked with
+ * @param {Settings} settings of the search
  * @param {Handlers} handlers
  */
 export function showResults(reply, places, settings, handlers) {
@@ -46,13 +46,14 @@ export function showResults(reply, places, settings, handlers) {
   title.className = `verdict ${verdict}`;
   title.replaceChildren(icon(verdict), verdictWords(reply, places, settings));
   estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
-  shown = cardsOf(reply, handlers);
-  facts.textContent = words.facts(shown.length, new Set(shown).size, places, ms);
+  resultCards = cardsOf(reply, handlers);
+  const spotCards = [...new Set(resultCards)];
+  facts.textContent = words.facts(resultCards.length, spotCards.length, places, ms);
   const ranks = new Set(candidatesOf(reply).map(({ rank }) => rank));
-  const here = new Set(shown.filter((_, at) => ranks.has(at + 1)));
-  cards.replaceChildren(...here);
-  showElsewhere([...new Set(shown)].filter((card) => !here.has(card)));
-  remedyList.replaceChildren(...remedies(reply, settings, handlers.ask));
+  const candidateCards = new Set(resultCards.filter((_, at) => ranks.has(at + 1)));
+  cards.replaceChildren(...candidateCards);
+  showElsewhere(spotCards.filter((card) => !candidateCards.has(card)));
+  remedyList.replaceChildren(...remedies(reply, settings, handlers.changeSettings));
   remedyList.hidden = verdict === 'found';
   const checked = reply.results.some(({ verified }) => verified);
   order.textContent = verdict === 'not_found' ? '' : checked ? words.orderChecked : words.orderSimilar;
@@ -68,25 +69,25 @@ function setBusy(busy) {
 }
 
 /**
- * The results that may show the photo's place: none where the verdict is that it is not here.
+ * The results that may show the photo's place: none where the verdict is `not_found`.
  * @param {SearchReply} reply
  */
 export function candidatesOf({ match, results }) {
   return match.verdict === 'not_found' ? [] : results.filter(({ probability }) => probability >= UNSURE_FROM);
 }
 
-/** @param {HTMLElement[]} away cards */
-function showElsewhere(away) {
+/** @param {HTMLElement[]} elsewhereResults cards of results that probably show other places */
+function showElsewhere(elsewhereResults) {
   elsewhere.open = false;
-  elsewhere.hidden = away.length === 0;
-  find('elsewhere-title', HTMLElement).textContent = words.elsewhereMore(away.length);
-  elsewhereCards.replaceChildren(...away);
+  elsewhere.hidden = elsewhereResults.length === 0;
+  find('elsewhere-title', HTMLElement).textContent = words.elsewhereMore(elsewhereResults.length);
+  elsewhereCards.replaceChildren(...elsewhereResults);
 }
 
 /**
  * @param {SearchReply} reply
  * @param {number | null} places in the whole index
- * @param {Settings} settings it was asked with
+ * @param {Settings} settings of the search
  */
 export function verdictWords({ match: { verdict } }, places, { area, only }) {
   if (verdict !== 'not_found') return words[verdict];
@@ -95,8 +96,8 @@ export function verdictWords({ match: { verdict } }, places, { area, only }) {
 }
 
 /**
- * Keep what is there, dimmed and not to be pressed, until the next results come; with nothing
- * there, show empty cards.
+ * Dim the results shown and make them inert until the next results come; where no results are
+ * shown, show empty cards.
  * @param {number} k
  */
 export function expectResults(k) {
@@ -119,15 +120,15 @@ export function hideResults() {
   showElsewhere([]);
 }
 
-/** @param {number} at */
+/** @param {number} at index of the result */
 export function focusCard(at) {
-  const focused = shown[at];
-  if (focused && elsewhere.contains(focused)) elsewhere.open = true;
-  focused?.querySelector('button')?.focus();
+  const focusedCard = resultCards[at];
+  if (focusedCard && elsewhere.contains(focusedCard)) elsewhere.open = true;
+  focusedCard?.querySelector('button')?.focus();
 }
 
 /**
- * The card of each result: photos of one spot are on that of the best of them.
+ * The card of each result: results of one spot share the card of the best of them.
  * @param {SearchReply} reply
  * @param {Handlers} handlers
  */
@@ -136,25 +137,25 @@ function cardsOf({ results, location }, handlers) {
   const spots = new Map();
   return results.map((result) => {
     const { group } = result;
-    const known = group && spots.get(group.id);
-    if (known) {
-      known.querySelector('.spot')?.append(element('li', {}, frame(result, handlers)));
-      return known;
+    const spotCard = group && spots.get(group.id);
+    if (spotCard) {
+      spotCard.querySelector('.spot')?.append(element('li', {}, frame(result, handlers)));
+      return spotCard;
     }
-    const made = card(result, location, handlers);
-    if (group) spots.set(group.id, made);
-    return made;
+    const newCard = card(result, location, handlers);
+    if (group) spots.set(group.id, newCard);
+    return newCard;
   });
 }
 
 /**
- * A photo that opens larger.
+ * A result's photo, as a button that opens the viewer.
  * @param {ResultReply} result
  * @param {Handlers} handlers
  */
 function frame(result, handlers) {
   const label = words.openLarger(result.rank, result.name);
-  const image = result.rank === 1 ? sharpened(result) : thumbnailOf(result);
+  const image = result.rank === 1 ? sharpImageOf(result) : thumbnailOf(result);
   const photo = element('button', { type: 'button', class: 'frame', 'aria-label': label }, image);
   photo.addEventListener('click', () => handlers.open(result));
   return photo;
@@ -175,7 +176,7 @@ function card(result, location, handlers) {
     icon('again'),
     words.searchAgain,
   );
-  again.addEventListener('click', () => handlers.again(result));
+  again.addEventListener('click', () => handlers.searchWithPlace(result));
   return element(
     'li',
     { class: 'card' },
@@ -187,8 +188,8 @@ function card(result, location, handlers) {
       evidenceLine(result),
       element('h3', { class: 'name', title: result.name }, leaf),
       folder ? element('p', { class: 'folder', title: result.name }, folder) : null,
-      whereabouts(result, location),
-      lookingLine(result),
+      positionLine(result, location),
+      headingLine(result),
       group?.name ? element('p', { class: 'folder' }, group.name) : null,
       more ? element('p', { class: 'folder' }, words.morePhotos(more)) : null,
       more ? element('ul', { class: 'spot', 'aria-label': words.morePhotos(more) }) : null,
@@ -202,10 +203,10 @@ function ghost() {
 }
 
 /**
- * The most similar place is shown larger than thumbnails are made for.
+ * A thumbnail that the photo replaces: the first card is larger than thumbnails are.
  * @param {ResultReply} result
  */
-function sharpened(result) {
+function sharpImageOf(result) {
   const image = thumbnailOf(result);
   image.addEventListener(
     'load',
@@ -215,7 +216,7 @@ function sharpened(result) {
       const { clientWidth, clientHeight, naturalWidth, naturalHeight } = image;
       const larger = Math.max(clientWidth / naturalWidth, clientHeight / naturalHeight);
       const side = larger * Math.max(naturalWidth, naturalHeight);
-      await showPicture(sharp, photoSized(result, side));
+      await showPicture(sharp, photoAddress(result, side));
       await sharp.decode().then(
         () => image.replaceWith(sharp),
         () => {}, // the thumbnail stays
@@ -228,23 +229,23 @@ function sharpened(result) {
 
 /** @param {ResultReply} result */
 function thumbnailOf(result) {
-  // The frame around it has its size from the style sheet, so a late photo moves nothing.
+  // The style sheet gives the frame its size, so a late photo moves nothing.
   return thumbnail(result.thumbnail_url, { loading: 'lazy' });
 }
 
 /**
- * Whether a result shows the photo's place, and what that stands on.
+ * Whether a result shows the photo's place, with the evidence.
  * @param {Pick<ResultReply, 'verified' | 'probability'>} result
  */
 export function evidenceLine({ verified, probability }) {
-  const found = probability >= foundFrom;
-  const unsure = !found && probability >= UNSURE_FROM;
-  const say = found ? words.isFound : unsure ? words.isUnsure : words.isElsewhere;
+  const isFound = probability >= foundFrom;
+  const isUnsure = !isFound && probability >= UNSURE_FROM;
+  const sentence = isFound ? words.isFound : isUnsure ? words.isUnsure : words.isElsewhere;
   return element(
     'p',
-    { class: found ? 'verified agrees' : 'verified' },
-    found || unsure ? icon(found ? 'found' : 'unsure') : null,
-    say(probability, verified ? verified.inliers : null),
+    { class: isFound ? 'verified agrees' : 'verified' },
+    isFound || isUnsure ? icon(isFound ? 'found' : 'unsure') : null,
+    sentence(probability, verified ? verified.inliers : null),
   );
 }
 
@@ -258,7 +259,7 @@ export function similarityLine({ rank, similarity }) {
   return element(
     'p',
     { class: 'similarity' },
-    element('span', { class: 'rank' }, element('span', { class: 'offscreen' }, words.rank(rank)), spoken(`${rank}`)),
+    element('span', { class: 'rank' }, element('span', { class: 'offscreen' }, words.rank(rank)), unspoken(`${rank}`)),
     element('span', { class: 'offscreen' }, ', '),
     element('span', { class: 'what' }, `${words.similarity} `),
     element('span', { class: 'number' }, formatSimilarity(similarity)),
@@ -266,26 +267,26 @@ export function similarityLine({ rank, similarity }) {
   );
 }
 
-/** @param {string} seen shown, while a fuller wording beside it is spoken */
-function spoken(seen) {
-  return element('span', { 'aria-hidden': true }, seen);
+/** @param {string} text shown but not spoken: screen readers read a fuller sentence in its place */
+function unspoken(text) {
+  return element('span', { 'aria-hidden': true }, text);
 }
 
 /**
- * Where a place's photo looks, and where a panorama that was searched with shows the place.
+ * The heading of a place's photo, and the part of a query panorama that shows the place.
  * @param {Pick<ResultReply, 'heading' | 'query_view'>} result
  */
-export function lookingLine({ heading, query_view }) {
-  const said = [typeof heading === 'number' ? words.looking(heading) : '', query_view ? words.inPanorama(query_view) : ''];
-  return said.some(Boolean) ? element('p', { class: 'folder looking' }, said.filter(Boolean).join(' · ')) : null;
+export function headingLine({ heading, query_view }) {
+  const facts = [typeof heading === 'number' ? words.looking(heading) : '', query_view ? words.inPanorama(query_view) : ''];
+  return facts.some(Boolean) ? element('p', { class: 'folder looking' }, facts.filter(Boolean).join(' · ')) : null;
 }
 
 /**
- * Where a place is, as far as its index knows, and how far from the estimate.
+ * A place's position where the index has one, and its distance from the estimate.
  * @param {Pick<ResultReply, 'position' | 'utm'>} place
  * @param {PositionReply | null} [location]
  */
-export function whereabouts({ position, utm }, location = null) {
+export function positionLine({ position, utm }, location = null) {
   if (position) {
     return element(
       'p',

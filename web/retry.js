@@ -1,7 +1,7 @@
-// Requests that go on until there is an answer, or a problem that is for the reader to solve.
+// Requests that are sent again until the server answers, or the reader must solve a problem.
 
 import { ApiError } from './api.js';
-import { countDown, hideProblem, sayNext, showProblem } from './problem.js';
+import { countDown, hideProblem, showNextStep, showProblem } from './problem.js';
 import { serverReady } from './server.js';
 
 /** @import { Problem } from './page-types.js' */
@@ -11,48 +11,48 @@ const BUSY_WAIT_S = 2;
 const LONGEST_WAIT_S = 60;
 
 /**
- * Ask until there is an answer; problems are shown meanwhile.
+ * Send a request until the server answers, and show each problem meanwhile.
  * @template T
- * @param {() => Promise<T>} ask rejects with ApiError, or when the signal says so
- * @param {{photos: File[], signal: AbortSignal, onProblem: () => void, again: () => void}} on
- *   `photos` are named where they are to blame; `again` is what the button "Try again" does
- * @returns {Promise<T | null>} null when there will be no answer
+ * @param {() => Promise<T>} send rejects with ApiError, or with the signal's reason
+ * @param {{photos: File[], signal: AbortSignal, onProblem: () => void, onRetry: () => void}} options
+ *   a problem names `photos` where it is about them; the button "Try again" calls `onRetry`
+ * @returns {Promise<T | null>} null where the signal or a problem ended the attempts
  */
-export async function persist(ask, { photos, signal, onProblem, again }) {
+export async function persist(send, { photos, signal, onProblem, onRetry }) {
   for (let tries = 1; ; tries++) {
     hideProblem();
     try {
-      const answer = await ask();
+      const answer = await send();
       return signal.aborted ? null : answer;
     } catch (error) {
       if (signal.aborted) return null;
       if (!(error instanceof ApiError)) throw error;
       onProblem();
-      showProblem(error.problem, photos, again);
+      showProblem(error.problem, photos, onRetry);
       if (!(await waitOut(error.problem, tries, signal)) || signal.aborted) return null;
     }
   }
 }
 
 /**
- * Wait until the same request may go better; false where that is for the reader to say.
+ * Wait until the same request may succeed; false where only the reader can help.
  * @param {Problem} problem
- * @param {number} tries so far
+ * @param {number} tries sent until now
  * @param {AbortSignal} signal
  * @returns {Promise<boolean>}
  */
 async function waitOut(problem, tries, signal) {
-  // What took too long once would again, and damage does not mend itself.
+  // A request that timed out would time out again, and a damaged index stays damaged.
   if (problem.status === 503 && !/(timed-out|index-damaged)$/.test(problem.type)) {
     await serverReady(1000);
     return true;
   }
   if (problem.status === 0 && !problem.alive) {
-    // A photo that brings the server down must not do so for ever.
-    const again = tries === 1;
-    if (again) sayNext();
+    // A photo that crashes the server is sent twice at most.
+    const sendAgain = tries === 1;
+    if (sendAgain) showNextStep();
     await serverReady(1000);
-    return again;
+    return sendAgain;
   }
   if (problem.status === 429 && tries < BUSY_TRIES) {
     await countDown(Math.min(problem.retryAfter || BUSY_WAIT_S, LONGEST_WAIT_S), signal);

@@ -1,18 +1,18 @@
-// Photos to try with one click, where the server offers some: the demo's.
+// Photos to try with one click, where the server has some, as the demo's has.
 
 import { ApiError, readPhoto, showPicture } from './api.js';
 import { element } from './dom.js';
-import { begin } from './photo-input.js';
+import { beginChoice } from './photo-input.js';
 import { showProblem } from './problem.js';
 import { words } from './words.js';
 
 /**
- * Show buttons of one or more photos each; the photos of the one that is pressed are called back.
- * @param {HTMLElement} where
+ * Show buttons of one or more photos each; call back with the photos of the button pressed.
+ * @param {HTMLElement} box
  * @param {string[][]} choices addresses of photos
  * @param {(photos: File[]) => void} onPhotos
  */
-export function offerSamples(where, choices, onPhotos) {
+export function offerSamples(box, choices, onPhotos) {
   const items = choices.map((photos, at) => {
     const button = element('button', { type: 'button', 'aria-label': words.sample(at + 1, photos.length) });
     for (const photo of photos) {
@@ -21,7 +21,7 @@ export function offerSamples(where, choices, onPhotos) {
       button.append(image);
     }
     button.addEventListener('click', async () => {
-      const isNewest = begin();
+      const isNewest = beginChoice();
       try {
         const files = await Promise.all(photos.map((photo) => readPhoto({ name: photo, image_url: photo })));
         if (isNewest()) onPhotos(files);
@@ -33,6 +33,6 @@ export function offerSamples(where, choices, onPhotos) {
     });
     return element('li', {}, button);
   });
-  where.append(element('p', {}, words.samples(choices[0]?.length ?? 1)), element('ul', {}, ...items));
-  where.hidden = false;
+  box.append(element('p', {}, words.samples(choices[0]?.length ?? 1)), element('ul', {}, ...items));
+  box.hidden = false;
 }

@@ -1,9 +1,9 @@
-// Whether the server is ready, and what its index holds.
+// The server's state and its index, which the head of the page shows.
 
 import { ApiError, readIndex, readiness } from './api.js';
 import { goToOnlyIndex, offerIndexes } from './indexes.js';
 import { element } from './dom.js';
-import { saying } from './explain.js';
+import { sentenceElement } from './explain.js';
 import { status } from './header.js';
 import { keyTyped } from './key.js';
 import { showProblem } from './problem.js';
@@ -17,25 +17,25 @@ const POLL_MS = 1000;
 let index = null;
 
 /** @type {Promise<void> | null} */
-let asking = null;
+let polling = null;
 
-/** What the index holds; null while the server is not ready. */
+/** The index as the server described it; null while the server is not ready. */
 export const currentIndex = () => index;
 
 /**
- * Ask until the server is ready and its index is known. Many may wait for the same answer.
- * @param {number} [firstAfterMs] ask only after so long: a server that just said no
+ * Poll until the server is ready and has described its index. All callers share one poll.
+ * @param {number} [firstAfterMs] milliseconds before the first request
  * @returns {Promise<void>}
  */
 export function serverReady(firstAfterMs = 0) {
-  asking ??= ask(firstAfterMs).finally(() => {
-    asking = null;
+  polling ??= poll(firstAfterMs).finally(() => {
+    polling = null;
   });
-  return asking;
+  return polling;
 }
 
 /** @param {number} firstAfterMs */
-async function ask(firstAfterMs) {
+async function poll(firstAfterMs) {
   for (let wait = firstAfterMs; ; ) {
     if (wait) await new Promise((resolve) => setTimeout(resolve, wait));
     wait = POLL_MS;
@@ -54,7 +54,7 @@ async function ask(firstAfterMs) {
           await typed;
           wait = 0;
         } else if (error instanceof ApiError && error.problem.status === 403 && (await goToOnlyIndex())) {
-          await new Promise(() => {}); // the page is left: nothing of it goes on
+          await new Promise(() => {}); // the browser is leaving the page
         } else {
           showWaiting('lost');
         }
@@ -68,9 +68,9 @@ async function ask(firstAfterMs) {
 /** @param {'loading' | 'lost' | 'closed'} state */
 function showWaiting(state) {
   index = null;
-  const said = { loading: words.statusLoading, lost: words.statusLost, closed: words.statusClosed }[state];
-  // The same words again would be spoken again.
-  if (status.textContent !== said) status.replaceChildren(element('p', { class: state }, said));
+  const sentence = { loading: words.statusLoading, lost: words.statusLost, closed: words.statusClosed }[state];
+  // Screen readers would read the same sentence again.
+  if (status.textContent !== sentence) status.replaceChildren(element('p', { class: state }, sentence));
 }
 
 /** @param {IndexReply} info */
@@ -86,18 +86,18 @@ function showIndex(info) {
   ];
   const panel = element(
     'div',
-    // What scrolls must be reachable without a mouse.
+    // A panel that scrolls must be reachable by keyboard.
     { class: 'panel', tabindex: 0, role: 'group', 'aria-label': words.index },
     element('dl', {}, ...facts.flatMap(([name = '', fact = '']) => [element('dt', {}, name), element('dd', {}, fact)])),
     ...(count ? [element('h3', {}, words.skippedWhy)] : []),
     element(
       'ul',
       {},
-      ...photos.map(({ name, reason, code }) => element('li', {}, element('strong', {}, name), ' ', saying('span', reason, code))),
+      ...photos.map(({ name, reason, code }) => element('li', {}, element('strong', {}, name), ' ', sentenceElement('span', reason, code))),
       count > photos.length ? element('li', {}, words.skippedMore(count - photos.length)) : null,
     ),
   );
-  const more = element(
+  const details = element(
     'details',
     {},
     element(
@@ -108,14 +108,14 @@ function showIndex(info) {
     ),
     panel,
   );
-  closesLikeAMenu(more);
-  status.replaceChildren(more);
+  closeLikeMenu(details);
+  status.replaceChildren(details);
   const dims = document.getElementById('dims');
   if (dims) dims.textContent = words.dims(info.dims);
 }
 
-/** @param {HTMLDetailsElement} details lies over the page when open */
-function closesLikeAMenu(details) {
+/** Close a panel on Escape, or on a click elsewhere. @param {HTMLDetailsElement} details */
+function closeLikeMenu(details) {
   details.addEventListener('keydown', ({ key }) => {
     if (key !== 'Escape') return;
     details.open = false;

@@ -1,32 +1,32 @@
-// Photos made as small as the model needs them, before they are sent.
+// Photos are reduced to the size that the model needs, before the page sends them.
 
 import { readModel } from './api.js';
 
 const QUALITY = 0.92;
-/** Below this many bytes there is nothing to gain. */
-const SMALL = 400_000;
+/** Bytes: smaller photos are sent as they are. */
+const MIN_BYTES = 400_000;
 const [SOI, EOI, SOS, APP1] = [0xd8, 0xd9, 0xda, 0xe1];
 const ORIENTATION = 0x0112;
 
-/** Pixels around a 360° panorama that its views need. */
+/** Pixels of a 360° panorama's width that its views need. */
 const PANORAMA_SIDE = 3500;
 
-/** @type {Promise<number> | null} */
-let asking = null;
+/** @type {Promise<number> | null} pixels of the longer side that the model needs */
+let modelSide = null;
 
 /**
- * A JPEG with no more pixels than the model needs, and the metadata of the photo. Other files are
- * left as they are, and so is a photo that is not whole: the server says what is wrong with it.
+ * A JPEG photo with no more pixels than the model needs, and with its metadata. Other files are
+ * returned as they are, and so are broken photos: the server says what is wrong with them.
  * @param {File} photo
  * @returns {Promise<File>}
  */
 export async function shrink(photo) {
-  if (photo.size < SMALL) return photo;
+  if (photo.size < MIN_BYTES) return photo;
   try {
     const metadata = metadataOf(new Uint8Array(await photo.arrayBuffer()));
     if (!metadata) return photo;
-    asking ??= readModel().then(({ photo_side }) => photo_side);
-    const side = metadata.some(isOfPanorama) ? PANORAMA_SIDE : await asking;
+    modelSide ??= readModel().then(({ photo_side }) => photo_side);
+    const side = metadata.some(isOfPanorama) ? PANORAMA_SIDE : await modelSide;
     const image = await createImageBitmap(photo, { imageOrientation: 'from-image' });
     const scale = side / Math.max(image.width, image.height);
     if (scale >= 1) return photo;
@@ -38,18 +38,18 @@ export async function shrink(photo) {
     context.imageSmoothingQuality = 'high';
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     image.close();
-    const small = await new Promise((/** @type {(blob: Blob | null) => void} */ resolve) => canvas.toBlob(resolve, 'image/jpeg', QUALITY));
-    if (!small || small.size >= photo.size) return photo;
+    const smallJpeg = await new Promise((/** @type {(blob: Blob | null) => void} */ resolve) => canvas.toBlob(resolve, 'image/jpeg', QUALITY));
+    if (!smallJpeg || smallJpeg.size >= photo.size) return photo;
     const { name, lastModified } = photo;
-    return new File([small.slice(0, 2), ...metadata, small.slice(2)], name, { type: 'image/jpeg', lastModified });
+    return new File([smallJpeg.slice(0, 2), ...metadata, smallJpeg.slice(2)], name, { type: 'image/jpeg', lastModified });
   } catch {
-    asking = null; // the server may answer next time
+    modelSide = null; // the server may answer next time
     return photo;
   }
 }
 
 /**
- * Whether a canvas holds what is drawn: browsers that guard against fingerprints give noise instead.
+ * Whether a canvas returns the pixels drawn: browsers that prevent fingerprinting return noise.
  * @param {CanvasRenderingContext2D} context
  */
 export function isHonest(context) {
@@ -61,8 +61,8 @@ export function isHonest(context) {
 }
 
 /**
- * The Exif and XMP blocks of a JPEG, as of a photo that is stored upright; null where the file is
- * no JPEG or lacks its end.
+ * The Exif and XMP blocks of a JPEG, with the orientation set to upright; null where the file is no
+ * JPEG or lacks its end.
  * @param {Uint8Array<ArrayBuffer>} bytes
  * @returns {Uint8Array<ArrayBuffer>[] | null}
  */
@@ -78,7 +78,7 @@ function metadataOf(bytes) {
     if (kind === APP1 && /^Exif\0|^http:\/\/ns\.adobe\.com\/xap\/1\.0\/\0/.test(text)) blocks.push(bytes.slice(at, next));
     at = next;
   }
-  // Of a photo that was cut short the browser makes one with a grey part.
+  // A photo without its end stays as it is: the browser would make its missing part grey.
   while (at < bytes.length && !(bytes[at] === 0xff && bytes[at + 1] === EOI)) at++;
   if (at >= bytes.length - 1) return null;
   for (const block of blocks) if (block[4] === 0x45) setUpright(block);
@@ -91,15 +91,15 @@ function isOfPanorama(block) {
 }
 
 /**
- * Say in an Exif block that the photo needs no turning: a canvas has turned it.
+ * Set the orientation of an Exif block to upright, as the canvas has turned the photo.
  * @param {Uint8Array<ArrayBuffer>} block
  */
 function setUpright(block) {
   const exif = new DataView(block.buffer, 10);
-  const little = exif.getUint16(0) === 0x4949;
-  const table = exif.getUint32(4, little);
-  for (let entry = 0; entry < exif.getUint16(table, little); entry++) {
+  const isLittleEndian = exif.getUint16(0) === 0x4949;
+  const table = exif.getUint32(4, isLittleEndian);
+  for (let entry = 0; entry < exif.getUint16(table, isLittleEndian); entry++) {
     const at = table + 2 + 12 * entry;
-    if (exif.getUint16(at, little) === ORIENTATION) exif.setUint16(at + 8, 1, little);
+    if (exif.getUint16(at, isLittleEndian) === ORIENTATION) exif.setUint16(at + 8, 1, isLittleEndian);
   }
 }

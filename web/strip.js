@@ -1,4 +1,4 @@
-// The frames of a track beside their places: a strip, and one pair of them that is looked at.
+// The strip of a track's frames and their places, and the pair that is selected in it.
 
 import { element, find, icon, imageOr } from './dom.js';
 import { UNSURE_FROM, splitName } from './format.js';
@@ -7,43 +7,44 @@ import { trackWords } from './track-words.js';
 import { words } from './words.js';
 
 /** @import { LocatedFrameReply } from './types.js' */
-/** @typedef {{located: LocatedFrameReply, name: string, photo: string, card: HTMLLIElement}} Shown `photo` is an address */
+/** @typedef {{located: LocatedFrameReply, name: string, photo: string, card: HTMLLIElement}} StripFrame `photo` is an address */
 
-/** As many as the server keeps of a track. */
-const MOST = 1000;
-/** Letters of a place's name in a line with figures after it, half of them from its end. */
-const MOST_LETTERS = 20;
+/** The most frames of the strip, as many as the server keeps of a track. */
+const MAX_FRAMES = 1000;
+/** The most letters of a place's name in a line: longer names lose their middle. */
+const MAX_LETTERS = 20;
 
 const strip = find('strip', HTMLOListElement);
 const scrub = find('scrub', HTMLInputElement);
-const told = find('told', HTMLParagraphElement);
+const description = find('told', HTMLParagraphElement);
 const pairFrame = find('pair-frame', HTMLDivElement);
 const pairName = find('pair-name', HTMLElement);
 const pairPlace = find('pair-place', HTMLDivElement);
 
-/** @type {Shown[]} */
-let shown = [];
-let at = -1;
-let onPick = (/** @type {LocatedFrameReply} */ _) => {};
+/** @type {StripFrame[]} */
+let frames = [];
+/** Index of the selected frame. */
+let selected = -1;
+let onSelect = (/** @type {LocatedFrameReply} */ _) => {};
 
-scrub.addEventListener('input', () => pick(Number(scrub.value)));
+scrub.addEventListener('input', () => select(Number(scrub.value)));
 strip.addEventListener('keydown', (event) => {
-  const to = { ArrowLeft: at - 1, ArrowRight: at + 1, Home: 0, End: shown.length - 1 }[event.key];
-  if (to === undefined) return;
+  const target = { ArrowLeft: selected - 1, ArrowRight: selected + 1, Home: 0, End: frames.length - 1 }[event.key];
+  if (target === undefined) return;
   event.preventDefault();
-  pick(to);
+  select(target);
 });
 
 /**
- * Call back with each frame that is looked at.
+ * Call back with each frame that is selected.
  * @param {(located: LocatedFrameReply) => void} call
  */
-export function onPicked(call) {
-  onPick = call;
+export function watchSelection(call) {
+  onSelect = call;
 }
 
 /**
- * Add a frame at the end; it is looked at unless the reader looks at an earlier one.
+ * Add a frame at the end, and select it unless the reader has selected an earlier frame.
  * @param {LocatedFrameReply} located
  * @param {File} file
  */
@@ -53,64 +54,64 @@ export function addToStrip(located, file) {
     'li',
     { class: located.known ? 'known' : 'off' },
     element('div', { class: 'frame' }, imageOr(words.noPreview, { src: photo })),
-    element('div', { class: 'frame' }, placed(located)),
+    element('div', { class: 'frame' }, placeImage(located)),
     element('span', { class: 'word' }, trackWords.trackWord(wordOf(located), located.probability)),
   );
-  /** @type {Shown} */
-  const one = { located, name: file.name, photo, card };
-  card.addEventListener('click', () => pick(shown.indexOf(one)));
-  const followed = at === shown.length - 1;
-  shown.push(one);
+  /** @type {StripFrame} */
+  const frame = { located, name: file.name, photo, card };
+  card.addEventListener('click', () => select(frames.indexOf(frame)));
+  const lastSelected = selected === frames.length - 1;
+  frames.push(frame);
   strip.append(card);
-  if (shown.length > MOST) {
-    const first = shown.shift();
+  if (frames.length > MAX_FRAMES) {
+    const first = frames.shift();
     if (first) URL.revokeObjectURL(first.photo);
     first?.card.remove();
-    at = Math.max(at - 1, 0);
+    selected = Math.max(selected - 1, 0);
   }
-  scrub.max = `${shown.length - 1}`;
-  if (followed) pick(shown.length - 1);
+  scrub.max = `${frames.length - 1}`;
+  if (lastSelected) select(frames.length - 1);
 }
 
 export function clearStrip() {
-  for (const { photo } of shown) URL.revokeObjectURL(photo);
-  shown = [];
-  at = -1;
+  for (const { photo } of frames) URL.revokeObjectURL(photo);
+  frames = [];
+  selected = -1;
   strip.replaceChildren();
   pairFrame.replaceChildren();
   pairPlace.replaceChildren();
-  told.textContent = '';
+  description.textContent = '';
   scrub.max = '0';
 }
 
-/** @param {number} to */
-function pick(to) {
-  const one = shown[to];
-  if (!one) return;
-  shown[at]?.card.removeAttribute('aria-current');
-  at = to;
-  const { located, name, photo, card } = one;
+/** @param {number} target index of a frame */
+function select(target) {
+  const frame = frames[target];
+  if (!frame) return;
+  frames[selected]?.card.removeAttribute('aria-current');
+  selected = target;
+  const { located, name, photo, card } = frame;
   card.setAttribute('aria-current', 'true');
-  // Not scrollIntoView, which would move the page too.
+  // Not scrollIntoView, which would scroll the page too.
   strip.scrollLeft = card.offsetLeft - strip.offsetLeft - (strip.clientWidth - card.offsetWidth) / 2;
   const line = trackWords.trackFrame(located.frame + 1, locatedLine(located));
-  scrub.value = `${at}`;
+  scrub.value = `${selected}`;
   scrub.setAttribute('aria-valuetext', line);
-  told.className = located.known ? 'told' : 'told off';
-  told.textContent = line;
+  description.className = located.known ? 'told' : 'told off';
+  description.textContent = line;
   pairFrame.replaceChildren(imageOr(words.noPreview, { src: photo }));
   pairName.textContent = name;
-  pairPlace.replaceChildren(placed(located));
-  onPick(located);
+  pairPlace.replaceChildren(placeImage(located));
+  onSelect(located);
 }
 
-/** @param {LocatedFrameReply} located */
+/** A frame's place, probability and heading, in words. @param {LocatedFrameReply} located */
 export function locatedLine(located) {
   const { place, probability, heading } = located;
   const { leaf } = splitName({ name: place ?? '' });
   const letters = [...leaf];
-  const half = MOST_LETTERS / 2;
-  const name = letters.length > MOST_LETTERS ? [...letters.slice(0, half), '…', ...letters.slice(-half)].join('') : leaf;
+  const half = MAX_LETTERS / 2;
+  const name = letters.length > MAX_LETTERS ? [...letters.slice(0, half), '…', ...letters.slice(-half)].join('') : leaf;
   const line = trackWords.trackLine(wordOf(located), name, probability);
   return located.known && heading !== null ? `${line}, ${trackWords.heading(heading)}` : line;
 }
@@ -126,7 +127,7 @@ function wordOf({ known, probability }) {
 }
 
 /** @param {LocatedFrameReply} located */
-function placed({ known, place_id }) {
+function placeImage({ known, place_id }) {
   if (!known || place_id === null) return icon('close');
   return thumbnail(`v1/places/${place_id}/thumbnail`);
 }

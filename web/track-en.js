@@ -1,4 +1,4 @@
-// What the track page says that does not stand in it, in English.
+// The words of the track page that are not in its HTML file, in English.
 
 import { counted, percent, whole } from './words-en.js';
 

@@ -1,4 +1,4 @@
-// What the track page says that does not stand in it, in Hindi as it is typed on phones.
+// The words of the track page that are not in its HTML file, in Hindi in Latin letters.
 
 import { percent, whole } from './words-hi-latn.js';
 

@@ -1,8 +1,8 @@
-// The map of a track: its path, where the camera is now, and the frame that is looked at.
+// The map of a track: its path, the camera's position now, and the selected frame's.
 
 import { addDots } from './dots.js';
 import { find } from './dom.js';
-import { beside, loadLeaflet, makeMap } from './leaflet.js';
+import { loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
 
 /** @import { LocatedFrameReply, PositionReply } from './types.js' */
 
@@ -10,30 +10,30 @@ const FIRST_ZOOM = 18;
 
 const L = await loadLeaflet();
 const map = await makeMap(L, find('map', HTMLDivElement), { scrollWheelZoom: false });
-// Layers need a view to be drawn in.
+// Leaflet draws layers only once the map has a view.
 map.setView([0, 0], 1);
 addDots(L, map);
 const lines = L.featureGroup().addTo(map);
-const here = L.circleMarker([0, 0], { radius: 7, className: 'now-dot', interactive: false });
-const looked = L.circleMarker([0, 0], { radius: 11, className: 'chosen-dot', interactive: false });
+const cameraDot = L.circleMarker([0, 0], { radius: 7, className: 'now-dot', interactive: false });
+const selectedDot = L.circleMarker([0, 0], { radius: 11, className: 'chosen-dot', interactive: false });
 /** @type {any} */
 let line = null;
 
 /**
- * Lengthen the path; it is broken where the camera was off the known places.
+ * Add a frame to the path, which has a gap where the camera was off the indexed places.
  * @param {LocatedFrameReply} located
  */
 export function addToPath({ known, position }) {
   if (!known || !position) {
     line = null;
-    here.remove();
+    cameraDot.remove();
     return;
   }
   const point = pointOf(position);
   const first = !lines.getLayers().length;
   line ??= L.polyline([], { className: 'path', interactive: false }).addTo(lines);
   line.addLatLng(point);
-  here.setLatLng(point).addTo(map);
+  cameraDot.setLatLng(point).addTo(map);
   if (first) {
     map.invalidateSize();
     map.setView(point, FIRST_ZOOM, { animate: false });
@@ -43,19 +43,19 @@ export function addToPath({ known, position }) {
 }
 
 /** @param {LocatedFrameReply} located */
-export function lookAt({ known, position }) {
-  if (known && position) looked.setLatLng(pointOf(position)).addTo(map);
-  else looked.remove();
+export function showSelected({ known, position }) {
+  if (known && position) selectedDot.setLatLng(pointOf(position)).addTo(map);
+  else selectedDot.remove();
 }
 
 export function clearPath() {
   lines.clearLayers();
   line = null;
-  here.remove();
-  looked.remove();
+  cameraDot.remove();
+  selectedDot.remove();
 }
 
 /** @param {PositionReply} position */
 function pointOf({ latitude, longitude }) {
-  return [latitude, beside(longitude, map.getCenter().lng)];
+  return [latitude, nearestCopy(longitude, map.getCenter().lng)];
 }

@@ -1,9 +1,9 @@
-// Everything the track page says, in the language chosen; other pages do not load it.
+// The words of the track page in the reader's language; other pages do not load them.
 
 import * as english from './track-en.js';
-import { read } from './words.js';
+import { loadWords } from './words.js';
 
-export const { trackWords } = await read({
+export const { trackWords } = await loadWords({
   en: () => english,
   hi: () => import('./track-hi.js'),
   'hi-Latn': () => import('./track-hi-latn.js'),

@@ -1,26 +1,26 @@
-// The track page: frames go to the server one after the other, and each answer lengthens the path.
+// The track page: it sends frames one after the other, and shows the path of the camera.
 
 import { ApiError, addFrame, closeTrack, openTrack } from './api.js';
 import { announce, find } from './dom.js';
 import { explain } from './explain.js';
-import { FramesError, framesFrom, framesOf, isVideo, openCamera, photosOf } from './frames.js';
-import { filesIn } from './photo-input.js';
+import { FramesError, cameraFrames, isVideo, openCamera, photoFrames, videoFrames } from './frames.js';
+import { watchFiles } from './photo-input.js';
 import { hideProblem, showProblem } from './problem.js';
 import { persist } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
-import { addToStrip, clearStrip, locatedLine, onPicked } from './strip.js';
+import { addToStrip, clearStrip, locatedLine, watchSelection } from './strip.js';
 import { trackWords } from './track-words.js';
 
 /** @import { Problem } from './page-types.js' */
 /** @import { LocatedFrameReply } from './types.js' */
 
-/** A place is said to screen readers no more often than this; that places begin or end, at once. */
-const SPOKEN_EVERY_MS = 5000;
-/** What is wrong with one frame and not with the next. */
-const OF_ONE_FRAME = [413, 415, 422];
+/** Milliseconds between two announcements of places; a change of `known` is announced at once. */
+const ANNOUNCE_EVERY_MS = 5000;
+/** HTTP statuses of problems with a single frame: the page leaves the frame out and goes on. */
+const FRAME_STATUSES = [413, 415, 422];
 
 const track = find('track', HTMLDivElement);
-const now = find('now', HTMLParagraphElement);
+const currentPlace = find('now', HTMLParagraphElement);
 const note = find('intake-note', HTMLParagraphElement);
 const camera = find('camera', HTMLButtonElement);
 const liveCamera = find('live-camera', HTMLVideoElement);
@@ -34,29 +34,29 @@ const hasPositions = serverReady().then(() => Boolean(currentIndex()?.positions)
 let trackId = null;
 /** @type {AsyncGenerator<File, void>[]} */
 let sources = [];
-/** The frame that is not answered yet. @type {File | null} */
+/** The frame that the server has not answered yet. @type {File | null} */
 let pending = null;
 let running = new AbortController();
-/** Ends the wait for the server: the frame is sent again at once, or never. */
-let waiting = new AbortController();
-let going = false;
-let located = 0;
-/** @type {string[]} */
-let leftOut = [];
-/** Shows what was wrong with the last frame left out. */
-let refused = () => {};
+/** Aborts the waiting before a retry: the frame is then sent again at once, or never. */
+let retryWait = new AbortController();
+let sending = false;
+let locatedCount = 0;
+/** @type {string[]} why frames were left out, a sentence each */
+let leftOutReasons = [];
+/** Shows the problem of the last frame that was left out. */
+let showLastProblem = () => {};
 /** @type {{known: boolean, place: string | null, at: number} | null} */
-let spoken = null;
-/** Null where no place has a position. @type {Promise<typeof import('./track-map.js') | null> | null} */
+let lastAnnounced = null;
+/** The module of the map; null where no place has a position. @type {Promise<typeof import('./track-map.js') | null> | null} */
 let map = null;
 
 /** @param {File[]} files */
-function take(files) {
+function addFiles(files) {
   const videos = files.filter(isVideo);
   const photos = files.filter((file) => !isVideo(file));
-  if (photos.length) sources.push(photosOf(photos));
-  sources.push(...videos.map(framesOf));
-  void run();
+  if (photos.length) sources.push(photoFrames(photos));
+  sources.push(...videos.map(videoFrames));
+  void sendFrames();
 }
 
 async function useCamera() {
@@ -65,13 +65,13 @@ async function useCamera() {
   try {
     const stream = await openCamera(liveCamera);
     if (signal.aborted) {
-      for (const part of stream.getTracks()) part.stop();
+      for (const mediaTrack of stream.getTracks()) mediaTrack.stop();
       return;
     }
     stream.getVideoTracks()[0]?.addEventListener('ended', stop);
     liveCamera.hidden = false;
-    sources.push(framesFrom(liveCamera, signal));
-    void run();
+    sources.push(cameraFrames(liveCamera, signal));
+    void sendFrames();
   } catch (error) {
     if (!(error instanceof FramesError)) throw error;
     camera.disabled = false;
@@ -79,39 +79,39 @@ async function useCamera() {
   }
 }
 
-async function run() {
-  if (going) return;
-  going = true;
+async function sendFrames() {
+  if (sending) return;
+  sending = true;
   const { signal } = running;
   note.textContent = '';
   showTrack();
-  for (let frame = await next(signal); frame; frame = await next(signal)) {
+  for (let frame = await nextFrame(signal); frame; frame = await nextFrame(signal)) {
     const photo = frame;
-    const mine = (waiting = new AbortController());
-    const again = () => {
-      mine.abort();
-      void run();
+    const ownWait = (retryWait = new AbortController());
+    const onRetry = () => {
+      ownWait.abort();
+      void sendFrames();
     };
-    const told = await persist(() => locate(photo, signal), { photos: [photo], signal: mine.signal, onProblem: () => {}, again });
+    const result = await persist(() => locate(photo, signal), { photos: [photo], signal: ownWait.signal, onProblem: () => {}, onRetry });
     if (signal.aborted) return;
-    if (mine.signal.aborted) continue;
-    if (!told) {
-      // The problem is shown; its button, or another photo, goes on with this frame.
-      going = false;
+    if (ownWait.signal.aborted) continue;
+    if (!result) {
+      // The page shows the problem; its button, or another photo, sends this frame again.
+      sending = false;
       return;
     }
     pending = null;
-    if ('frame' in told) show(told.frame, photo);
-    else leaveOut(told.problem, photo);
+    if ('frame' in result) showLocated(result.frame, photo);
+    else leaveOut(result.problem, photo);
   }
   if (!signal.aborted) end();
 }
 
 /**
- * The next frame of whatever came in first, or null.
+ * The next frame of the oldest source, or null.
  * @param {AbortSignal} signal
  */
-async function next(signal) {
+async function nextFrame(signal) {
   while (!pending && sources[0] && !signal.aborted) {
     const source = sources[0];
     try {
@@ -121,7 +121,7 @@ async function next(signal) {
     } catch (error) {
       if (!(error instanceof FramesError)) throw error;
       if (signal.aborted) return null;
-      leftOut.push(error.message);
+      leftOutReasons.push(error.message);
       note.textContent = error.message;
     }
     if (!pending) sources.shift();
@@ -141,9 +141,9 @@ async function locate(frame, signal) {
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     const { problem } = error;
-    if (OF_ONE_FRAME.includes(problem.status) || !frame.size) return { problem };
+    if (FRAME_STATUSES.includes(problem.status) || !frame.size) return { problem };
     if (!problem.type.endsWith('unknown-track')) throw error;
-    // It was closed after a long rest, or the server was started again.
+    // The server has closed the track after a long pause, or was started again.
     note.textContent = trackWords.trackForgotten;
     trackId = (await openTrack(signal)).track_id;
     return await addFrame(trackId, frame, { signal });
@@ -154,18 +154,18 @@ async function locate(frame, signal) {
  * @param {LocatedFrameReply} frame
  * @param {File} photo
  */
-function show(frame, photo) {
-  located += 1;
-  now.className = frame.known ? 'now' : 'now off';
-  now.textContent = trackWords.trackNow(locatedLine(frame));
+function showLocated(frame, photo) {
+  locatedCount += 1;
+  currentPlace.className = frame.known ? 'now' : 'now off';
+  currentPlace.textContent = trackWords.trackNow(locatedLine(frame));
   addToStrip(frame, photo);
   map ??= loadMap();
-  void map.then((shown) => shown?.addToPath(frame));
+  void map.then((mapModule) => mapModule?.addToPath(frame));
   const { known, place } = frame;
-  const rested = !spoken || performance.now() - spoken.at > SPOKEN_EVERY_MS;
-  if (known !== spoken?.known || (rested && place !== spoken.place)) {
-    announce(now.textContent);
-    spoken = { known, place, at: performance.now() };
+  const isDue = !lastAnnounced || performance.now() - lastAnnounced.at > ANNOUNCE_EVERY_MS;
+  if (known !== lastAnnounced?.known || (isDue && place !== lastAnnounced.place)) {
+    announce(currentPlace.textContent);
+    lastAnnounced = { known, place, at: performance.now() };
   }
 }
 
@@ -175,9 +175,9 @@ function show(frame, photo) {
  */
 function leaveOut(problem, photo) {
   const { title, mend } = explain(problem, [photo]);
-  leftOut.push(`${title}: ${mend}`);
-  refused = () => showProblem(problem, [photo], () => {});
-  note.textContent = trackWords.framesLeftOut(leftOut.length, leftOut.at(-1) ?? '');
+  leftOutReasons.push(`${title}: ${mend}`);
+  showLastProblem = () => showProblem(problem, [photo], () => {});
+  note.textContent = trackWords.framesLeftOut(leftOutReasons.length, leftOutReasons.at(-1) ?? '');
 }
 
 function showTrack() {
@@ -186,20 +186,20 @@ function showTrack() {
   track.hidden = false;
   stopButton.hidden = false;
   restartButton.hidden = false;
-  if (!located) now.textContent = trackWords.trackWaiting;
+  if (!locatedCount) currentPlace.textContent = trackWords.trackWaiting;
   map ??= loadMap();
 }
 
-/** Most pages need no map; without a connection, the page says so when it sends the frame. */
+/** Load the map late, as it is large. Without a connection, sending the frame shows the problem. */
 async function loadMap() {
-  // Frames may be chosen before the server has told what its index holds.
+  // The reader may choose frames before the server has described its index.
   if (!(await hasPositions)) return null;
   mapBox.hidden = false;
   const leaflet = import('./leaflet.js').then(({ loadLeaflet }) => loadLeaflet());
-  const shown = await leaflet.then((L) => L && import('./track-map.js')).catch(() => null);
-  if (shown) return shown;
+  const mapModule = await leaflet.then((L) => L && import('./track-map.js')).catch(() => null);
+  if (mapModule) return mapModule;
   mapBox.hidden = true;
-  return (map = null); // the next frame asks again
+  return (map = null); // the next frame loads it again
 }
 
 function showStart() {
@@ -210,22 +210,22 @@ function showStart() {
 }
 
 function end() {
-  going = false;
+  sending = false;
   if (stopButton.contains(document.activeElement)) restartButton.focus();
   stopButton.hidden = true;
   closeCamera();
-  if (!located) {
+  if (!locatedCount) {
     showStart();
-    refused();
+    showLastProblem();
     return;
   }
-  announce(trackWords.trackEnded(located));
-  note.textContent = [trackWords.trackEnded(located), leftOut.length ? trackWords.framesLeftOut(leftOut.length, leftOut.at(-1) ?? '') : ''].join(' ').trim();
+  announce(trackWords.trackEnded(locatedCount));
+  note.textContent = [trackWords.trackEnded(locatedCount), leftOutReasons.length ? trackWords.framesLeftOut(leftOutReasons.length, leftOutReasons.at(-1) ?? '') : ''].join(' ').trim();
 }
 
 function stop() {
   running.abort();
-  waiting.abort();
+  retryWait.abort();
   running = new AbortController();
   for (const source of sources) void source.return();
   sources = [];
@@ -238,13 +238,13 @@ function restart() {
   stop();
   if (trackId) closeTrack(trackId);
   trackId = null;
-  located = 0;
-  leftOut = [];
-  refused = () => {};
-  spoken = null;
+  locatedCount = 0;
+  leftOutReasons = [];
+  showLastProblem = () => {};
+  lastAnnounced = null;
   note.textContent = '';
   clearStrip();
-  void map?.then((shown) => shown?.clearPath());
+  void map?.then((mapModule) => mapModule?.clearPath());
   showStart();
   announce(trackWords.trackClosed);
   find('files', HTMLInputElement).focus();
@@ -252,21 +252,21 @@ function restart() {
 
 function closeCamera() {
   const stream = liveCamera.srcObject;
-  if (stream instanceof MediaStream) for (const part of stream.getTracks()) part.stop();
+  if (stream instanceof MediaStream) for (const mediaTrack of stream.getTracks()) mediaTrack.stop();
   liveCamera.srcObject = null;
   liveCamera.hidden = true;
   camera.disabled = false;
 }
 
-onPicked((frame) => void map?.then((shown) => shown?.lookAt(frame)));
-filesIn(['files'], (files, _, none = '') => {
-  note.textContent = files.length ? '' : none;
-  if (files.length) take(files);
+watchSelection((frame) => void map?.then((mapModule) => mapModule?.showSelected(frame)));
+watchFiles(['files'], (files, _, emptyNote = '') => {
+  note.textContent = files.length ? '' : emptyNote;
+  if (files.length) addFiles(files);
 });
 camera.addEventListener('click', useCamera);
 stopButton.addEventListener('click', stop);
 restartButton.addEventListener('click', restart);
-// The server forgets the track with the page.
+// A track ends with its page.
 addEventListener('pagehide', () => {
   if (trackId) closeTrack(trackId);
   trackId = null;

@@ -1,19 +1,19 @@
-// What a comparison of two photos says, in words and on a scale.
+// The result of a comparison of two photos, in words and on a scale.
 
 import { element, icon } from './dom.js';
-import { saying } from './explain.js';
+import { sentenceElement } from './explain.js';
 import { UNSURE_FROM, formatSimilarity } from './format.js';
 import { words } from './words.js';
 
 /** @import { CompareReply } from './types.js' */
 
 /**
- * What a search would say of the same photos: one says nothing that the other denies.
+ * The verdict that a search would give for the same photos, so that the pages agree.
  * @param {CompareReply} compared
  */
 function verdictOf({ result, probability }) {
   if (result === 'same') return 'found';
-  // The threshold is where "same" is hardly ever wrong; below it one place may still be likelier.
+  // From the threshold on, "same" is hardly ever wrong; below it, one place may still be likelier.
   return probability >= UNSURE_FROM ? 'unsure' : 'not_found';
 }
 
@@ -23,7 +23,7 @@ export function verdictLine(compared) {
 }
 
 /**
- * The whole answer: the verdict, its probability on a scale, and what it stands on.
+ * The elements of a verdict: its words, its probability on a scale, and the evidence.
  * @param {CompareReply} compared
  */
 export function verdict(compared) {
@@ -37,7 +37,7 @@ export function verdict(compared) {
       element('div', {}, element('dt', {}, words.similarity), element('dd', {}, formatSimilarity(similarity))),
       element('div', {}, element('dt', {}, words.matchingPoints), element('dd', {}, words.number(inliers))),
     ),
-    ...notes.map((note, at) => saying('p', note, reasons[at], { class: 'note' })),
+    ...notes.map((note, at) => sentenceElement('p', note, reasons[at], { class: 'note' })),
   ];
 }
 

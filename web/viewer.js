@@ -1,29 +1,29 @@
-// One place, large, beside the photo that was searched with, and the points they share.
+// The viewer: one place, large, beside the query photo, and the points that they share.
 
 import { ApiError, comparePhotos, readPhoto } from './api.js';
 import { element, find, icon } from './dom.js';
 import { splitName } from './format.js';
 import { matchLines } from './matches.js';
 import { originalOf } from './original.js';
-import { evidenceLine, lookingLine, similarityLine, whereabouts } from './results.js';
+import { evidenceLine, headingLine, positionLine, similarityLine } from './results.js';
 import { linesSwitch, verdictLine } from './verdict.js';
 import { words } from './words.js';
 
 /** @import { Part } from './page-types.js' */
 /** @import { CompareReply, PlaceReply, ResultReply } from './types.js' */
 
-/** @typedef {{onStep: (id: number) => void, onClose: (at: number) => void, again: (place: PlaceReply) => void}} Handlers */
-/** @typedef {{id: string, file: File, box: Part | null}} Searched the photo that was searched with */
-/** @typedef {PlaceReply & Partial<ResultReply>} Shown a result, or a place that was not searched for */
+/** @typedef {{onStep: (id: number) => void, onClose: (at: number) => void, searchWithPlace: (place: PlaceReply) => void}} Handlers `at`: index of a place */
+/** @typedef {{id: string, file: File, box: Part | null}} QueryPhoto */
+/** @typedef {PlaceReply & Partial<ResultReply>} ViewedPlace a result, or a place that the address names */
 
 const dialog = find('viewer', HTMLDialogElement);
 
-/** @type {{places: Shown[], at: number, photo: Searched | null} & Handlers | null} */
+/** @type {{places: ViewedPlace[], at: number, photo: QueryPhoto | null} & Handlers | null} */
 let shown = null;
 let linesOn = true;
 let comparing = new AbortController();
-/** @type {Map<string, CompareReply>} */
-const compared = new Map();
+/** @type {Map<string, CompareReply>} by photo, part and place */
+const comparisons = new Map();
 
 const title = element('h2', { id: 'viewer-title' });
 const rank = element('span', { class: 'rank' });
@@ -43,7 +43,7 @@ const shared = element('p', { class: 'shared', role: 'status' });
 const again = element('button', { type: 'button', class: 'button quiet' }, icon('again'), words.searchAgain);
 again.addEventListener('click', () => {
   const place = shown?.places[shown.at];
-  if (place) shown?.again(place);
+  if (place) shown?.searchWithPlace(place);
 });
 const linesToggle = linesSwitch(linesOn, (on) => {
   linesOn = on;
@@ -73,10 +73,10 @@ dialog.addEventListener('click', (event) => {
 });
 
 /**
- * @param {Shown[]} places
- * @param {number} at the one to open
- * @param {Searched | null} photo the one searched with, if any
- * @param {string | null} photoAddress where the browser can show it
+ * @param {ViewedPlace[]} places
+ * @param {number} at index of the place to open
+ * @param {QueryPhoto | null} photo
+ * @param {string | null} photoAddress null where the browser cannot show the photo
  * @param {Handlers} handlers
  */
 export function openViewer(places, at, photo, photoAddress, handlers) {
@@ -93,15 +93,15 @@ export function openViewer(places, at, photo, photoAddress, handlers) {
   close.focus();
 }
 
-/** Close without telling: the address says so already. */
+/** Close without calling `onClose`: the address names no place any more. */
 export function closeViewer() {
   shown = null;
   dialog.close();
 }
 
-/** @param {number} by */
-function step(by) {
-  const at = (shown?.at ?? 0) + by;
+/** @param {number} offset */
+function step(offset) {
+  const at = (shown?.at ?? 0) + offset;
   const place = shown?.places[at];
   if (!shown || !place) return;
   show(at);
@@ -128,17 +128,17 @@ function show(at) {
     ...(place.probability === undefined
       ? []
       : [evidenceLine({ verified: place.verified ?? null, probability: place.probability })]),
-    whereabouts(place),
-    ...[lookingLine(place)].filter((line) => line !== null),
+    positionLine(place),
+    ...[headingLine(place)].filter((line) => line !== null),
     element('a', { class: 'textual', href: `place?id=${place.place_id}` }, words.placePage),
   );
-  // Not `disabled`: that would take the focus away at either end.
+  // Not `disabled`, which would take the focus away from the button at either end.
   previous.setAttribute('aria-disabled', `${at === 0}`);
   next.setAttribute('aria-disabled', `${at === shown.places.length - 1}`);
   void showShared();
 }
 
-/** The points that the photo searched with and the place share, as lines and in words. */
+/** Show the points that the query photo and the place share, as lines and in words. */
 async function showShared() {
   comparing.abort();
   comparing = new AbortController();
@@ -146,21 +146,21 @@ async function showShared() {
   lines.clear();
   shared.textContent = '';
   const place = shown?.places[shown.at];
-  // Points of a view of a panorama lie elsewhere in the panorama.
+  // The points of a panorama's view have other pixels in the panorama itself.
   if (!linesOn || !shown?.photo || !place || place.query_view) return;
   const { id, file, box } = shown.photo;
   const key = `${id}/${box}/${place.place_id}`;
   try {
-    let answer = compared.get(key);
+    let answer = comparisons.get(key);
     if (!answer) {
       shared.textContent = words.lookingForPoints;
       answer = await comparePhotos(file, await readPhoto(place, signal), { signal }, box);
-      compared.set(key, answer);
+      comparisons.set(key, answer);
     }
     if (signal.aborted) return;
     shared.textContent = `${words.sharedPoints(answer.inliers)} ${verdictLine(answer)}${words.stop}`;
-    const [one, other] = [query.querySelector('img'), match.querySelector('img')];
-    if (one && other) lines.show(one, other, answer.matches);
+    const [queryImage, matchImage] = [query.querySelector('img'), match.querySelector('img')];
+    if (queryImage && matchImage) lines.show(queryImage, matchImage, answer.matches);
   } catch (error) {
     if (signal.aborted) return;
     if (!(error instanceof ApiError)) throw error;

@@ -1,4 +1,4 @@
-// Everything the pages say that does not stand in them, in English.
+// The words of the pages that are not in the HTML files, in English.
 
 import { percentage } from './format.js';
 
@@ -9,11 +9,11 @@ export const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 });
 
 /**
  * @param {number} count
- * @param {string} one
- * @param {string} many
+ * @param {string} singular
+ * @param {string} plural
  */
-export function counted(count, one, many) {
-  return `${whole.format(count)} ${count === 1 ? one : many}`;
+export function counted(count, singular, plural) {
+  return `${whole.format(count)} ${count === 1 ? singular : plural}`;
 }
 
 /** @param {number} bytes */
@@ -61,7 +61,7 @@ export const words = {
   stop: '.',
 
   number: (/** @type {number} */ count) => whole.format(count),
-  // Without a zone, in that of the reader.
+  // Without a time zone, in the reader's.
   date: (/** @type {string} */ iso, /** @type {string | undefined} */ timeZone = undefined) =>
     new Date(iso).toLocaleString('en', { dateStyle: 'long', timeStyle: 'short', timeZone }),
   placesInIndex: 'Places',

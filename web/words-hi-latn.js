@@ -1,4 +1,4 @@
-// Everything the pages say that does not stand in them, in Hindi as it is typed on phones.
+// The words of the pages that are not in the HTML files, in Hindi in Latin letters.
 
 import { percentage } from './format.js';
 

@@ -1,4 +1,4 @@
-// Everything the pages say that does not stand in them, in Hindi.
+// The words of the pages that are not in the HTML files, in Hindi.
 
 import { percentage } from './format.js';
 

@@ -1,4 +1,4 @@
-// Everything the page says, in the language chosen. English stands in the pages themselves.
+// The words of the pages in the reader's language. The HTML files have those in English.
 
 import * as english from './words-en.js';
 
@@ -6,10 +6,10 @@ import * as english from './words-en.js';
 
 const root = document.documentElement;
 
-/** @type {Language} as preload.js has chosen it */
+/** @type {Language} as preload.js has set it */
 export const language = root.lang === 'hi' || root.lang === 'hi-Latn' ? root.lang : 'en';
 
-export const { words } = await read({
+export const { words } = await loadWords({
   en: () => english,
   hi: () => import('./words-hi.js'),
   'hi-Latn': () => import('./words-hi-latn.js'),
@@ -21,17 +21,17 @@ if (language !== 'en') {
     translate((await (hindi ? import('./page-hi.js') : import('./page-hi-latn.js'))).page);
     if (root.dataset['page'] === 'about') translate((await (hindi ? import('./about-hi.js') : import('./about-hi-latn.js'))).about);
   } catch {
-    // What stands in the page stays English.
+    // The words in the HTML file stay English.
   }
   delete root.dataset['waiting'];
 }
 
 /**
- * The words of the language chosen: only those are loaded. Where they do not come, the English.
+ * Load the words of the reader's language; the English ones where loading fails.
  * @template Words
  * @param {Record<Language, () => Words | Promise<Words>>} sets
  */
-export async function read(sets) {
+export async function loadWords(sets) {
   try {
     return await sets[language]();
   } catch {
@@ -40,24 +40,24 @@ export async function read(sets) {
 }
 
 /**
- * Put the words of a table where the page names them.
- * @param {Record<string, string>} table our own markup, never a name from an index
+ * Replace the words of the elements whose `data-words` or `data-label` is a key of the table.
+ * @param {Record<string, string>} table markup of these pages, never a name from an index
  */
 function translate(table) {
-  for (const part of document.querySelectorAll('[data-words]')) {
-    part.innerHTML = table[part.getAttribute('data-words') ?? ''] ?? part.innerHTML;
+  for (const labelled of document.querySelectorAll('[data-words]')) {
+    labelled.innerHTML = table[labelled.getAttribute('data-words') ?? ''] ?? labelled.innerHTML;
   }
-  for (const part of document.querySelectorAll('[data-label]')) {
-    const label = table[part.getAttribute('data-label') ?? ''];
-    if (label) part.setAttribute('aria-label', label);
+  for (const labelled of document.querySelectorAll('[data-label]')) {
+    const label = table[labelled.getAttribute('data-label') ?? ''];
+    if (label) labelled.setAttribute('aria-label', label);
   }
 }
 
 /**
- * What the reader chose on any page, or "".
+ * The reader's choice, which holds for all pages, or "".
  * @param {'language' | 'theme'} name
  */
-export function remembered(name) {
+export function chosenSetting(name) {
   try {
     return localStorage.getItem(name) ?? '';
   } catch {
@@ -66,11 +66,11 @@ export function remembered(name) {
 }
 
 /**
- * Remember a choice of the reader, for all pages.
+ * Store a choice of the reader for all pages.
  * @param {'language' | 'theme'} name
  * @param {string} value
  */
-export function remember(name, value) {
+export function chooseSetting(name, value) {
   try {
     localStorage.setItem(name, value);
   } catch {

@@ -1,4 +1,4 @@
-// Narrowing a search down: to a folder, a tag, or days, before places are ranked.
+// The filters of a search by folder, tag and days, which the server applies before it ranks places.
 
 import { FILTERS } from './address.js';
 import { element, find } from './dom.js';
@@ -8,14 +8,14 @@ import { words } from './words.js';
 const box = find('narrow', HTMLDetailsElement);
 
 /**
- * Let the reader narrow down.
- * @param {(only: Record<string, string>) => void} told of each change, by parameter; without those that are empty
+ * Call back with the filters that are set, by parameter, whenever one changes.
+ * @param {(only: Record<string, string>) => void} onChange
  */
-export function letNarrow(told) {
+export function watchFilters(onChange) {
   for (const name of FILTERS) {
     field(name).addEventListener('change', () => {
       const values = FILTERS.map((filter) => /** @type {const} */ ([filter, field(filter).value.trim()]));
-      told(Object.fromEntries(values.filter(([, value]) => value)));
+      onChange(Object.fromEntries(values.filter(([, value]) => value)));
     });
   }
   box.addEventListener('toggle', async () => {
@@ -24,8 +24,8 @@ export function letNarrow(told) {
   });
 }
 
-/** @param {Record<string, string>} only what the search is narrowed down to */
-export function showNarrow(only) {
+/** @param {Record<string, string>} only filters by parameter */
+export function showFilters(only) {
   for (const name of FILTERS) field(name).value = only[name] ?? '';
   const count = Object.keys(only).length;
   if (count) box.open = true;
