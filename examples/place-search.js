@@ -1,14 +1,14 @@
 // A client of a place-search server for pages and Node: load it by <script src>, then
 //   const server = new PlaceSearch('http://127.0.0.1:8000');
-//   const found = await server.search(file);
-// It needs nothing else. Editors know the shapes of the answers while web/types.js lies there.
+//   const reply = await server.search(file);
+// It needs no other file. Editors read the types of the answers from web/types.js.
 
-/** What a server refused, as RFC 9457 describes it. */
+/** A problem that a server answered with, as RFC 9457 describes it. */
 class PlaceSearchProblem extends Error {
   /** @param {{type: string, status: number, detail: string}} problem */
   constructor(problem) {
     super(problem.detail);
-    /** Stable, such as `/problems/busy`. */
+    /** The stable name of the kind of problem, such as `/problems/busy`. */
     this.type = problem.type;
     this.status = problem.status;
   }
@@ -16,12 +16,12 @@ class PlaceSearchProblem extends Error {
 
 /** @typedef {number[] | string | null} Box x, y, width and height of a part of a photo, in pixels */
 /** @typedef {Record<string, string | number | boolean | (string | number)[] | null | undefined>} Options */
-/** @typedef {{query?: Record<string, any>, headers?: Record<string, string>, body?: BodyInit}} Sent */
+/** @typedef {{query?: Record<string, any>, headers?: Record<string, string>, body?: BodyInit}} RequestParts */
 
-/** Asks one server; methods throw `PlaceSearchProblem` where it refuses. */
+/** A client of one server; its methods throw `PlaceSearchProblem` where the server refuses. */
 class PlaceSearch {
   /**
-   * @param {string} [server] its address; of one of several indexes `SERVER/v1/indexes/NAME`
+   * @param {string} [server] the server's address; `SERVER/v1/indexes/NAME` for one of several indexes
    * @param {string} [key] an API key
    */
   constructor(server = 'http://127.0.0.1:8000', key = '') {
@@ -32,7 +32,7 @@ class PlaceSearch {
   /**
    * The places that look most like a photo, or like several photos of one spot.
    * @param {Blob | Blob[]} photo
-   * @param {Options & {box?: Box}} [options] those of POST /v1/search, such as k
+   * @param {Options & {box?: Box}} [options] parameters of POST /v1/search, such as k
    * @returns {Promise<import('../web/types.js').SearchReply>}
    */
   search(photo, options = {}) {
@@ -41,15 +41,15 @@ class PlaceSearch {
 
   /**
    * Whether two photos show the same place.
-   * @param {Blob} one
-   * @param {Blob} other
-   * @param {{box?: Box}} [options] `box`: the part of `one` to compare
+   * @param {Blob} photo1
+   * @param {Blob} photo2
+   * @param {{box?: Box}} [options] `box`: the part of `photo1` to compare
    * @returns {Promise<import('../web/types.js').CompareReply>}
    */
-  compare(one, other, options = {}) {
+  compare(photo1, photo2, options = {}) {
     const form = new FormData();
-    form.append('image1', one);
-    form.append('image2', other);
+    form.append('image1', photo1);
+    form.append('image2', photo2);
     return this.ask('POST', '/v1/compare', { query: options, body: form });
   }
 
@@ -64,7 +64,7 @@ class PlaceSearch {
   }
 
   /**
-   * What the model sees in a photo.
+   * How the model turns a photo into a descriptor.
    * @param {Blob} photo
    * @returns {Promise<import('../web/types.js').ExplainReply>}
    */
@@ -78,18 +78,18 @@ class PlaceSearch {
   }
 
   /**
-   * All places that fit, asked for page by page: `for await (const place of server.places())`.
-   * @param {Record<string, any>} [wanted] parameters of GET /v1/places but bbox, such as {tag: ['gate']}
+   * All places that match the filters, read page by page: `for await (const place of server.places())`.
+   * @param {Record<string, any>} [filters] parameters of GET /v1/places but bbox, such as {tag: ['gate']}
    * @returns {AsyncGenerator<import('../web/types.js').ListedPlaceReply>}
    */
-  places(wanted = {}) {
-    return this.pages('/v1/places', 'places', wanted);
+  places(filters = {}) {
+    return this.pages('/v1/places', 'places', filters);
   }
 
   /**
    * The places with a position in a box of degrees, as GeoJSON points.
    * @param {[number, number, number, number]} bbox west, south, east, north
-   * @param {number} [limit] points at most, of which each then stands for several places
+   * @param {number} [limit] the most points; beyond it, each point stands for several places
    * @returns {Promise<import('../web/types.js').DotsReply>}
    */
   dots(bbox, limit) {
@@ -97,7 +97,7 @@ class PlaceSearch {
   }
 
   /**
-   * The groups of several photos of one spot, and those with a name.
+   * The groups that have several photos or a name.
    * @returns {AsyncGenerator<import('../web/types.js').GroupReply>}
    */
   groups() {
@@ -113,7 +113,7 @@ class PlaceSearch {
   }
 
   /**
-   * A place, and the ETag by which a change of it is refused if somebody else was faster.
+   * A place and its ETag, by which the server refuses a change after somebody else's.
    * @param {number} id
    * @returns {Promise<{place: import('../web/types.js').PlaceDetailsReply, etag: string}>}
    */
@@ -123,9 +123,9 @@ class PlaceSearch {
   }
 
   /**
-   * The places that look most like one of the index.
+   * The places of the index that look most like one of them.
    * @param {number} id
-   * @param {Record<string, any>} [options] those of GET /v1/places/{id}/similar, such as k
+   * @param {Record<string, any>} [options] parameters of GET /v1/places/{id}/similar, such as k
    * @returns {Promise<import('../web/types.js').SimilarReply>}
    */
   similar(id, options = {}) {
@@ -133,36 +133,36 @@ class PlaceSearch {
   }
 
   /**
-   * Add a photo; needs a key that may write. One that is there already stays as it is.
+   * Add a photo; needs a key that may write. A photo that the index has already stays as it is.
    * @param {Blob} photo
-   * @param {{latitude?: number | null, longitude?: number | null, name?: string | null, panorama?: boolean | null}} [said]
+   * @param {{latitude?: number | null, longitude?: number | null, name?: string | null, panorama?: boolean | null}} [details]
    * @returns {Promise<import('../web/types.js').PlaceDetailsReply>}
    */
-  add(photo, said = {}) {
-    const body = PlaceSearch.#form(photo, said);
-    return this.ask('POST', '/v1/places', { body, headers: PlaceSearch.#once() });
+  add(photo, details = {}) {
+    const body = PlaceSearch.#form(photo, details);
+    return this.ask('POST', '/v1/places', { body, headers: PlaceSearch.#idempotencyKey() });
   }
 
   /**
    * Add several photos, or zip and tar archives of photos, at once; each has its own answer.
    * @param {Blob[]} photos
-   * @param {{panorama?: boolean | null}} [said]
+   * @param {{panorama?: boolean | null}} [details] of all photos
    * @returns {Promise<import('../web/types.js').AddedPhotosReply>}
    */
-  addMany(photos, said = {}) {
-    const body = PlaceSearch.#form(photos, said);
-    return this.ask('POST', '/v1/places/bulk', { body, headers: PlaceSearch.#once() });
+  addMany(photos, details = {}) {
+    const body = PlaceSearch.#form(photos, details);
+    return this.ask('POST', '/v1/places/bulk', { body, headers: PlaceSearch.#idempotencyKey() });
   }
 
   /**
-   * Say something of a place: name, note, tags, fields, position; null takes it back.
+   * Change a place's name, note, tags, fields or position; null deletes a value.
    * @param {number} id
-   * @param {Record<string, any>} said
-   * @param {string} [etag] that of `placeWithEtag`
+   * @param {Record<string, any>} patch
+   * @param {string} [etag] of `placeWithEtag`
    * @returns {Promise<import('../web/types.js').PlaceDetailsReply>}
    */
-  edit(id, said, etag) {
-    return this.ask('PATCH', `/v1/places/${id}`, PlaceSearch.#change(said, etag));
+  edit(id, patch, etag) {
+    return this.ask('PATCH', `/v1/places/${id}`, PlaceSearch.#jsonRequest(patch, etag));
   }
 
   /**
@@ -175,7 +175,7 @@ class PlaceSearch {
   }
 
   /**
-   * The group of a place, and the ETag by which a change of it is refused if somebody else was faster.
+   * The group of a place and its ETag, by which the server refuses a change after somebody else's.
    * @param {number} id
    * @returns {Promise<{group: import('../web/types.js').PlaceGroupReply, etag: string}>}
    */
@@ -187,22 +187,22 @@ class PlaceSearch {
   /**
    * Change the group that a place is in.
    * @param {number} id
-   * @param {{name?: string | null, add?: number[], remove?: number[]}} said
-   * @param {string} [etag] that of `groupWithEtag`
+   * @param {{name?: string | null, add?: number[], remove?: number[]}} patch
+   * @param {string} [etag] of `groupWithEtag`
    * @returns {Promise<import('../web/types.js').PlaceGroupReply>}
    */
-  changeGroup(id, said, etag) {
-    return this.ask('PATCH', `/v1/places/${id}/group`, PlaceSearch.#change(said, etag));
+  changeGroup(id, patch, etag) {
+    return this.ask('PATCH', `/v1/places/${id}/group`, PlaceSearch.#jsonRequest(patch, etag));
   }
 
   /**
-   * Remove a place; one that is removed already stays so.
+   * Remove a place; a place that is removed already stays removed.
    * @param {number} id
-   * @param {string} [etag] that of `placeWithEtag`
+   * @param {string} [etag] of `placeWithEtag`
    * @returns {Promise<null>}
    */
   remove(id, etag) {
-    return this.ask('DELETE', `/v1/places/${id}`, { headers: PlaceSearch.#matching(etag) });
+    return this.ask('DELETE', `/v1/places/${id}`, { headers: PlaceSearch.#ifMatch(etag) });
   }
 
   /**
@@ -223,7 +223,7 @@ class PlaceSearch {
   }
 
   /**
-   * Where the camera is now, by all frames of its track so far.
+   * The camera's place now, by this frame and the track's earlier ones.
    * @param {string} track
    * @param {Blob} frame
    * @returns {Promise<import('../web/types.js').TrackedFrameReply>}
@@ -234,7 +234,7 @@ class PlaceSearch {
 
   /**
    * @param {string} track
-   * @returns {Promise<import('../web/types.js').TrackPathReply>} where each frame was taken, looked back upon
+   * @returns {Promise<import('../web/types.js').TrackPathReply>} the place of each frame, by all frames before and after it
    */
   track(track) {
     return this.ask('GET', `/v1/tracks/${track}`);
@@ -249,9 +249,9 @@ class PlaceSearch {
   }
 
   /**
-   * The thumbnails of up to 100 places in one answer, of those that are there.
+   * The thumbnails of up to 100 places by one request, without those that the server lacks.
    * @param {number[]} places
-   * @param {number} [side] the most pixels of a side
+   * @param {number} [side] pixels of the longer side at most
    * @returns {Promise<Map<number, File>>} by the place's id
    */
   async thumbnails(places, side) {
@@ -261,7 +261,7 @@ class PlaceSearch {
   }
 
   /**
-   * The full address of a picture that an answer names.
+   * The full address of a picture from its address in an answer.
    * @param {string} address such as a result's `thumbnail_url`
    */
   picture(address) {
@@ -269,98 +269,99 @@ class PlaceSearch {
   }
 
   /**
+   * The items of a list that the server splits into pages.
    * @param {string} path
-   * @param {string} what the name of the list in each page
-   * @param {Record<string, any>} wanted
+   * @param {string} listName the list's field in each page
+   * @param {Record<string, any>} filters
    * @returns {AsyncGenerator<any>}
    */
-  async *pages(path, what, wanted) {
-    let query = wanted;
+  async *pages(path, listName, filters) {
+    let query = filters;
     for (;;) {
       const page = await this.ask('GET', path, { query });
-      yield* page[what];
+      yield* page[listName];
       if (page.next_cursor === null) return;
-      query = { ...wanted, cursor: page.next_cursor };
+      query = { ...filters, cursor: page.next_cursor };
     }
   }
 
   /**
    * @param {string} method
    * @param {string} path
-   * @param {Sent} [sent]
-   * @returns {Promise<any>} the answer's JSON, null where there is none
+   * @param {RequestParts} [request]
+   * @returns {Promise<any>} the answer's JSON, null where it has none
    */
-  async ask(method, path, sent) {
-    const reply = await this.answer(method, path, sent);
+  async ask(method, path, request) {
+    const reply = await this.answer(method, path, request);
     return reply.status === 204 ? null : reply.json();
   }
 
   /**
    * @param {string} method
    * @param {string} path
-   * @param {Sent} [sent]
+   * @param {RequestParts} [request]
    * @returns {Promise<Response>} of a status below 400
    */
   async answer(method, path, { query = {}, headers = {}, body } = {}) {
-    const parameters = new URLSearchParams([...PlaceSearch.#given(query)]);
-    const asked = `${parameters}` && `?${parameters}`;
-    const said = this.key ? { ...headers, Authorization: `Bearer ${this.key}` } : headers;
-    const reply = await fetch(this.server + path + asked, { method, headers: said, body });
+    const parameters = new URLSearchParams([...PlaceSearch.#formFields(query)]);
+    const search = `${parameters}` && `?${parameters}`;
+    const allHeaders = this.key ? { ...headers, Authorization: `Bearer ${this.key}` } : headers;
+    const reply = await fetch(this.server + path + search, { method, headers: allHeaders, body });
     if (reply.ok) return reply;
-    const about = { type: 'about:blank', status: reply.status, detail: reply.statusText };
-    // What stands before a server may answer in its place, and not in JSON.
-    throw new PlaceSearchProblem(await reply.json().catch(() => about));
+    const problem = { type: 'about:blank', status: reply.status, detail: reply.statusText };
+    // A proxy's answer may not be JSON.
+    throw new PlaceSearchProblem(await reply.json().catch(() => problem));
   }
 
   /**
-   * Photos, and what is said of them, as a form.
+   * Photos and their details as a form.
    * @param {Blob | Blob[]} photos
-   * @param {Record<string, any>} [said]
+   * @param {Record<string, any>} [details]
    */
-  static #form(photos, said = {}) {
+  static #form(photos, details = {}) {
     const form = new FormData();
     for (const photo of [photos].flat()) form.append('photo', photo);
-    for (const [name, value] of PlaceSearch.#given(said)) form.append(name, value);
+    for (const [name, value] of PlaceSearch.#formFields(details)) form.append(name, value);
     return form;
   }
 
   /**
-   * Values by name, each item of a list by itself; undefined and null say nothing. The numbers of a
-   * box or a point are one value.
+   * Names and values, without those that are undefined or null. Each item of a list is a value of its
+   * own, but the numbers of a box or a point are one value.
    * @param {Record<string, any>} values
    * @returns {Generator<[string, string]>}
    */
-  static *#given(values) {
+  static *#formFields(values) {
     for (const [name, value] of Object.entries(values)) {
-      const one = ['box', 'bbox', 'near'].includes(name) && Array.isArray(value);
-      for (const each of one ? [value.join(',')] : [value].flat()) {
-        if (each !== undefined && each !== null) yield [name, String(each)];
+      const isOneValue = ['box', 'bbox', 'near'].includes(name) && Array.isArray(value);
+      for (const item of isOneValue ? [value.join(',')] : [value].flat()) {
+        if (item !== undefined && item !== null) yield [name, String(item)];
       }
     }
   }
 
   /**
-   * An empty ETag, as of a reply that had none, is refused and not left out.
+   * The header that sends an ETag. An empty one, of a reply without an ETag, is sent and refused.
    * @param {string} [etag]
    * @returns {Record<string, string>}
    */
-  static #matching(etag) {
+  static #ifMatch(etag) {
     return etag === undefined ? {} : { 'If-Match': etag };
   }
 
   /**
-   * A change as JSON, refused where the ETag is that of an older version.
-   * @param {Record<string, any>} said
+   * A change as JSON, which the server refuses where the ETag is of an older version.
+   * @param {Record<string, any>} patch
    * @param {string} [etag]
-   * @returns {Sent}
+   * @returns {RequestParts}
    */
-  static #change(said, etag) {
-    const headers = { 'Content-Type': 'application/json', ...PlaceSearch.#matching(etag) };
-    return { headers, body: JSON.stringify(said) };
+  static #jsonRequest(patch, etag) {
+    const headers = { 'Content-Type': 'application/json', ...PlaceSearch.#ifMatch(etag) };
+    return { headers, body: JSON.stringify(patch) };
   }
 
-  /** A key by which a request that is sent again adds nothing twice. */
-  static #once() {
+  /** The header by which a request that is sent again adds nothing twice. */
+  static #idempotencyKey() {
     const numbers = crypto.getRandomValues(new Uint32Array(4));
     return { 'Idempotency-Key': [...numbers].map((number) => number.toString(16)).join('') };
   }

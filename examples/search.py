@@ -11,9 +11,9 @@ if len(sys.argv) != 2:
 server = os.environ.get("PLACE_SEARCH_SERVER", "http://127.0.0.1:8000")
 with Client(server, key=os.environ.get("PLACE_SEARCH_KEY")) as client:
     try:
-        found = client.search(sys.argv[1], k=3)
+        reply = client.search(sys.argv[1], k=3)
     except ProblemError as problem:
         sys.exit(f"{problem} ({problem.type})")
-    print(found.match.verdict, found.match.probability)
-    for place in found.results:
+    print(reply.match.verdict, reply.match.probability)
+    for place in reply.results:
         print(place.rank, place.name, place.similarity, place.position)
