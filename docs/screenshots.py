@@ -29,25 +29,25 @@ from place_search.search.server.keys import new_key
 MAX_BYTES = 300_000
 COLOURS = (256, 192, 128, 96, 64, 32, 16)
 FREE = ("maupertuis", "berlin", "cour-carree", "office", "panelled-door")
-"""How the names of the photos begin that may be shown."""
+"""Prefixes of the names of the photos that may be shown."""
 
-WIDTHS = {"": (1440, 900), "-phone": (390, 844), "-dark": (1440, 900)}
-PARTS = range(90, 10, -5)
+VIEWPORTS = {"": (1440, 900), "-phone": (390, 844), "-dark": (1440, 900)}
+PART_PERCENTS = range(90, 10, -5)
 REMOVED = "places/berlin-cathedral/"
 SECRET, KEY = new_key("pictures", "write")
-"""What opens the tools of a place."""
+"""An API key that may write, and its line for the server's file of keys."""
 SHOWN = tuple(f"places/{name}" for name in FREE)
 
 
 def search(page: Page, address: str, photos: Path) -> None:
-    """A place that is found, with those that are probably elsewhere folded away."""
-    ask(page, address, photos / "queries/maupertuis-facade/02.jpg", "found")
+    """A search with the verdict `found`; the results that are probably elsewhere are folded."""
+    search_with(page, address, photos / "queries/maupertuis-facade/02.jpg", "found")
 
 
 def search_unsure(page: Page, address: str, photos: Path) -> None:
-    """The largest part of a photo that the search is not sure of."""
+    """A search with the verdict `unsure`, by the largest part of a photo that leads to it."""
     photo = Image.open(photos / "queries/maupertuis-facade/02.jpg").convert("RGB")
-    for percent in PARTS:
+    for percent in PART_PERCENTS:
         part = io.BytesIO()
         width, height = photo.width * percent // 100, photo.height * percent // 100
         top = (photo.height - height) // 2
@@ -59,16 +59,16 @@ def search_unsure(page: Page, address: str, photos: Path) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "part.jpg"
         path.write_bytes(part.getvalue())
-        ask(page, address, path, "unsure")
+        search_with(page, address, path, "unsure")
 
 
 def search_not_found(page: Page, address: str, photos: Path) -> None:
-    """A photo of the place that is not in the index; `address` is of a server on that."""
-    ask(page, address, photos / "queries/berlin-cathedral/02.jpg", "not_found")
+    """A search with a photo of `REMOVED`; `address` is of a server whose index lacks that place."""
+    search_with(page, address, photos / "queries/berlin-cathedral/02.jpg", "not_found")
 
 
-def ask(page: Page, address: str, photo: Path, verdict: str) -> None:
-    """Search with a photo on the page; the answer must be this verdict."""
+def search_with(page: Page, address: str, photo: Path, verdict: str) -> None:
+    """Search with a photo on the page, and wait for the verdict."""
     page.goto(address)
     page.wait_for_selector("#status details")
     page.set_input_files("#photo", photo)
@@ -93,7 +93,7 @@ def track(page: Page, address: str, photos: Path) -> None:
     frames = [*sorted(photos.glob("*/maupertuis-*/*.jpg")), *sorted(photos.glob("*/office/*.jpg"))]
     places: list[str | None] = []
     with tempfile.TemporaryDirectory() as folder:
-        # Photos of several folders would be in the order of their names.
+        # The page sorts photos by name, so the copies are numbered in the order of the walk.
         walk = [Path(folder) / f"{number:02d}.jpg" for number in range(len(frames))]
         for frame, copy in zip(frames, walk, strict=True):
             shutil.copy(frame, copy)
@@ -136,17 +136,17 @@ def reports(page: Page, address: str, photos: Path) -> None:
 
 
 def gallery(page: Page, address: str, photos: Path) -> None:
-    """All places; `address` is of a server whose photos may all be shown."""
+    """All places; `address` is of the server with the `FREE` photos only."""
     page.goto(f"{address}places")
     page.wait_for_selector("#places > li")
 
 
 def one_place(page: Page, address: str, photos: Path) -> None:
-    """A place of that server, with places like it, and with what may be changed."""
+    """A place of the server with the `FREE` photos, with similar places and the form."""
     places = httpx.get(f"{address}v1/places?q=maupertuis", timeout=60).json()["places"]
-    # The first photo has no position, but the last one has, of the same château from the air.
-    facade, air = places[0], places[-1]["position"]
-    position = {**air, "latitude": air["latitude"] + 0.0003}
+    # The first photo has no position; the last, an aerial photo of the same château, has one.
+    facade, aerial = places[0], places[-1]["position"]
+    position = {**aerial, "latitude": aerial["latitude"] + 0.0003}
     httpx.patch(
         f"{address}v1/places/{facade['place_id']}",
         json={"position": position, "name": "Château de Maupertuis", "tags": ["château"]},
@@ -176,9 +176,9 @@ PAGES: dict[str, Callable[[Page, str, Path], None]] = {
 
 
 @contextmanager
-def opened(browser: Browser, kind: str) -> Iterator[Page]:
-    """An empty page of one kind."""
-    width, height = WIDTHS[kind]
+def open_kind(browser: Browser, kind: str) -> Iterator[Page]:
+    """An empty page with the viewport and the colours of `kind`, a key of `VIEWPORTS`."""
+    width, height = VIEWPORTS[kind]
     phone = kind == "-phone"
     context = browser.new_context(
         viewport={"width": width, "height": height},
@@ -192,7 +192,7 @@ def opened(browser: Browser, kind: str) -> Iterator[Page]:
 
 
 def photograph(page: Page) -> tuple[Image.Image, Image.Image]:
-    """The window as it is, and without any photos."""
+    """The window as it is, and without its photos."""
     page.wait_for_load_state("networkidle")
     page.wait_for_timeout(500)
     whole = page.screenshot(animations="disabled")
@@ -206,29 +206,29 @@ def _image(png: bytes) -> Image.Image:
 
 
 def shrink(picture: Image.Image, plain: Image.Image) -> bytes:
-    """The picture as a PNG with as many colours as fit in `MAX_BYTES`."""
+    """The picture as a PNG of at most `MAX_BYTES`, with the most of `COLOURS` that fit."""
     for colours in COLOURS:
         out = io.BytesIO()
-        chosen = palette(picture, plain, colours)
-        picture.quantize(palette=chosen, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+        table = palette(picture, plain, colours)
+        picture.quantize(palette=table, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
         if out.tell() <= MAX_BYTES:
             break
     return out.getvalue()
 
 
 def palette(picture: Image.Image, plain: Image.Image, colours: int) -> Image.Image:
-    """A quarter for the page's own flat colours, which photos would outvote; the rest for all."""
+    """A palette: a quarter for the page's flat colours, which photos outweigh, the rest for all."""
     own = colours // 4
-    found, counts = np.unique(np.asarray(plain).reshape(-1, 3), axis=0, return_counts=True)
-    flat = found[np.argsort(counts)[::-1][:own]].ravel().tolist()
-    chosen = Image.new("P", (1, 1))
-    chosen.putpalette(flat + (picture.quantize(colours - own).getpalette() or []))
-    return chosen
+    flat_colours, counts = np.unique(np.asarray(plain).reshape(-1, 3), axis=0, return_counts=True)
+    commonest = flat_colours[np.argsort(counts)[::-1][:own]].ravel().tolist()
+    table = Image.new("P", (1, 1))
+    table.putpalette(commonest + (picture.quantize(colours - own).getpalette() or []))
+    return table
 
 
 @contextmanager
-def without(index: Path, is_left_out: Callable[[str], bool]) -> Iterator[Path]:
-    """A copy of an index that lacks the photos of such names."""
+def index_without(index: Path, is_left_out: Callable[[str], bool]) -> Iterator[Path]:
+    """A copy of an index without some photos, by name, and the server's file of keys beside it."""
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "keys").write_text(KEY.line)
         copy = Path(folder) / "index"
@@ -260,30 +260,30 @@ def main() -> None:
     parser.add_argument("--index", type=Path, default=Path("indexes/demo"))
     parser.add_argument("--photos", type=Path, default=Path("data/demo"), help="the demo's photos")
     parser.add_argument("--out", type=Path, default=Path("docs"))
-    asked = parser.parse_args()
-    reports = Path(f"{asked.index}-reports")
+    args = parser.parse_args()
+    reports = Path(f"{args.index}-reports")
     with (
-        without(asked.index, lambda name: name.startswith(REMOVED)) as smaller,
-        without(asked.index, lambda name: not name.startswith(SHOWN)) as shown,
-        serving(asked.index, reports) as address,
+        index_without(args.index, lambda name: name.startswith(REMOVED)) as smaller,
+        index_without(args.index, lambda name: not name.startswith(SHOWN)) as free,
+        serving(args.index, reports) as address,
         serving(smaller, reports) as smaller_address,
         serving(
-            *(shown, reports, "--writable", "--public", "--keys", f"{shown.parent / 'keys'}")
-        ) as shown_address,
+            *(free, reports, "--writable", "--public", "--keys", f"{free.parent / 'keys'}")
+        ) as free_address,
         chromium() as browser,
     ):
-        others: dict[Callable[[Page, str, Path], None], str] = {
+        own_addresses: dict[Callable[[Page, str, Path], None], str] = {
             search_not_found: smaller_address,
-            gallery: shown_address,
-            one_place: shown_address,
+            gallery: free_address,
+            one_place: free_address,
         }
         for name, show in PAGES.items():
-            asks = others.get(show, address)
-            for kind in WIDTHS:
-                with opened(browser, kind) as page:
-                    show(page, asks, asked.photos)
+            page_address = own_addresses.get(show, address)
+            for kind in VIEWPORTS:
+                with open_kind(browser, kind) as page:
+                    show(page, page_address, args.photos)
                     picture, plain = photograph(page)
-                (asked.out / f"{name}{kind}.png").write_bytes(shrink(picture, plain))
+                (args.out / f"{name}{kind}.png").write_bytes(shrink(picture, plain))
 
 
 if __name__ == "__main__":
