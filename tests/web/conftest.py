@@ -37,25 +37,25 @@ from tests.processes import unmeasured
 from tests.waiting import SECONDS
 from tests.web.settling import note_requests
 
-PATIENCE_MS = 1000 * SECONDS
-"""How long a page may take: a busy machine's pauses say nothing about it."""
+TIMEOUT_MS = 1000 * SECONDS
+"""The wait for a page, so long that a busy machine fails no test."""
 PLACES = 12
 PORTRAIT = 1
-"""The place whose photo is upright, the shape that a card must cut to its own."""
+"""The place whose photo is higher than wide, so that its card must crop it."""
 WITHOUT_POSITION = 4
-GONE = 7
-"""The place whose photo is deleted once it is indexed."""
+WITHOUT_PHOTO = 7
+"""The place whose photo is deleted after indexing."""
 SPOT = 3
-"""A place that has two others at its spot, where an index is tended."""
+"""A place that shares its spot with two others in the index of `writable_server`."""
 
-expect.set_options(timeout=PATIENCE_MS)
+expect.set_options(timeout=TIMEOUT_MS)
 
 
 def press_until(page: Page, key: str, focused: str) -> None:
-    """Press a key until what it goes to matches a selector."""
+    """Press a key until the focused element matches a selector."""
     for _ in range(20):
         page.keyboard.press(key)
-        if page.evaluate("wanted => document.activeElement.matches(wanted)", focused):
+        if page.evaluate("selector => document.activeElement.matches(selector)", focused):
             return
     raise AssertionError(f"{key} never reached {focused}")
 
@@ -71,7 +71,7 @@ class Town:
         return f"places/street-{place}/{place:02d}.jpg"
 
     def view(self, place: int) -> Image.Image:
-        """What a place looks like: coloured patches and lines, 640 × 480 but for `PORTRAIT`."""
+        """A picture of a place: coloured patches and lines, 640 × 480 but for `PORTRAIT`."""
         rng = np.random.default_rng(1000 + place)
         sky = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8))
         image = sky.resize((640, 480), Image.Resampling.BICUBIC)
@@ -100,7 +100,7 @@ class Town:
         return path
 
     def write(self, name: str, content: bytes) -> Path:
-        """A file of this content."""
+        """Write a file; return its path."""
         path = self.folder / name
         path.write_bytes(content)
         return path
@@ -123,14 +123,14 @@ def index_folder(town: Town, model: Model, tmp_path_factory: pytest.TempPathFact
         path = town.folder / town.name(place)
         path.parent.mkdir(parents=True)
         town.view(place).save(path, "JPEG", quality=90)
-        known = place != WITHOUT_POSITION
-        rows.append(f"{town.name(place)},{f'{48 + place / 1000},11.5' if known else ','}")
+        has_position = place != WITHOUT_POSITION
+        rows.append(f"{town.name(place)},{f'{48 + place / 1000},11.5' if has_position else ','}")
     town.write("places/broken.jpg", town.query(0).read_bytes()[:2000])
     rows.append("places/broken.jpg,,")
     table = town.write("places.csv", "\n".join(rows).encode())
     folder = tmp_path_factory.mktemp("index") / "town"
     build_index(open_source(table), folder, model)
-    (town.folder / town.name(GONE)).unlink()
+    (town.folder / town.name(WITHOUT_PHOTO)).unlink()
     return folder
 
 
@@ -142,7 +142,7 @@ def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Pope
         [*command, "--port", "0", "--max-body-mb", "2", *options],
         stdout=subprocess.PIPE,
         text=True,
-        env=unmeasured(),  # what is tested here is the pages
+        env=unmeasured(),  # these tests are about the pages
     )
     assert process.stdout is not None
     with process.stdout:
@@ -155,7 +155,7 @@ def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Pope
 
 @pytest.fixture(scope="session")
 def reports(town: Town, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with one report: of four queries, two of them wrong by its truth."""
+    """A folder with one report of four queries, of which two are wrong by its ground truth."""
     rows = ["query,positives"]
     for query, place in ((2, 2), (3, 3), (5, 6), (6, 5)):
         rows.append(f"{town.query(query).name},{town.name(place)}")
@@ -174,7 +174,7 @@ def server(index_folder: Path, reports: Path) -> Iterator[str]:
 
 @pytest.fixture
 def servers() -> Iterator[ExitStack]:
-    """The servers of one test; `open_page` closes its pages before them."""
+    """The servers of one test, which outlive the pages of `open_page`."""
     with ExitStack() as servers:
         yield servers
 
@@ -187,7 +187,7 @@ def start_server(index_folder: Path, servers: ExitStack) -> Callable[..., str]:
 
 @pytest.fixture
 def own_server(index_folder: Path, servers: ExitStack) -> tuple[subprocess.Popen[str], str]:
-    """A server that a test may end."""
+    """A server process that the test may stop."""
     return servers.enter_context(serving(index_folder))
 
 
@@ -214,20 +214,20 @@ HoldServer = Callable[[str], HeldServer]
 
 @pytest.fixture
 def hold_server(index_folder: Path, model: Model, servers: ExitStack) -> HoldServer:
-    """Starts a server in a thread that is held in `"loading"` or in `"searching"`."""
+    """Starts a server in a thread that waits in the stage `"loading"` or `"searching"`."""
 
-    def start(where: str) -> HeldServer:
+    def start(stage: str) -> HeldServer:
         gate = Gate()
 
         def load() -> Engine:
-            if where == "loading":
+            if stage == "loading":
                 gate.wait()
                 return Engine(open_index(index_folder), model)
             engine = SlowEngine(open_index(index_folder), model)
             engine.gate = gate
             return engine
 
-        options = ServerSettings(workers=1, queue=0) if where == "searching" else None
+        options = ServerSettings(workers=1, queue=0) if stage == "searching" else None
         app = create_app(load, options)
         return HeldServer(servers.enter_context(running(app, gate)), gate)
 
@@ -242,15 +242,15 @@ def browser() -> Iterator[Browser]:
 
 
 @dataclass
-class Watch:
-    """What a page did that it should not have done."""
+class PageWatch:
+    """Collects what a page must not do: logs, exceptions, requests to other hosts."""
 
     address: str
     expected: tuple[str, ...]
     complaints: list[str] = field(default_factory=list)
 
     def on_console(self, message: ConsoleMessage) -> None:
-        """The browser itself logs every failed request, so the expected ones are let through."""
+        """Collect errors and warnings, but for the failed requests that the test expects."""
         if message.text == BLOCKED:
             return
         refused = message.text.startswith("Failed to load resource")
@@ -260,7 +260,7 @@ class Watch:
             self.complaints.append(message.text)
 
     def on_request(self, request: Request) -> None:
-        """Everything comes from the server itself."""
+        """Collect requests to other hosts."""
         if not request.url.startswith((self.address, "blob:", "data:")):
             self.complaints.append(f"a request to {request.url}")
 
@@ -268,9 +268,9 @@ class Watch:
 OpenPage = Callable[..., Page]
 
 BLOCKED = "Service Worker registration blocked by Playwright"
-"""What `service_workers="block"` makes of each page."""
+"""The warning that `service_workers="block"` causes on each page."""
 
-TELL_VIOLATIONS = """
+LOG_VIOLATIONS = """
 document.addEventListener('securitypolicyviolation', (event) =>
     console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`));
 """
@@ -278,7 +278,7 @@ document.addEventListener('securitypolicyviolation', (event) =>
 
 @pytest.fixture
 def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[OpenPage]:
-    """Opens the page, or the one `at` another address of the same server.
+    """Opens the search page, or the page at the path `at` of the server.
 
     `expected` names the failed requests that the browser may log.
 
@@ -287,7 +287,7 @@ def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[Ope
     Any other console error or warning, exception, violation of the content security policy or
     request to another host fails the test.
     """
-    opened: list[tuple[Page, Watch]] = []
+    opened: list[tuple[Page, PageWatch]] = []
 
     def start(
         address: str = server, expected: tuple[str, ...] = (), at: str = "", **options: Any
@@ -295,10 +295,10 @@ def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[Ope
         # A service worker would hide requests from the tests that answer them in its place.
         usual = {"viewport": {"width": 1280, "height": 900}, "service_workers": "block"}
         context = browser.new_context(**{**usual, **options})
-        context.set_default_timeout(PATIENCE_MS)
-        context.add_init_script(TELL_VIOLATIONS)
+        context.set_default_timeout(TIMEOUT_MS)
+        context.add_init_script(LOG_VIOLATIONS)
         page = context.new_page()
-        watch = Watch(address, expected)
+        watch = PageWatch(address, expected)
         page.on("console", watch.on_console)
         page.on("pageerror", lambda error: watch.complaints.append(str(error)))
         page.on("request", watch.on_request)
@@ -315,7 +315,7 @@ def open_page(browser: Browser, server: str, servers: ExitStack) -> Iterator[Ope
 
 @pytest.fixture(scope="session")
 def png_of() -> Callable[[Path], bytes]:
-    """A photo file as PNG bytes, the one format that browsers put on the clipboard."""
+    """A photo file as PNG bytes, the only image format that browsers put on the clipboard."""
 
     def encode(path: Path) -> bytes:
         out = io.BytesIO()
@@ -326,36 +326,38 @@ def png_of() -> Callable[[Path], bytes]:
 
 
 @dataclass
-class Tended:
-    """A server whose index may be changed with this key, and read with the other."""
+class WritableServer:
+    """A server whose index `key` may change, and `read_key` may only read."""
 
     address: str
     key: str
-    reading: str
+    read_key: str
 
 
 @pytest.fixture(scope="module")
-def tended(index_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tended]:
-    """A server whose index may be changed; places 3, 5 and 6 are one spot."""
-    folder = tmp_path_factory.mktemp("tended") / "town"
+def writable_server(
+    index_folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WritableServer]:
+    """A server whose index may be changed, and whose places 3, 5 and 6 are one spot."""
+    folder = tmp_path_factory.mktemp("writable") / "town"
     shutil.copytree(index_folder, folder)
-    kinds: dict[str, FieldType] = {"floor": "number", "open": "boolean", "seen": "date"}
-    declare_fields(folder, {**kinds, "plaque": "text"})
+    fields: dict[str, FieldType] = {"floor": "number", "open": "boolean", "seen": "date"}
+    declare_fields(folder, {**fields, "plaque": "text"})
     change_groups(folder, GroupEdit(SPOT, "Gate", add=[5, 6]).changed)
     secret, key = new_key("me", "write")
     keys = folder.parent / "keys"
-    reading, other = new_key("other", "read")
-    keys.write_text(f"{key.line}\n{other.line}")
+    read_secret, read_key = new_key("other", "read")
+    keys.write_text(f"{key.line}\n{read_key.line}")
     with serving(folder, "--writable", "--public", "--keys", str(keys)) as (_, address):
-        yield Tended(address, secret, reading)
+        yield WritableServer(address, secret, read_secret)
 
 
 @pytest.fixture
-def open_place(open_page: Any, tended: Tended) -> Callable[..., Page]:
+def open_place(open_page: Any, writable_server: WritableServer) -> Callable[..., Page]:
     def start(place: int = SPOT, fragment: str = "", **options: Any) -> Page:
-        page: Page = open_page(tended.address, **options)
-        page.evaluate("key => sessionStorage.setItem('place-search-key', key)", tended.key)
-        page.goto(f"{tended.address}place?id={place}{fragment}")
+        page: Page = open_page(writable_server.address, **options)
+        page.evaluate("key => sessionStorage.setItem('place-search-key', key)", writable_server.key)
+        page.goto(f"{writable_server.address}place?id={place}{fragment}")
         expect(page.locator("#tools form.tend")).to_be_visible()
         return page
 
@@ -363,7 +365,7 @@ def open_place(open_page: Any, tended: Tended) -> Callable[..., Page]:
 
 
 @pytest.fixture
-def api(tended: Tended) -> Iterator[httpx.Client]:
-    headers = {"Authorization": f"Bearer {tended.key}"}
-    with httpx.Client(base_url=tended.address, headers=headers, timeout=60) as client:
+def api(writable_server: WritableServer) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {writable_server.key}"}
+    with httpx.Client(base_url=writable_server.address, headers=headers, timeout=60) as client:
         yield client

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import SPOT, Tended
+from tests.web.conftest import SPOT, WritableServer
 
 
 def come_back(page: Page) -> None:
@@ -18,10 +18,10 @@ def come_back(page: Page) -> None:
 
 
 def test_the_gallery_shows_what_was_changed_meanwhile(
-    open_page: Any, tended: Tended, api: httpx.Client
+    open_page: Any, writable_server: WritableServer, api: httpx.Client
 ) -> None:
-    page = open_page(tended.address, viewport={"width": 320, "height": 300})
-    page.goto(f"{tended.address}places")
+    page = open_page(writable_server.address, viewport={"width": 320, "height": 300})
+    page.goto(f"{writable_server.address}places")
     expect(page.locator("#places > li")).not_to_have_count(0)
     page.evaluate("scrollTo(0, 200)")
     renamed = page.locator("#places").get_by_text("Old mill")
@@ -48,13 +48,15 @@ def test_a_place_is_read_again_and_what_is_typed_stays(
     assert api.post("/v1/places/2/restore").status_code == 200
 
 
-def test_what_was_chosen_on_another_page_counts(open_page: Any, tended: Tended) -> None:
-    page = open_page(tended.address, at=f"place?id={SPOT}")
+def test_what_was_chosen_on_another_page_counts(
+    open_page: Any, writable_server: WritableServer
+) -> None:
+    page = open_page(writable_server.address, at=f"place?id={SPOT}")
     expect(page.locator("#tools form.key")).to_be_visible()
     page.evaluate("localStorage.setItem('theme', 'dark')")
     come_back(page)
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    page.evaluate("key => sessionStorage.setItem('place-search-key', key)", tended.key)
+    page.evaluate("key => sessionStorage.setItem('place-search-key', key)", writable_server.key)
     come_back(page)
     expect(page.locator("#tools form.tend")).to_be_visible()
     page.evaluate("localStorage.setItem('language', 'hi')")

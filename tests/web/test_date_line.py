@@ -11,7 +11,7 @@ from playwright.sync_api import Locator, Page, expect
 from place_search.indexer import build_index, open_source
 from place_search.models import Model
 from place_search.search.server.keys import new_key
-from tests.web.conftest import Tended, serving
+from tests.web.conftest import WritableServer, serving
 
 WEST, EAST = 179.9999, -179.9999
 """21 m from each other."""
@@ -19,7 +19,9 @@ CLOSE = re.compile(r"^\d+ m$")
 
 
 @pytest.fixture(scope="module")
-def fiji(town: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tended]:
+def fiji(
+    town: Any, model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WritableServer]:
     """A server of two photos of one spot, west and east of the date line."""
     folder = tmp_path_factory.mktemp("fiji")
     town.view(0).save(folder / "west.jpg")
@@ -33,7 +35,7 @@ def fiji(town: Any, model: Model, tmp_path_factory: pytest.TempPathFactory) -> I
     (folder / "keys").write_text(key.line)
     options = ("--writable", "--public", "--keys", str(folder / "keys"))
     with serving(folder / "index", *options) as (_, address):
-        yield Tended(address, secret, "")
+        yield WritableServer(address, secret, "")
 
 
 def expect_within(part: Locator, page: Page) -> None:
@@ -46,7 +48,7 @@ def expect_within(part: Locator, page: Page) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?at=-16.8,180,17", "?at=-16.8,-180,17"])
-def test_the_map_shows_both_sides(open_page: Any, fiji: Tended, query: str) -> None:
+def test_the_map_shows_both_sides(open_page: Any, fiji: WritableServer, query: str) -> None:
     page = open_page(fiji.address, at=f"map{query}")
     expect(page.locator("#map-note")).to_contain_text("2 of 2 places")
     expect(page.locator(".leaflet-control-scale-line")).to_have_text(CLOSE)
@@ -60,7 +62,7 @@ def test_the_map_shows_both_sides(open_page: Any, fiji: Tended, query: str) -> N
 
 
 def test_results_on_both_sides_are_pinned_beside_each_other(
-    open_page: Any, fiji: Tended, town: Any
+    open_page: Any, fiji: WritableServer, town: Any
 ) -> None:
     page = open_page(fiji.address)
     page.set_input_files("#photo", town.query(0))
@@ -70,7 +72,7 @@ def test_results_on_both_sides_are_pinned_beside_each_other(
         expect_within(pin, page)
 
 
-def test_a_pin_is_put_on_the_other_side(open_page: Any, fiji: Tended) -> None:
+def test_a_pin_is_put_on_the_other_side(open_page: Any, fiji: WritableServer) -> None:
     page = open_page(fiji.address)
     page.evaluate("key => sessionStorage.setItem('place-search-key', key)", fiji.key)
     page.goto(f"{fiji.address}place?id=0")
@@ -82,7 +84,7 @@ def test_a_pin_is_put_on_the_other_side(open_page: Any, fiji: Tended) -> None:
     expect_within(page.locator("#map .place-pin"), page)
 
 
-def test_a_path_across_it_is_short(open_page: Any, fiji: Tended) -> None:
+def test_a_path_across_it_is_short(open_page: Any, fiji: WritableServer) -> None:
     page = open_page(fiji.address, at="track")
     page.evaluate(
         """async (longitudes) => {

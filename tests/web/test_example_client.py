@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from place_search.search.server.keys import new_key
-from tests.web.conftest import PATIENCE_MS, PLACES, Town, serving
+from tests.web.conftest import PLACES, TIMEOUT_MS, Town, serving
 
 PAGE = Path(__file__).parents[2] / "examples" / "page.html"
 
@@ -28,7 +28,7 @@ def asking(
     options = ("--writable", "--public", "--keys", str(keys), "--cors", "*")
     with serving(folder, *options) as (_, address):
         page = browser.new_page()
-        page.set_default_timeout(PATIENCE_MS)
+        page.set_default_timeout(TIMEOUT_MS)
         page.goto(PAGE.as_uri())
         photos = [base64.b64encode(town.query(place).read_bytes()).decode() for place in (2, 3, 7)]
         page.evaluate(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.web.conftest import PATIENCE_MS, Town
+from tests.web.conftest import TIMEOUT_MS, Town
 
 PAGE = Path(__file__).parents[2] / "examples" / "page.html"
 
@@ -20,7 +20,7 @@ def test_the_example_page_searches(
 ) -> None:
     address = start_server(*(("--cors", "*") if cors else ()))
     page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page.set_default_timeout(TIMEOUT_MS)
     try:
         page.goto(f"{PAGE.as_uri()}?server={address}")
         page.get_by_label("Photo").set_input_files(town.query(2))
@@ -84,7 +84,7 @@ def test_only_pages_of_a_named_site_show_photos(
     address = start_server("--cors", f"http://localhost:{port}")
     photo = f"{address}v1/places/0/image"
     page = browser.new_page()
-    page.set_default_timeout(PATIENCE_MS)
+    page.set_default_timeout(TIMEOUT_MS)
     try:
         page.goto(f"http://localhost:{port}/{PAGE.name}?server={address}")
         page.get_by_label("Photo").set_input_files(town.query(2))

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from place_search.search.server.keys import new_key
-from tests.web.conftest import SPOT, Tended
+from tests.web.conftest import SPOT, WritableServer
 from tests.web.test_pages import check_accessible
 
 
@@ -108,12 +108,14 @@ def test_each_refusal_says_how_a_key_is_shown(closed: tuple[str, str]) -> None:
             assert said.endswith("type it on the page, or send it as Authorization: Bearer KEY.")
 
 
-def test_who_has_a_key_that_is_none_goes_on_without(open_page: Any, tended: Tended) -> None:
-    page = open_page(tended.address, expected=("401",))
-    page.goto(f"{tended.address}place?id={SPOT}")
+def test_who_has_a_key_that_is_none_goes_on_without(
+    open_page: Any, writable_server: WritableServer
+) -> None:
+    page = open_page(writable_server.address, expected=("401",))
+    page.goto(f"{writable_server.address}place?id={SPOT}")
     type_key(page, "ps_revoked")
     expect(page.get_by_role("alert")).to_contain_text("The server does not know this key")
-    page.goto(f"{tended.address}places")
+    page.goto(f"{writable_server.address}places")
     expect(page.get_by_role("alert")).to_contain_text("The server does not know this key")
     check_accessible(page)
     page.get_by_role("button", name="Go on without a key").press("Enter")

@@ -174,7 +174,7 @@ def test_a_key_that_is_being_typed_stays(
     expect(first_card(page)).to_contain_text("03.jpg")
 
 
-def test_with_a_key_only_the_newest_wish_goes_on(open_place: Any, tended: Any) -> None:
+def test_with_a_key_only_the_newest_wish_goes_on(open_place: Any, writable_server: Any) -> None:
     page = open_place(5, expected=("401",))
     refused = {"type": "/problems/unauthorized", "status": 401, "detail": "Unknown key"}
     page.route("**/v1/places/5", lambda route: route.fulfill(status=401, json=refused))
@@ -186,7 +186,7 @@ def test_with_a_key_only_the_newest_wish_goes_on(open_place: Any, tended: Any) -
     page.unroute_all()
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
-    type_key(page, tended.key)
+    type_key(page, writable_server.key)
     expect(page.get_by_role("alert")).to_have_count(0)
     settle(page)
     assert [method for method in sent if method != "GET"] == ["PATCH"]

@@ -9,15 +9,17 @@ import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from tests.web.conftest import GONE, SPOT, WITHOUT_POSITION, Tended
+from tests.web.conftest import SPOT, WITHOUT_PHOTO, WITHOUT_POSITION, WritableServer
 from tests.web.settling import settle
 from tests.web.test_pages import check_accessible
 from tests.web.test_samples import SHIFT
 
 
-def test_a_place_is_shown_with_its_spot_and_nothing_moves(open_page: Any, tended: Tended) -> None:
-    page = open_page(tended.address)
-    page.goto(f"{tended.address}place?id={SPOT}")
+def test_a_place_is_shown_with_its_spot_and_nothing_moves(
+    open_page: Any, writable_server: WritableServer
+) -> None:
+    page = open_page(writable_server.address)
+    page.goto(f"{writable_server.address}place?id={SPOT}")
     expect(page.get_by_role("heading", level=1)).to_have_text("street-3/03.jpg")
     expect(page.locator("#spot-note")).to_have_text("3 photos of one spot: Gate.")
     expect(page.locator("#spot-photos li")).to_have_count(3)
@@ -29,10 +31,12 @@ def test_a_place_is_shown_with_its_spot_and_nothing_moves(open_page: Any, tended
     expect(page.get_by_role("heading", level=1)).to_have_text("street-5/05.jpg")
 
 
-def test_words_stand_where_a_thumbnail_does_not_come(open_page: Any, tended: Tended) -> None:
-    page = open_page(tended.address, expected=("ERR_FAILED",))
+def test_words_stand_where_a_thumbnail_does_not_come(
+    open_page: Any, writable_server: WritableServer
+) -> None:
+    page = open_page(writable_server.address, expected=("ERR_FAILED",))
     page.route(re.compile(r"/thumbnail(\?|$)"), lambda route: route.abort())
-    page.goto(f"{tended.address}place?id={SPOT}#alike")
+    page.goto(f"{writable_server.address}place?id={SPOT}#alike")
     for photos, count in ("#spot-photos", 3), ("#alike-photos", 9):
         expect(page.locator(f"{photos} .frame")).to_have_text(["No thumbnail"] * count)
 
@@ -300,32 +304,34 @@ def test_a_place_that_never_was_is_told(open_page: Any, language: str, told: str
     expect(page.get_by_role("alert").get_by_role("heading")).to_have_text(told)
 
 
-def test_who_may_not_change_is_told_why(open_page: Any, server: str, tended: Tended) -> None:
+def test_who_may_not_change_is_told_why(
+    open_page: Any, server: str, writable_server: WritableServer
+) -> None:
     page = open_page(server, expected=("404",))
-    page.goto(f"{server}place?id={GONE}")
+    page.goto(f"{server}place?id={WITHOUT_PHOTO}")
     expect(page.locator("#tools")).to_contain_text("start it with --writable")
     expect(page.locator("#photo-note")).to_contain_text("not there any more")
     page.goto(f"{server}place?id=99")
     expect(page.get_by_role("button", name="Try again")).to_have_count(0)
 
-    page = open_page(tended.address)
-    page.goto(f"{tended.address}place?id={SPOT}")
+    page = open_page(writable_server.address)
+    page.goto(f"{writable_server.address}place?id={SPOT}")
     expect(page.locator("#tools")).to_contain_text("type a key that may write")
     page.set_viewport_size({"width": 320, "height": 700})
     assert page.evaluate("document.documentElement.scrollWidth") == 320
     check_accessible(page)
-    page.get_by_label("API key").fill(tended.reading)
+    page.get_by_label("API key").fill(writable_server.read_key)
     page.keyboard.press("Enter")
     expect(page.locator("#tools").get_by_role("alert")).to_contain_text("may only read")
     expect(page.get_by_label("API key")).to_be_focused()
-    page.keyboard.type(tended.key)
+    page.keyboard.type(writable_server.key)
     page.keyboard.press("Enter")
     expect(page.locator("#tools form.tend")).to_be_visible()
     expect(page.get_by_label("Name", exact=True)).to_be_focused()
 
 
 def test_what_is_typed_and_not_saved_is_not_lost_without_a_word(
-    open_place: Callable[..., Page], tended: Tended
+    open_place: Callable[..., Page], writable_server: WritableServer
 ) -> None:
     page = open_place(0)
     asked: list[str] = []
@@ -343,7 +349,7 @@ def test_what_is_typed_and_not_saved_is_not_lost_without_a_word(
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator("#tend-said")).to_have_text("Saved.")
     page.locator(".back a").click()
-    expect(page).to_have_url(f"{tended.address}places")
+    expect(page).to_have_url(f"{writable_server.address}places")
 
 
 @pytest.mark.parametrize("query", ["", "?id=abc", "?id=", "?id=1.5"])

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.web.conftest import PORTRAIT, Tended
+from tests.web.conftest import PORTRAIT, WritableServer
 from tests.web.test_pages import check_accessible
 
 
@@ -36,12 +36,12 @@ def test_a_place_is_removed_and_brought_back_by_keyboard(
     ],
 )
 def test_a_removed_place_that_is_opened_is_brought_back_by_who_may(
-    open_page: Any, tended: Tended, api: httpx.Client, language: str, told: str
+    open_page: Any, writable_server: WritableServer, api: httpx.Client, language: str, told: str
 ) -> None:
     assert api.delete("/v1/places/9").status_code == 204
     size = {"width": 320, "height": 700}
     page = open_page(
-        tended.address, expected=("404",), at="place?id=9", locale=language, viewport=size
+        writable_server.address, expected=("404",), at="place?id=9", locale=language, viewport=size
     )
     removed = page.locator("#removed")
     expect(removed.locator("p").first).to_contain_text(told)
@@ -51,11 +51,11 @@ def test_a_removed_place_that_is_opened_is_brought_back_by_who_may(
     expect(buttons).to_have_count(1)  # that of the key
     check_accessible(page)
     assert page.evaluate("document.documentElement.scrollWidth") == 320
-    key.fill(tended.reading)
+    key.fill(writable_server.read_key)
     page.keyboard.press("Enter")
     expect(removed.get_by_role("alert")).to_be_visible()
     expect(key).to_be_focused()
-    page.keyboard.type(tended.key)
+    page.keyboard.type(writable_server.key)
     page.keyboard.press("Enter")
     expect(key).to_have_count(0)
     expect(buttons).to_be_focused()
