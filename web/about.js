@@ -1,12 +1,12 @@
 // The about page: how the model turns a photo into a descriptor, step by step.
 
-import { ApiError, explainPhoto, readModel, readPhoto, readPlace, readPlaces } from './api.js';
+import { ApiError, explainPhoto, readDots, readModel, readPhoto, readPlace } from './api.js';
 import { announce, element, find } from './dom.js';
-import { explain } from './explain.js';
-import { clusterColour, drawCells, drawSums, drawPhoto, halvings } from './figures.js';
+import { describeProblem } from './problem-text.js';
+import { clusterColour, drawCells, drawDescriptor, drawPhoto, halvings } from './figures.js';
 import { watchPhotos } from './photo-input.js';
 import { keepPhoto, latestPhoto } from './photo-store.js';
-import { persist } from './retry.js';
+import { sendWithRetries } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
 import { words } from './words.js';
 
@@ -20,15 +20,15 @@ const photoName = find('photo-name', HTMLParagraphElement);
 const cells = find('cells', HTMLCanvasElement);
 const chips = find('chips', HTMLDivElement);
 const clusterNote = find('cluster-note', HTMLParagraphElement);
-let running = new AbortController();
+let abortController = new AbortController();
 
 /** @param {File} photo */
 async function show(photo) {
-  running.abort();
-  running = new AbortController();
-  const { signal } = running;
+  abortController.abort();
+  abortController = new AbortController();
+  const { signal } = abortController;
   photoName.textContent = words.explaining;
-  const explained = await persist(() => explainPhoto(photo, { signal }), {
+  const explained = await sendWithRetries(() => explainPhoto(photo, { signal }), {
     photos: [photo],
     signal,
     onProblem: () => (photoName.textContent = ''),
@@ -56,7 +56,7 @@ function showNumbers(explained) {
   find('product', HTMLElement).textContent = words.productOf(clusters, channels, explained.dims);
   const canvas = find('descriptor', HTMLCanvasElement);
   canvas.setAttribute('aria-label', words.descriptorOf(clusters * channels));
-  reveal(canvas, drawSums(canvas, explained));
+  reveal(canvas, drawDescriptor(canvas, explained));
 }
 
 /**
@@ -125,7 +125,7 @@ async function showModel() {
       serving.focus(); // the button disappears
       void showModel();
     });
-    serving.replaceChildren(element('p', { role: 'alert' }, explain(error.problem, []).title), retry);
+    serving.replaceChildren(element('p', { role: 'alert' }, describeProblem(error.problem, []).title), retry);
   });
   if (!model) return;
   const { id, title, backbone, clusters, channels, dims, licence, fitted } = model;
@@ -145,7 +145,7 @@ async function showModel() {
 /** A photo of the index, shown until the reader chooses one; null where no place has a position. */
 async function examplePhoto() {
   if (!currentIndex()?.positions) return null;
-  const { features } = await readPlaces([-180, -90, 180, 90], new AbortController().signal);
+  const { features } = await readDots([-180, -90, 180, 90], new AbortController().signal);
   const first = features[0];
   if (!first) return null;
   const { name, image_url } = await readPlace(first.properties.place_id);
@@ -158,8 +158,8 @@ watchPhotos(['photo'], 1, async ([photo]) => {
   void show(photo);
   await keepPhoto(photo);
 });
-const firstRun = running;
+const firstRun = abortController;
 await serverReady();
 void showModel();
 const photo = (await latestPhoto())?.photo ?? (await examplePhoto().catch(() => null));
-if (photo && running === firstRun) void show(photo);
+if (photo && abortController === firstRun) void show(photo);

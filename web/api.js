@@ -5,7 +5,7 @@ import { authorization, hasKey } from './key.js';
 /** @import { Part, Problem, Settings } from './page-types.js' */
 /** @import { CompareReply, DotsReply, ExplainReply, IndexReply, IndexesReply, ModelReply, PlaceReply, PlacesReply, ProblemReply, ReportReply, SearchReply, TrackReply, TrackedFrameReply } from './types.js' */
 
-/** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} Sending */
+/** @typedef {{signal: AbortSignal, onUpload?: (share: number) => void, onUploaded?: () => void}} UploadOptions */
 
 /** Pixels of the longest side that the pages ask for, of a photo and of a thumbnail. */
 export const MAX_PHOTO_SIDE = 1600;
@@ -25,9 +25,9 @@ export class ApiError extends Error {
 /**
  * @param {File[]} photos of one spot
  * @param {Settings} settings
- * @param {Sending} sending
+ * @param {UploadOptions} options
  */
-export async function searchPlaces(photos, { k, verify, area, box, only }, sending) {
+export async function searchPlaces(photos, { k, verify, area, box, only }, options) {
   // The page shows one card a spot, so `k` counts spots.
   const query = new URLSearchParams({ k: `${k}`, spots: 'true', verify: `${verify}`, ...only });
   if (area) {
@@ -35,26 +35,26 @@ export async function searchPlaces(photos, { k, verify, area, box, only }, sendi
     query.set('radius_m', `${area.radius_m}`);
   }
   if (box) query.set('box', `${box}`);
-  const reply = /** @type {SearchReply} */ (await postPhotos(`v1/search?${query}`, { photo: photos }, sending));
+  const reply = /** @type {SearchReply} */ (await postPhotos(`v1/search?${query}`, { photo: photos }, options));
   return { ...reply, results: reply.results.map(withOwnAddresses) };
 }
 
 /**
  * @param {File} image1
  * @param {File} image2
- * @param {Sending} sending
+ * @param {UploadOptions} options
  * @param {Part | null} [box] the part of `image1` that is compared
  */
-export async function comparePhotos(image1, image2, sending, box = null) {
-  return /** @type {CompareReply} */ (await postPhotos(`v1/compare${box ? `?box=${box}` : ''}`, { image1, image2 }, sending));
+export async function comparePhotos(image1, image2, options, box = null) {
+  return /** @type {CompareReply} */ (await postPhotos(`v1/compare${box ? `?box=${box}` : ''}`, { image1, image2 }, options));
 }
 
 /**
  * @param {File} photo
- * @param {Sending} sending
+ * @param {UploadOptions} options
  */
-export async function explainPhoto(photo, sending) {
-  return /** @type {ExplainReply} */ (await postPhotos('v1/explain', { photo }, sending));
+export async function explainPhoto(photo, options) {
+  return /** @type {ExplainReply} */ (await postPhotos('v1/explain', { photo }, options));
 }
 
 /** @param {AbortSignal} signal */
@@ -65,10 +65,10 @@ export async function openTrack(signal) {
 /**
  * @param {string} track
  * @param {File} photo the next frame
- * @param {Sending} sending
+ * @param {UploadOptions} options
  */
-export async function addFrame(track, photo, sending) {
-  return /** @type {TrackedFrameReply} */ (await postPhotos(`v1/tracks/${track}/frames`, { photo }, sending));
+export async function addFrame(track, photo, options) {
+  return /** @type {TrackedFrameReply} */ (await postPhotos(`v1/tracks/${track}/frames`, { photo }, options));
 }
 
 /**
@@ -83,7 +83,7 @@ export function closeTrack(track) {
  * Post photos. The promise rejects with ApiError, or with the signal's reason.
  * @param {string} address
  * @param {Record<string, File | File[]>} photos by form field
- * @param {Sending} sending
+ * @param {UploadOptions} options
  * @returns {Promise<unknown>}
  */
 function postPhotos(address, photos, { signal, onUpload, onUploaded }) {
@@ -152,7 +152,7 @@ export async function readPlace(id, signal) {
  * @param {[number, number, number, number]} bbox west, south, east, north
  * @param {AbortSignal} signal
  */
-export async function readPlaces(bbox, signal) {
+export async function readDots(bbox, signal) {
   const box = bbox.map((degrees) => degrees.toFixed(7)).join(',');
   return /** @type {DotsReply} */ (await readJson(`v1/places?bbox=${box}`, signal));
 }

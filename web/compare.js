@@ -6,7 +6,7 @@ import { matchLines } from './matches.js';
 import { pageInfo } from './page-info.js';
 import { watchPhotos } from './photo-input.js';
 import { keepPhoto, keptPhoto } from './photo-store.js';
-import { persist } from './retry.js';
+import { sendWithRetries } from './retry.js';
 import { hideProblem } from './problem.js';
 import { serverReady } from './server.js';
 import { linesSwitch, verdict, verdictLine } from './verdict.js';
@@ -14,16 +14,16 @@ import { words } from './words.js';
 
 /** @import { CompareReply } from './types.js' */
 
-const couple = find('couple', HTMLDivElement);
+const pairBox = find('couple', HTMLDivElement);
 const outcome = find('outcome', HTMLDivElement);
 const answerSection = find('answer', HTMLElement);
 const working = find('working', HTMLParagraphElement);
-const slots = [...couple.querySelectorAll('.slot')].map((slot) => ({
+const slots = [...pairBox.querySelectorAll('.slot')].map((slot) => ({
   frame: /** @type {HTMLElement} */ (slot.querySelector('.frame')),
   caption: /** @type {HTMLElement} */ (slot.querySelector('figcaption')),
   button: /** @type {HTMLElement} */ (slot.querySelector('.button')),
 }));
-const lines = matchLines(couple);
+const lines = matchLines(pairBox);
 
 /** @type {(File | null)[]} */
 const photos = [null, null];
@@ -31,7 +31,7 @@ const photos = [null, null];
 const ids = [null, null];
 /** @type {CompareReply | null} */
 let comparison = null;
-let running = new AbortController();
+let abortController = new AbortController();
 let linesOn = true;
 
 /**
@@ -71,7 +71,7 @@ function show(at, file) {
 
 async function compare() {
   const [photo1, photo2] = photos;
-  running.abort();
+  abortController.abort();
   lines.clear();
   outcome.hidden = true;
   hideProblem();
@@ -81,11 +81,11 @@ async function compare() {
     working.textContent = words.oneMore;
     return;
   }
-  running = new AbortController();
-  const { signal } = running;
+  abortController = new AbortController();
+  const { signal } = abortController;
   answerSection.setAttribute('aria-busy', 'true');
   showProgress(words.comparing);
-  const answer = await persist(
+  const answer = await sendWithRetries(
     () =>
       comparePhotos(photo1, photo2, {
         signal,
@@ -143,7 +143,7 @@ watchPhotos(['photo-0', 'photo-1'], 2, takePhotos);
 const samplesShown = pageInfo.then(async ({ samples }) => {
   if (!samples) return;
   const { offerSamples } = await import('./samples.js');
-  const first = couple.querySelector('[data-slot]');
+  const first = pairBox.querySelector('[data-slot]');
   offerSamples(find('samples', HTMLDivElement), samples.pairs, (pair) => takePhotos(pair, first));
 });
 void samplesShown.finally(() => delete document.documentElement.dataset['asking']);

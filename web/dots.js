@@ -1,6 +1,6 @@
 // The places of the index as dots on a map: one canvas, filled from the server box by box.
 
-import { ApiError, readPlaces } from './api.js';
+import { ApiError, readDots } from './api.js';
 import { nearestCopy } from './leaflet.js';
 import { serverReady } from './server.js';
 
@@ -11,7 +11,9 @@ import { serverReady } from './server.js';
 const MARGIN = 0.5;
 /** Pixels from a dot within which a click chooses it. */
 const CLICK_RADIUS_PX = 14;
+/** The least pixels between two lines of the graticule. */
 const GRATICULE_PX = 120;
+/** Pixels from the left edge that the zoom buttons cover. */
 const BUTTONS_PX = 48;
 /** HTTP statuses after which the dots are requested again. */
 const TRANSIENT_STATUSES = [0, 429, 503];
@@ -28,7 +30,7 @@ export function addDots(L, map, { onDots, onPick } = {}) {
   map.getPanes().overlayPane.prepend(canvas);
   /** @type {DotReply[]} */
   let dots = [];
-  let loading = new AbortController();
+  let abortController = new AbortController();
   let corner = map.getCenter();
 
   const draw = () => {
@@ -66,22 +68,22 @@ export function addDots(L, map, { onDots, onPick } = {}) {
 
   const load = async () => {
     draw();
-    loading.abort();
-    loading = new AbortController();
+    abortController.abort();
+    abortController = new AbortController();
     const bounds = map.getBounds().pad(MARGIN);
     // A box wider than the world is the whole world.
     const isWholeWorld = bounds.getEast() - bounds.getWest() >= 360;
     const normalised = (/** @type {number} */ degrees) => ((((degrees + 180) % 360) + 360) % 360) - 180;
     const clamp = (/** @type {number} */ degrees) => Math.min(90, Math.max(-90, degrees));
     try {
-      const { features } = await readPlaces(
+      const { features } = await readDots(
         [
           isWholeWorld ? -180 : normalised(bounds.getWest()),
           clamp(bounds.getSouth()),
           isWholeWorld ? 180 : normalised(bounds.getEast()),
           clamp(bounds.getNorth()),
         ],
-        loading.signal,
+        abortController.signal,
       );
       const { lng: middle } = map.getCenter();
       for (const { geometry: { coordinates } } of features) coordinates[0] = nearestCopy(coordinates[0], middle);

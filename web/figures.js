@@ -73,7 +73,7 @@ export function drawCells(canvas, photo, { seen, grid, assignment }, only) {
  * @param {ExplainReply} explained
  * @returns {boolean} false where the descriptor has no rows for clusters
  */
-export function drawSums(canvas, { clusters, channels, sums }) {
+export function drawDescriptor(canvas, { clusters, channels, sums }) {
   canvas.width = channels;
   canvas.height = clusters;
   const context = canvas.getContext('2d');

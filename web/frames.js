@@ -1,7 +1,7 @@
 // The frames of a track, one after the other, from photos, a video, or the camera.
 
 import { element } from './dom.js';
-import { isHonest, shrink } from './shrink.js';
+import { returnsPixels, shrinkPhoto } from './shrink.js';
 import { trackWords } from './track-words.js';
 
 const FRAME_INTERVAL_S = 1;
@@ -22,7 +22,7 @@ export const isVideo = ({ type, name }) => type.startsWith('video/') || (!type &
  * A file's name as a word of a POSIX shell.
  * @param {string} name
  */
-const quoted = (name) => (/[^\w.-]/.test(name) ? `'${name.replaceAll("'", "'\\''")}'` : name);
+const shellQuoted = (name) => (/[^\w.-]/.test(name) ? `'${name.replaceAll("'", "'\\''")}'` : name);
 
 /**
  * Photos in the order of their names, as a camera numbers them.
@@ -31,7 +31,7 @@ const quoted = (name) => (/[^\w.-]/.test(name) ? `'${name.replaceAll("'", "'\\''
  */
 export async function* photoFrames(photos) {
   const order = new Intl.Collator('en', { numeric: true });
-  for (const photo of [...photos].sort((a, b) => order.compare(a.name, b.name))) yield shrink(photo);
+  for (const photo of [...photos].sort((a, b) => order.compare(a.name, b.name))) yield shrinkPhoto(photo);
 }
 
 /**
@@ -55,7 +55,7 @@ export async function* videoFrames(file) {
       yield await pictureOf(video, `${file.name}-${`${seconds}`.padStart(5, '0')}.jpg`);
     }
   } catch {
-    throw new FramesError(trackWords.videoUnread(file.name, quoted(file.name)));
+    throw new FramesError(trackWords.videoUnread(file.name, shellQuoted(file.name)));
   } finally {
     URL.revokeObjectURL(video.src);
     video.removeAttribute('src');
@@ -105,7 +105,7 @@ async function pictureOf(video, name) {
   const scale = Math.min(1, MAX_SIDE / Math.max(videoWidth, videoHeight));
   const canvas = element('canvas', { width: Math.round(videoWidth * scale), height: Math.round(videoHeight * scale) });
   const context = canvas.getContext('2d');
-  if (!context || !videoWidth || !isHonest(context)) throw new FramesError(trackWords.noFrames);
+  if (!context || !videoWidth || !returnsPixels(context)) throw new FramesError(trackWords.noFrames);
   context.imageSmoothingQuality = 'high';
   context.drawImage(video, 0, 0, canvas.width, canvas.height);
   const jpeg = await new Promise((/** @type {(blob: Blob | null) => void} */ resolve) => canvas.toBlob(resolve, 'image/jpeg', QUALITY));

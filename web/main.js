@@ -10,7 +10,7 @@ import { pageInfo } from './page-info.js';
 import { showPart, watchPart } from './part.js';
 import { watchPhotos } from './photo-input.js';
 import { keepPhoto, keptPhoto, latestPhoto } from './photo-store.js';
-import { persist } from './retry.js';
+import { sendWithRetries } from './retry.js';
 import { announceProgress, hidePreview, hideProgress, hideQueryFacts, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
 import { candidatesOf, expectResults, focusCard, hideResults, showResults, verdictWords } from './results.js';
@@ -47,7 +47,7 @@ let photo = null;
 let answer = null;
 /** Whether the page shows the answer: false while it waits for the next one or shows a problem. */
 let answerShown = false;
-let running = new AbortController();
+let abortController = new AbortController();
 
 /** The photo and the settings of a search: a search with the same key is not sent again. */
 const searchKey = () => JSON.stringify([photo?.id, address.settings]);
@@ -72,9 +72,9 @@ function navigate(changed, entry = historyEntry()) {
 
 /** Show the state of the address and the history entry; abort the requests of earlier states. */
 async function showState() {
-  running.abort();
-  running = new AbortController();
-  const { signal } = running;
+  abortController.abort();
+  abortController = new AbortController();
+  const { signal } = abortController;
   showSettings();
   const photoId = historyEntry().photo;
   if (photoId !== (photo?.id ?? null) || (!photoId && address.of !== null)) await changePhoto(photoId, signal);
@@ -176,7 +176,7 @@ async function search(signal) {
     hideQueryFacts();
     hideAnswer();
   };
-  const reply = await persist(send, { photos: files, signal, onProblem, onRetry: showState });
+  const reply = await sendWithRetries(send, { photos: files, signal, onProblem, onRetry: showState });
   if (!reply) return;
   answer = { searchKey: key, reply };
   showReply(reply);
@@ -303,9 +303,9 @@ function showSettings() {
   if (photo) showPart(box, photo.files.length === 1);
   areaNote.hidden = !area;
   if (!area) return;
-  const everywhere = element('button', { type: 'button', class: 'textual' }, words.searchEverywhere);
-  everywhere.addEventListener('click', () => changeSettings({ area: null }));
-  areaNote.replaceChildren(words.onlyWithin(area), ' ', everywhere);
+  const everywhereButton = element('button', { type: 'button', class: 'textual' }, words.searchEverywhere);
+  everywhereButton.addEventListener('click', () => changeSettings({ area: null }));
+  areaNote.replaceChildren(words.onlyWithin(area), ' ', everywhereButton);
 }
 
 /** @param {File[]} photos of one spot */

@@ -1,6 +1,6 @@
 // The map page: all places as dots, the place that is chosen, and a circle to search in.
 
-import { ApiError, connectionLost, readPlace, readPlaces } from './api.js';
+import { ApiError, connectionLost, readDots, readPlace } from './api.js';
 import { readAddress, writeAddress } from './address.js';
 import { circleTool } from './circle.js';
 import { positionButton } from './copy.js';
@@ -87,7 +87,7 @@ async function setFirstView() {
     return;
   }
   try {
-    const { features } = await readPlaces(WORLD, new AbortController().signal);
+    const { features } = await readDots(WORLD, new AbortController().signal);
     map.fitBounds(L.latLngBounds(pointsOf(features)).pad(0.1), { maxZoom: 17 });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
@@ -159,17 +159,17 @@ async function showPlace(id, count = 1) {
 function showChosen(place, count) {
   const { leaf, folder } = splitName(place);
   const photo = thumbnail(place.thumbnail_url);
-  const closer = element('button', { type: 'button', class: 'textual' }, words.zoomCloser(count));
+  const zoomButton = element('button', { type: 'button', class: 'textual' }, words.zoomCloser(count));
   const { position } = place;
   const point = position && [position.latitude, nearestCopy(position.longitude, map.getCenter().lng)];
-  closer.addEventListener('click', () => point && map.setView(point, map.getZoom() + 3));
+  zoomButton.addEventListener('click', () => point && map.setView(point, map.getZoom() + 3));
   chosen.replaceChildren(
     element('a', { class: 'frame', href: writeAddress({ ...readAddress(''), place: place.place_id }), 'aria-label': words.openPlace(place.name) }, photo),
     element('h2', { class: 'name' }, leaf),
     folder ? element('p', { class: 'folder' }, folder) : '',
     position ? element('p', { class: 'where' }, positionButton(position)) : '',
     element('a', { class: 'button', href: writeAddress({ ...readAddress(''), of: place.place_id }) }, words.searchAgain),
-    count > 1 ? closer : '',
+    count > 1 ? zoomButton : '',
   );
   if (point) chosenDot.setLatLng(point).addTo(map);
   announce(place.name);

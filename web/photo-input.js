@@ -44,7 +44,7 @@ export function watchPhotos(inputs, limit, onPhotos) {
     const isNewest = beginChoice(slot || (document.querySelector('[data-slot]') ? photos : document));
     // Loaded late, as only photos need it. If loading fails, photos are sent as they are.
     const shrinkModule = await import('./shrink.js').catch(() => null);
-    const smallPhotos = shrinkModule ? await Promise.all(photos.map(shrinkModule.shrink)) : photos;
+    const smallPhotos = shrinkModule ? await Promise.all(photos.map(shrinkModule.shrinkPhoto)) : photos;
     if (isNewest()) onPhotos(smallPhotos, target);
   });
 }

@@ -3,7 +3,7 @@
 //
 // They are deleted after an hour, or when the next page opens.
 
-const STORE = 'photos';
+const STORE_NAME = 'photos';
 const MAX_AGE_MS = 3_600_000;
 const MAX_PHOTOS = 24;
 
@@ -87,11 +87,11 @@ async function newestFirst(store) {
 async function openStore(mode = 'readonly') {
   opening ??= new Promise((resolve, reject) => {
     const request = indexedDB.open('place-search', 1);
-    request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: 'id' });
+    request.onupgradeneeded = () => request.result.createObjectStore(STORE_NAME, { keyPath: 'id' });
     request.onsuccess = () => resolve(request.result);
     request.onerror = () => reject(request.error);
   });
-  return (await opening).transaction(STORE, mode).objectStore(STORE);
+  return (await opening).transaction(STORE_NAME, mode).objectStore(STORE_NAME);
 }
 
 /**

@@ -3,7 +3,7 @@
 import { ApiError } from './api.js';
 import { announce, element, find } from './dom.js';
 import { changePlace, readPlaceVersion, removePlace, restorePlace } from './edit-api.js';
-import { sentenceElement } from './explain.js';
+import { sentenceElement } from './problem-text.js';
 import { hasKey, keyForm } from './key.js';
 import { movePin, whenMoved } from './place-map.js';
 import { placeWords } from './place-words.js';

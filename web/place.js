@@ -9,8 +9,8 @@ import { originalOf } from './original.js';
 import { showPlaceMap } from './place-map.js';
 import { isRemoved, showRemoved, showTools } from './place-form.js';
 import { placeWords } from './place-words.js';
-import { hideProblem, showNothing } from './problem.js';
-import { persist } from './retry.js';
+import { hideProblem, showNotice } from './problem.js';
+import { sendWithRetries } from './retry.js';
 import { serverReady } from './server.js';
 import { queueChange, showSpot } from './spot-photos.js';
 import { thumbnail } from './thumbnail.js';
@@ -27,7 +27,7 @@ const name = find('name', HTMLHeadingElement);
 const file = find('file', HTMLParagraphElement);
 const similarSection = find('alike', HTMLElement);
 const similarHeading = find('alike-heading', HTMLHeadingElement);
-const running = new AbortController();
+const abortController = new AbortController();
 
 /** The place and its group as last read, and whether the reader may change them. */
 const page = {
@@ -39,7 +39,7 @@ const page = {
 void serverReady();
 if (Number.isNaN(id)) {
   const all = element('a', { class: 'button', href: 'places' }, document.querySelector('.back a')?.textContent ?? '');
-  showNothing(placeWords.unnamed, placeWords.unnamedMend, all);
+  showNotice(placeWords.unnamed, placeWords.unnamedMend, all);
 } else {
   whenBack(() => void load());
   await load();
@@ -48,10 +48,10 @@ if (location.hash === '#alike' && page.placeVersion) await showSimilar();
 
 /** Read all that the page shows, and show it together, so that nothing moves later. */
 async function load() {
-  const { signal } = running;
+  const { signal } = abortController;
   const readPlace = () => Promise.all([readPlaceVersion(id, signal), readGroup(id, signal)]).catch(nullWhereRemoved);
   const send = () => Promise.all([readPlace(), readChangeRight(signal)]);
-  const replies = await persist(send, { photos: [], signal, onProblem: () => {}, onRetry: load });
+  const replies = await sendWithRetries(send, { photos: [], signal, onProblem: () => {}, onRetry: load });
   if (!replies) return;
   const [placeAndSpot, right] = replies;
   const handlers = { showPlace, load, redrawSpot };
@@ -128,9 +128,9 @@ function redrawSpot(spot) {
 
 /** Show the places that look like this one, and move the focus there. */
 async function showSimilar() {
-  const { signal } = running;
+  const { signal } = abortController;
   const { activeElement: focusBefore } = document;
-  const results = await persist(() => readSimilar(id, signal), { photos: [], signal, onProblem: () => {}, onRetry: showSimilar });
+  const results = await sendWithRetries(() => readSimilar(id, signal), { photos: [], signal, onProblem: () => {}, onRetry: showSimilar });
   if (!results) return;
   find('alike-photos', HTMLUListElement).replaceChildren(...results.map(similarCard));
   find('alike-note', HTMLParagraphElement).textContent = placeWords.alikeFound(results.length);

@@ -4,7 +4,7 @@ import { ApiError, listPlaces, showThumbnails } from './api.js';
 import { element, find, imageOr, whenBack } from './dom.js';
 import { splitName } from './format.js';
 import { showEmptyIndex } from './problem.js';
-import { persist } from './retry.js';
+import { sendWithRetries } from './retry.js';
 import { serverReady } from './server.js';
 import { words } from './words.js';
 
@@ -29,7 +29,7 @@ const fields = {
 };
 
 /** Whether the grid shows a card for each photo; else it shows a card for each spot. */
-const each = find('each', HTMLInputElement);
+const eachPhoto = find('each', HTMLInputElement);
 
 /** @type {ListedPlaceReply[]} the places read until now, from the first on */
 let places = [];
@@ -40,7 +40,7 @@ let index = '';
 let cursor = null;
 /** @type {Map<number, HTMLLIElement>} the items in the document, by index in `places` */
 const shownItems = new Map();
-let running = new AbortController();
+let abortController = new AbortController();
 let reading = false;
 let inputTimer = 0;
 
@@ -59,8 +59,8 @@ for (const [name, field] of Object.entries(fields)) {
     inputTimer = setTimeout(loadFirst, 250);
   });
 }
-each.checked = query.has('each');
-each.addEventListener('input', () => void loadFirst());
+eachPhoto.checked = query.has('each');
+eachPhoto.addEventListener('input', () => void loadFirst());
 find('wanted', HTMLFormElement).addEventListener('submit', (event) => {
   event.preventDefault();
   void loadFirst();
@@ -81,16 +81,16 @@ function fieldValues() {
 
 /** Read and show the places from the first on. */
 async function loadFirst() {
-  running.abort();
+  abortController.abort();
   clearTimeout(inputTimer);
   const filters = Object.entries(fieldValues()).filter(([name, value]) => value && !(name === 'sort' && value === 'id'));
-  const query = new URLSearchParams(each.checked ? [...filters, ['each', '']] : filters).toString();
+  const query = new URLSearchParams(eachPhoto.checked ? [...filters, ['each', '']] : filters).toString();
   history.replaceState(null, '', `places${query && `?${query}`}`);
-  running = new AbortController();
+  abortController = new AbortController();
   places = [];
   cursor = null;
   reading = false;
-  const { signal } = running;
+  const { signal } = abortController;
   const pageRead = await readMore();
   if (signal.aborted) return;
   for (const item of shownItems.values()) item.remove();
@@ -102,9 +102,9 @@ async function loadFirst() {
     return;
   }
   const grouped = places.some(({ group }) => group && group.photos > 1);
-  find('each-label', HTMLLabelElement).hidden = !grouped && !each.checked;
+  find('each-label', HTMLLabelElement).hidden = !grouped && !eachPhoto.checked;
   if (!total && !query) showEmptyIndex();
-  count.textContent = grouped && !each.checked ? words.spots(total) : words.places(total);
+  count.textContent = grouped && !eachPhoto.checked ? words.spots(total) : words.places(total);
   draw();
   if (scrollTarget) scrollTo(0, scrollTarget);
   scrollTarget = 0;
@@ -112,10 +112,10 @@ async function loadFirst() {
 
 /** Read the next page; false where it failed, or the filters changed meanwhile. */
 async function readMore() {
-  const { signal } = running;
-  const [filters, pageCursor] = [{ ...fieldValues(), spots: each.checked ? '' : 'true' }, cursor];
+  const { signal } = abortController;
+  const [filters, pageCursor] = [{ ...fieldValues(), spots: eachPhoto.checked ? '' : 'true' }, cursor];
   reading = true;
-  const page = await persist(() => listPlaces(filters, pageCursor, signal), { photos: [], signal, onProblem: () => {}, onRetry: loadFirst });
+  const page = await sendWithRetries(() => listPlaces(filters, pageCursor, signal), { photos: [], signal, onProblem: () => {}, onRetry: loadFirst });
   if (!page) return false;
   reading = false;
   places.push(...page.places);
@@ -203,16 +203,16 @@ function insertItem(place, at, images) {
  * @param {HTMLImageElement} image
  */
 function card(place, at, image) {
-  const photos = each.checked ? 1 : (place.group?.photos ?? 1);
-  const many = photos > 1 ? element('span', { class: 'many' }, words.photos(photos)) : '';
+  const photos = eachPhoto.checked ? 1 : (place.group?.photos ?? 1);
+  const photoCount = photos > 1 ? element('span', { class: 'many' }, words.photos(photos)) : '';
   return element(
     'li',
     { 'aria-setsize': total, 'aria-posinset': at + 1 },
     element(
       'a',
       { href: `place?id=${place.place_id}`, title: place.name },
-      element('span', { class: 'frame' }, image, many),
-      element('span', { class: 'name' }, (!each.checked && place.group?.name) || splitName(place).leaf),
+      element('span', { class: 'frame' }, image, photoCount),
+      element('span', { class: 'name' }, (!eachPhoto.checked && place.group?.name) || splitName(place).leaf),
     ),
     element('a', { class: 'textual', href: `place?id=${place.place_id}#alike`, 'aria-label': words.placesLike(place.name) }, words.placesAlike),
   );

@@ -2,7 +2,7 @@
 
 import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
-import { sentenceElement } from './explain.js';
+import { sentenceElement } from './problem-text.js';
 import { words } from './words.js';
 
 /** @import { SearchReply } from './types.js' */
@@ -103,7 +103,7 @@ export function hideProgress() {
 }
 
 /**
- * Show progress and announce it to screen readers, which percentages are not.
+ * Show progress, and announce it to screen readers; percentages are only shown.
  * @param {string} text
  */
 export function announceProgress(text) {

@@ -1,7 +1,7 @@
 // The box that shows a problem: its title, what to do, and buttons to go on.
 
 import { element, find, icon } from './dom.js';
-import { explain, isReasonTheRemedy, sentenceElement } from './explain.js';
+import { describeProblem, isReasonTheRemedy, sentenceElement } from './problem-text.js';
 import { forgetButton, isKeyAwaited, keyForm } from './key.js';
 import { words } from './words.js';
 
@@ -25,14 +25,14 @@ export function showProblem(problem, photos, onRetry) {
     refusedRetries.push(onRetry);
     if (box.querySelector('.key')) return box.scrollIntoView({ block: 'nearest' }); // the reader may be typing a key
   }
-  const { title, mend } = explain(problem, photos);
+  const { title, remedy } = describeProblem(problem, photos);
   const { detail, reason } = problem;
   const reasonShown = isReasonTheRemedy(problem);
   const retry = isWorthRetrying(problem)
     ? [actionButton(problem.status === 429 ? words.tryNow : words.tryAgain, onRetry)]
     : [];
   fill(
-    [element('h2', {}, title), reasonShown ? sentenceElement('p', detail, reason) : element('p', {}, mend)],
+    [element('h2', {}, title), reasonShown ? sentenceElement('p', detail, reason) : element('p', {}, remedy)],
     [
       element('p', { class: 'timer', role: 'timer' }),
       ...retry,
@@ -45,17 +45,17 @@ export function showProblem(problem, photos, onRetry) {
 
 /** Show that the index has no places. */
 export function showEmptyIndex() {
-  showNothing(words.emptyTitle, words.emptyMend, element('pre', {}, element('code', {}, words.emptyCommand)));
+  showNotice(words.emptyTitle, words.emptyMend, element('pre', {}, element('code', {}, words.emptyCommand)));
 }
 
 /**
  * Show that the page has nothing to show, though the server refused nothing.
  * @param {string} title
- * @param {string} mend
+ * @param {string} remedy
  * @param {Node} link or an example of what to do
  */
-export function showNothing(title, mend, link) {
-  fill([element('h2', {}, title), element('p', {}, mend)], [link]);
+export function showNotice(title, remedy, link) {
+  fill([element('h2', {}, title), element('p', {}, remedy)], [link]);
 }
 
 export function hideProblem() {

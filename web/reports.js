@@ -2,7 +2,7 @@
 
 import { readReports } from './api.js';
 import { element, find } from './dom.js';
-import { persist } from './retry.js';
+import { sendWithRetries } from './retry.js';
 import { serverReady } from './server.js';
 import { language, words } from './words.js';
 
@@ -15,7 +15,7 @@ await showReports();
 
 async function showReports() {
   const { signal } = new AbortController();
-  const reports = await persist(() => readReports(signal), { photos: [], signal, onProblem: () => {}, onRetry: showReports });
+  const reports = await sendWithRetries(() => readReports(signal), { photos: [], signal, onProblem: () => {}, onRetry: showReports });
   if (!reports) return;
   list.replaceChildren(...reports.map(card));
   find('none', HTMLDivElement).hidden = reports.length > 0;

@@ -13,13 +13,13 @@ import { words } from './words.js';
 
 /**
  * @typedef {object} Handlers
- * @property {(result: ResultReply) => void} open
+ * @property {(result: ResultReply) => void} open show in the viewer
  * @property {(result: ResultReply) => void} searchWithPlace
  * @property {(changed: Partial<Settings>) => void} changeSettings search with the same photo again
  */
 
-const GHOSTS = 10;
-let foundFrom = 1;
+const MAX_PLACEHOLDERS = 10;
+let foundThreshold = 1;
 /** @type {HTMLElement[]} the card of each result; results of one spot share a card */
 let resultCards = [];
 
@@ -42,7 +42,7 @@ const estimate = find('estimate', HTMLParagraphElement);
 export function showResults(reply, places, settings, handlers) {
   const ms = reply.timings_ms['total'] ?? 0;
   const { verdict } = reply.match;
-  foundFrom = reply.match.threshold;
+  foundThreshold = reply.match.threshold;
   title.className = `verdict ${verdict}`;
   title.replaceChildren(icon(verdict), verdictWords(reply, places, settings));
   estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
@@ -109,7 +109,7 @@ export function expectResults(k) {
     estimate.replaceChildren();
     remedyList.hidden = true;
     order.textContent = words.orderSimilar;
-    cards.replaceChildren(...Array.from({ length: Math.min(k, GHOSTS) }, ghost));
+    cards.replaceChildren(...Array.from({ length: Math.min(k, MAX_PLACEHOLDERS) }, placeholderCard));
     section.hidden = false;
   }
 }
@@ -198,7 +198,7 @@ function card(result, location, handlers) {
   );
 }
 
-function ghost() {
+function placeholderCard() {
   return element('li', { class: 'card ghost', 'aria-hidden': true }, element('div', { class: 'frame' }));
 }
 
@@ -238,7 +238,7 @@ function thumbnailOf(result) {
  * @param {Pick<ResultReply, 'verified' | 'probability'>} result
  */
 export function evidenceLine({ verified, probability }) {
-  const isFound = probability >= foundFrom;
+  const isFound = probability >= foundThreshold;
   const isUnsure = !isFound && probability >= UNSURE_FROM;
   const sentence = isFound ? words.isFound : isUnsure ? words.isUnsure : words.isElsewhere;
   return element(

@@ -6,9 +6,9 @@ import { serverReady } from './server.js';
 
 /** @import { Problem } from './page-types.js' */
 
-const BUSY_TRIES = 5;
+const MAX_BUSY_TRIES = 5;
 const BUSY_WAIT_S = 2;
-const LONGEST_WAIT_S = 60;
+const MAX_WAIT_S = 60;
 
 /**
  * Send a request until the server answers, and show each problem meanwhile.
@@ -18,7 +18,7 @@ const LONGEST_WAIT_S = 60;
  *   a problem names `photos` where it is about them; the button "Try again" calls `onRetry`
  * @returns {Promise<T | null>} null where the signal or a problem ended the attempts
  */
-export async function persist(send, { photos, signal, onProblem, onRetry }) {
+export async function sendWithRetries(send, { photos, signal, onProblem, onRetry }) {
   for (let tries = 1; ; tries++) {
     hideProblem();
     try {
@@ -29,7 +29,7 @@ export async function persist(send, { photos, signal, onProblem, onRetry }) {
       if (!(error instanceof ApiError)) throw error;
       onProblem();
       showProblem(error.problem, photos, onRetry);
-      if (!(await waitOut(error.problem, tries, signal)) || signal.aborted) return null;
+      if (!(await waitToRetry(error.problem, tries, signal)) || signal.aborted) return null;
     }
   }
 }
@@ -41,7 +41,7 @@ export async function persist(send, { photos, signal, onProblem, onRetry }) {
  * @param {AbortSignal} signal
  * @returns {Promise<boolean>}
  */
-async function waitOut(problem, tries, signal) {
+async function waitToRetry(problem, tries, signal) {
   // A request that timed out would time out again, and a damaged index stays damaged.
   if (problem.status === 503 && !/(timed-out|index-damaged)$/.test(problem.type)) {
     await serverReady(1000);
@@ -54,8 +54,8 @@ async function waitOut(problem, tries, signal) {
     await serverReady(1000);
     return sendAgain;
   }
-  if (problem.status === 429 && tries < BUSY_TRIES) {
-    await countDown(Math.min(problem.retryAfter || BUSY_WAIT_S, LONGEST_WAIT_S), signal);
+  if (problem.status === 429 && tries < MAX_BUSY_TRIES) {
+    await countDown(Math.min(problem.retryAfter || BUSY_WAIT_S, MAX_WAIT_S), signal);
     return true;
   }
   return false;

@@ -1,4 +1,4 @@
-// Photos to try with one click, where the server has some, as the demo's has.
+// Photos to try with one click, where the server has some.
 
 import { ApiError, readPhoto, showPicture } from './api.js';
 import { element } from './dom.js';

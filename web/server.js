@@ -3,7 +3,7 @@
 import { ApiError, readIndex, readiness } from './api.js';
 import { goToOnlyIndex, offerIndexes } from './indexes.js';
 import { element } from './dom.js';
-import { sentenceElement } from './explain.js';
+import { sentenceElement } from './problem-text.js';
 import { status } from './header.js';
 import { keyTyped } from './key.js';
 import { showProblem } from './problem.js';

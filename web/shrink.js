@@ -20,7 +20,7 @@ let modelSide = null;
  * @param {File} photo
  * @returns {Promise<File>}
  */
-export async function shrink(photo) {
+export async function shrinkPhoto(photo) {
   if (photo.size < MIN_BYTES) return photo;
   try {
     const metadata = metadataOf(new Uint8Array(await photo.arrayBuffer()));
@@ -34,7 +34,7 @@ export async function shrink(photo) {
     canvas.width = Math.round(image.width * scale);
     canvas.height = Math.round(image.height * scale);
     const context = canvas.getContext('2d');
-    if (!context || !isHonest(context)) return photo;
+    if (!context || !returnsPixels(context)) return photo;
     context.imageSmoothingQuality = 'high';
     context.drawImage(image, 0, 0, canvas.width, canvas.height);
     image.close();
@@ -52,7 +52,7 @@ export async function shrink(photo) {
  * Whether a canvas returns the pixels drawn: browsers that prevent fingerprinting return noise.
  * @param {CanvasRenderingContext2D} context
  */
-export function isHonest(context) {
+export function returnsPixels(context) {
   const colour = [64, 128, 192];
   context.fillStyle = `rgb(${colour})`;
   context.fillRect(0, 0, 1, 1);

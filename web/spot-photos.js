@@ -49,7 +49,7 @@ let runningChange = null;
  * @param {{name?: string | null, add?: number[], remove?: number[]}} patch
  * @param {Page} page
  * @param {(spot: GroupVersion) => void} redraw
- * @param {number} [pageId] the place of the page, where it is another
+ * @param {number} [pageId] id of the page's place, where `id` is another
  */
 export function queueChange(id, patch, page, redraw, pageId = id) {
   const previous = runningChange;

@@ -2,11 +2,11 @@
 
 import { ApiError, addFrame, closeTrack, openTrack } from './api.js';
 import { announce, find } from './dom.js';
-import { explain } from './explain.js';
+import { describeProblem } from './problem-text.js';
 import { FramesError, cameraFrames, isVideo, openCamera, photoFrames, videoFrames } from './frames.js';
 import { watchFiles } from './photo-input.js';
 import { hideProblem, showProblem } from './problem.js';
-import { persist } from './retry.js';
+import { sendWithRetries } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
 import { addToStrip, clearStrip, locatedLine, watchSelection } from './strip.js';
 import { trackWords } from './track-words.js';
@@ -36,7 +36,7 @@ let trackId = null;
 let sources = [];
 /** The frame that the server has not answered yet. @type {File | null} */
 let pending = null;
-let running = new AbortController();
+let abortController = new AbortController();
 /** Aborts the waiting before a retry: the frame is then sent again at once, or never. */
 let retryWait = new AbortController();
 let sending = false;
@@ -60,7 +60,7 @@ function addFiles(files) {
 }
 
 async function useCamera() {
-  const { signal } = running;
+  const { signal } = abortController;
   camera.disabled = true;
   try {
     const stream = await openCamera(liveCamera);
@@ -82,7 +82,7 @@ async function useCamera() {
 async function sendFrames() {
   if (sending) return;
   sending = true;
-  const { signal } = running;
+  const { signal } = abortController;
   note.textContent = '';
   showTrack();
   for (let frame = await nextFrame(signal); frame; frame = await nextFrame(signal)) {
@@ -92,7 +92,7 @@ async function sendFrames() {
       ownWait.abort();
       void sendFrames();
     };
-    const result = await persist(() => locate(photo, signal), { photos: [photo], signal: ownWait.signal, onProblem: () => {}, onRetry });
+    const result = await sendWithRetries(() => locate(photo, signal), { photos: [photo], signal: ownWait.signal, onProblem: () => {}, onRetry });
     if (signal.aborted) return;
     if (ownWait.signal.aborted) continue;
     if (!result) {
@@ -174,8 +174,8 @@ function showLocated(frame, photo) {
  * @param {File} photo
  */
 function leaveOut(problem, photo) {
-  const { title, mend } = explain(problem, [photo]);
-  leftOutReasons.push(`${title}: ${mend}`);
+  const { title, remedy } = describeProblem(problem, [photo]);
+  leftOutReasons.push(`${title}: ${remedy}`);
   showLastProblem = () => showProblem(problem, [photo], () => {});
   note.textContent = trackWords.framesLeftOut(leftOutReasons.length, leftOutReasons.at(-1) ?? '');
 }
@@ -224,9 +224,9 @@ function end() {
 }
 
 function stop() {
-  running.abort();
+  abortController.abort();
   retryWait.abort();
-  running = new AbortController();
+  abortController = new AbortController();
   for (const source of sources) void source.return();
   sources = [];
   pending = null;

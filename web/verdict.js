@@ -1,7 +1,7 @@
 // The result of a comparison of two photos, in words and on a scale.
 
 import { element, icon } from './dom.js';
-import { sentenceElement } from './explain.js';
+import { sentenceElement } from './problem-text.js';
 import { UNSURE_FROM, formatSimilarity } from './format.js';
 import { words } from './words.js';
 

@@ -21,7 +21,7 @@ const dialog = find('viewer', HTMLDialogElement);
 /** @type {{places: ViewedPlace[], at: number, photo: QueryPhoto | null} & Handlers | null} */
 let shown = null;
 let linesOn = true;
-let comparing = new AbortController();
+let abortController = new AbortController();
 /** @type {Map<string, CompareReply>} by photo, part and place */
 const comparisons = new Map();
 
@@ -59,7 +59,7 @@ dialog.append(
 );
 
 dialog.addEventListener('close', () => {
-  comparing.abort();
+  abortController.abort();
   shown?.onClose(shown.at);
   shown = null;
 });
@@ -140,9 +140,9 @@ function show(at) {
 
 /** Show the points that the query photo and the place share, as lines and in words. */
 async function showShared() {
-  comparing.abort();
-  comparing = new AbortController();
-  const { signal } = comparing;
+  abortController.abort();
+  abortController = new AbortController();
+  const { signal } = abortController;
   lines.clear();
   shared.textContent = '';
   const place = shown?.places[shown.at];

@@ -1,4 +1,4 @@
-// The words of the pages in the reader's language. The HTML files have those in English.
+// The pages' words in the reader's language; the HTML files are in English.
 
 import * as english from './words-en.js';
 

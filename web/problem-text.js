@@ -1,4 +1,4 @@
-// The server's problems, notes and reasons in the reader's language.
+// The words of problems, and of the server's notes and reasons, in the reader's language.
 
 import { element } from './dom.js';
 import * as english from './problems-en.js';
@@ -47,9 +47,9 @@ export const isReasonTheRemedy = (problem) => problem.reason !== null && REMEDY_
  * What went wrong and what to do, in words.
  * @param {Problem} problem
  * @param {File[]} photos that were sent
- * @returns {{title: string, mend: string}}
+ * @returns {{title: string, remedy: string}}
  */
-export function explain(problem, photos) {
+export function describeProblem(problem, photos) {
   const empty = photos.find((photo) => photo.size === 0);
   const { title, mend } = problems[empty ? 'empty' : nameOf(problem)];
   const [photo1, photo2] = photos;
@@ -59,7 +59,7 @@ export function explain(problem, photos) {
     sent: words.size(photos.reduce((sum, photo) => sum + photo.size, 0)),
     status: `${problem.status}`,
   };
-  return { title, mend: fill(mend, values) };
+  return { title, remedy: fill(mend, values) };
 }
 
 /**
