@@ -14,7 +14,7 @@ const SHOWN_MS = 1800;
  */
 export function positionButton(position) {
   const text = formatPosition(position);
-  const label = element('span', { class: 'said' }, text);
+  const label = element('span', { class: 'text' }, text);
   const button = element(
     'button',
     { type: 'button', class: 'position', 'aria-label': words.copyPosition(text), title: words.copyPosition(text) },
@@ -26,7 +26,7 @@ export function positionButton(position) {
     announce(outcome);
     // The button keeps its width, so that nothing beside it moves.
     button.style.minWidth = `${button.offsetWidth}px`;
-    button.replaceChildren(element('span', { class: 'said' }, outcome), icon('found'));
+    button.replaceChildren(element('span', { class: 'text' }, outcome), icon('found'));
     setTimeout(() => button.replaceChildren(label, icon('copy')), SHOWN_MS);
   });
   return button;
