@@ -53,7 +53,7 @@ export const placeWords = {
   bothNumbers: 'A position needs latitude and longitude; give both, or none.',
   unread: (/** @type {string} */ label) => `“${label}” has no value that can be read; mend it, or empty it.`,
   conflict: 'Somebody else has changed this place since you opened it:',
-  conflictNow: (/** @type {string} */ what, /** @type {string} */ value) => (value ? `${what} is now “${value}”` : `${what} is now empty`),
+  conflictNow: (/** @type {string} */ label, /** @type {string} */ value) => (value ? `${label} is now “${value}”` : `${label} is now empty`),
   conflictMend: 'What you typed is still here. Save again to put yours in its place, or take theirs.',
   takeTheirs: 'Take theirs',
   remove: 'Remove this place',

@@ -53,7 +53,7 @@ export const placeWords = {
   bothNumbers: 'Position ke liye latitude aur longitude dono chahiye; dono likhein, ya koi nahi.',
   unread: (label) => `“${label}” mein jo likha hai, padha nahi jaa sakta; theek karein, ya khaali karein.`,
   conflict: 'Aapke kholne ke baad kisi aur ne yeh jagah badal di hai:',
-  conflictNow: (what, value) => (value ? `${what} ab “${value}” hai` : `${what} ab khaali hai`),
+  conflictNow: (label, value) => (value ? `${label} ab “${value}” hai` : `${label} ab khaali hai`),
   conflictMend: 'Aapne jo likha hai, woh yahin hai. Apna rakhne ke liye phir se save karein, ya unka lein.',
   takeTheirs: 'Unka lein',
   remove: 'Yeh jagah hatayein',

@@ -53,7 +53,7 @@ export const placeWords = {
   bothNumbers: 'स्थिति के लिए अक्षांश और देशांतर दोनों चाहिए; दोनों लिखें, या कोई नहीं।',
   unread: (label) => `“${label}” में जो लिखा है, पढ़ा नहीं जा सकता; ठीक करें, या ख़ाली करें।`,
   conflict: 'आपके खोलने के बाद किसी और ने यह जगह बदल दी है:',
-  conflictNow: (what, value) => (value ? `${what} अब “${value}” है` : `${what} अब खाली है`),
+  conflictNow: (label, value) => (value ? `${label} अब “${value}” है` : `${label} अब खाली है`),
   conflictMend: 'आपने जो लिखा है, वह यहीं है। अपना रखने के लिए फिर से सहेजें, या उनका लें।',
   takeTheirs: 'उनका लें',
   remove: 'यह जगह हटाएँ',

@@ -208,7 +208,7 @@ export const words = {
     const without = index && index.positions < index.places ? ` ${counted(index.places - index.positions, 'place has', 'places have')} none.` : '';
     return (dots < places ? `${shown} A dot can stand for several; zoom in to see each.` : shown) + without;
   },
-  andOthers: (/** @type {number} */ others) => `and ${counted(others, 'other', 'others')} there`,
+  andOthers: (/** @type {number} */ count) => `and ${counted(count, 'other', 'others')} there`,
   zoomCloser: (/** @type {number} */ count) => `This dot stands for ${counted(count, 'place', 'places')}: zoom in`,
   openPlace: (/** @type {string} */ name) => `Open ${name}`,
   drawHow: 'Press on the map for the middle of the circle, and drag to its edge.',
@@ -252,7 +252,7 @@ export const words = {
   emptyMend: 'Fill it with a folder of photos, then start the server again:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
-  oneOf: (/** @type {string} */ one, /** @type {string} */ other) => `One of ${one} and ${other}`,
+  oneOf: (/** @type {string} */ name1, /** @type {string} */ name2) => `One of ${name1} and ${name2}`,
   thePhoto: 'The photo',
   size,
   goesOn: 'The search goes on when the server answers again.',

@@ -187,7 +187,7 @@ export const words = {
     const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} bina position ki ${index.places - index.positions === 1 ? 'hai' : 'hain'}.` : '';
     return `${all} yahan dikh rahi ${shown === 1 ? 'hai' : 'hain'}.${dots < shown ? ' Ek bindu kai jagahon ka ho sakta hai; paas se dekhein.' : ''}${without}`;
   },
-  andOthers: (others) => `aur wahin ${whole.format(others)} aur`,
+  andOthers: (count) => `aur wahin ${whole.format(count)} aur`,
   zoomCloser: (count) => `Is bindu par ${places(count)} hain: paas se dekhein`,
   openPlace: (name) => `${name} kholein`,
   drawHow: 'Map par ghere ke beech mein dabayein, aur kinare tak kheenchein.',
@@ -225,7 +225,7 @@ export const words = {
   emptyMend: 'Photo ke folder se ise bharein, phir server dobara chalayein:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
-  oneOf: (one, other) => `${one} ya ${other}`,
+  oneOf: (name1, name2) => `${name1} ya ${name2}`,
   thePhoto: 'photo',
   size,
   goesOn: 'Server ke jawab dete hi kaam aage badhega.',

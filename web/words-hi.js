@@ -187,7 +187,7 @@ export const words = {
     const without = index && index.positions < index.places ? ` ${places(index.places - index.positions)} बिना स्थिति की ${index.places - index.positions === 1 ? 'है' : 'हैं'}।` : '';
     return `${all} यहाँ दिख रही ${shown === 1 ? 'है' : 'हैं'}।${dots < shown ? ' एक बिंदु कई जगहों का हो सकता है; पास से देखें।' : ''}${without}`;
   },
-  andOthers: (others) => `और वहीं ${whole.format(others)} और`,
+  andOthers: (count) => `और वहीं ${whole.format(count)} और`,
   zoomCloser: (count) => `इस बिंदु पर ${places(count)} हैं: पास से देखें`,
   openPlace: (name) => `${name} खोलें`,
   drawHow: 'नक्शे पर घेरे के बीच में दबाएँ, और किनारे तक खींचें।',
@@ -224,7 +224,7 @@ export const words = {
   emptyMend: 'फ़ोटो के फ़ोल्डर से इसे भरें, फिर सर्वर दोबारा चलाएँ:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
-  oneOf: (one, other) => `${one} या ${other}`,
+  oneOf: (name1, name2) => `${name1} या ${name2}`,
   thePhoto: 'फ़ोटो',
   size,
   goesOn: 'सर्वर के जवाब देते ही काम आगे बढ़ेगा।',
