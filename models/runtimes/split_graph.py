@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import openvino
-from openvino import opset13
+import openvino.opset13 as ops
 from openvino.passes import ConstantFolding, Manager
 
 LEAST_BYTES = 1 << 20
@@ -39,9 +39,13 @@ class SplitGraph(NamedTuple):
 def split_graph(model: Any) -> SplitGraph | None:
     """Split a graph where no shape depends on the size of the photo any more.
 
-    Returns None where the weights that come after take less than `LEAST_BYTES`.
+    Returns None where the weights that come after take less than `LEAST_BYTES`, and for a graph
+    that takes photos of its own size alone.
     """
-    nodes, photo, descriptor = _nodes_for_any_size(model.clone())
+    try:
+        nodes, photo, descriptor = _nodes_for_any_size(model.clone())
+    except RuntimeError:
+        return None
     cut = _first_fixed(nodes, photo, descriptor)
     if cut is None:
         return None
@@ -62,7 +66,7 @@ def _nodes_for_any_size(model: Any) -> tuple[Nodes, str, str]:
     _take_any_size(model)
     for node in model.get_ordered_ops():
         if _is(node, "Constant") and _bytes(node) >= WEIGHT_BYTES:  # else it would be computed with
-            weights = opset13.parameter(node.get_output_shape(0), node.get_output_element_type(0))
+            weights = ops.parameter(node.get_output_shape(0), node.get_output_element_type(0))
             _replace(node.output(0), weights.output(0))
             model.add_parameters([weights])
     folding = Manager()
@@ -85,7 +89,8 @@ def _first_fixed(nodes: Nodes, photo: str, descriptor: str) -> str | None:
     for name, node in between.items():
         uses.subtract(_sources(node))
         needed = {name, *(source for source in needed if uses[source] > 0)}
-        if needed == {name} and node.get_output_partial_shape(0).is_static:
+        is_fixed = node.get_output_size() == 1 and node.get_output_partial_shape(0).is_static
+        if is_fixed and needed == {name}:
             return name
     return None
 
@@ -105,7 +110,7 @@ def _trunk(model: Any, cut: Any) -> Any:
     """What a graph computes up to an operation, and all that it gives beside the descriptor."""
     outputs = [_same(model, cut).output(0)]
     outputs += [output.get_node().input_value(0) for output in model.outputs[1:]]
-    return openvino.Model(list(map(opset13.result, outputs)), model.get_parameters()).clone()
+    return openvino.Model(list(map(ops.result, outputs)), model.get_parameters()).clone()
 
 
 def _head(model: Any, cut: Any) -> Any:
@@ -118,11 +123,11 @@ def _head(model: Any, cut: Any) -> Any:
                 for size in node.get_input_partial_shape(0)
             ]
             kind = node.get_output_element_type(0).to_dtype()
-            _replace(node.output(0), opset13.constant(np.array(sizes, kind)).output(0))
-    pooled = opset13.parameter(cut.get_output_shape(0), cut.get_output_element_type(0))
+            _replace(node.output(0), ops.constant(np.array(sizes, kind)).output(0))
+    pooled = ops.parameter(cut.get_output_shape(0), cut.get_output_element_type(0))
     _replace(_same(model, cut).output(0), pooled.output(0))
     descriptor = model.outputs[0].get_node().input_value(0)
-    return openvino.Model([opset13.result(descriptor)], [pooled]).clone()
+    return openvino.Model([ops.result(descriptor)], [pooled]).clone()
 
 
 def _take_any_size(model: Any) -> None:
