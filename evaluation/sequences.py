@@ -14,10 +14,10 @@ from place_search.search.tracks.evidence import SILENCE, Evidence, evidence_of
 from place_search.search.tracks.markov import State
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import (
-    Seen,
-    breaks_between,
+    PrecomputedFrame,
     in_windows,
     learn_speeds,
+    sequence_breaks,
 )
 
 CANDIDATES = 1024
@@ -72,7 +72,7 @@ def query_routes(truth: GroundTruth) -> tuple[Routes, Routes]:
 def _routes(names: Sequence[str], metres: Metres | None, order: Order | None) -> Routes:
     if order is None:
         return find_routes(names, metres)
-    return find_routes(names, metres, sequences=order.sequences, taken=order.taken)
+    return find_routes(names, metres, sequences=order.sequences, capture_times=order.taken)
 
 
 def rank_sequences(
@@ -88,12 +88,12 @@ def rank_sequences(
     neither query nor neighbours speak for keep the order of their similarities. A query that could
     not be read, so that nothing is ranked for it, says nothing and finds nothing.
     """
-    order, breaks = breaks_between(queries)
+    order, breaks = sequence_breaks(queries)
     frames = [
-        Seen(_evidence(database, known, query), kind)
+        PrecomputedFrame(_evidence(database, known, query), kind)
         for query, kind in zip(order.tolist(), breaks, strict=True)
     ]
-    model = learn_speeds(database, lambda: frames, kept=KEPT)
+    model = learn_speeds(database, lambda: frames, listed_places=KEPT)
     found: list[Ranked] = [NOTHING] * len(known.ranked)
     states = in_windows(model, frames, window.before, window.after)
     for query, state in zip(order.tolist(), states, strict=True):

@@ -1,4 +1,4 @@
-"""Descriptors of a track's frames in a file, so that an interrupted run goes on from there."""
+"""Descriptors of a track's frames in a file, so that an interrupted run can continue."""
 
 import hashlib
 import json
@@ -15,29 +15,29 @@ Vectors = NDArray[np.float32]
 
 
 class FrameFile:
-    """(n, D) float32 rows that grow; rows of NaN stand for frames that cannot be read.
+    """A growing file of float32 rows (n, D); a row of NaN is a frame that cannot be read.
 
     A file of other frames or another model is begun anew.
     """
 
     def __init__(self, file: LockedFile, dims: int, identity: str) -> None:
-        """Go on with a file, or begin it.
+        """Continue a file, or begin it.
 
         Raises:
-            PlaceSearchError: it cannot be written.
+            PlaceSearchError: the file cannot be written.
         """
         self._file, self._dims = file, dims
-        told = {
+        header_fields = {
             "dims": dims,
             "frames": hashlib.sha256(identity.encode("utf-8", "replace")).hexdigest(),
         }
-        header = json.dumps(told).encode().ljust(_HEADER_BYTES)
+        header = json.dumps(header_fields).encode().ljust(_HEADER_BYTES)
         if os.pread(file.descriptor, _HEADER_BYTES, 0) != header:
             file.cut(0)
             file.write(header, 0)
         size = os.fstat(file.descriptor).st_size - _HEADER_BYTES
         self.count = size // (4 * dims)
-        """Rows that are whole."""
+        """The number of complete rows."""
 
     def append(self, descriptor: Vectors | None) -> None:
         """Add a row; None for a frame that cannot be read.
@@ -54,7 +54,7 @@ class FrameFile:
         """A row, (D,); None for a frame that cannot be read.
 
         Raises:
-            PlaceSearchError: somebody has cut the file short.
+            PlaceSearchError: the file was cut short.
         """
         data = np.empty(self._dims, np.float32)
         read = os.preadv(self._file.descriptor, [data.data.cast("B")], self._offset(row))

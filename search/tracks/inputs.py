@@ -15,45 +15,45 @@ from place_search.photos import Photo, PhotoError, read_capture_time
 from place_search.photos.video import Sampling, Video, is_video
 from place_search.search.folders.query_photos import open_queries
 from place_search.search.tracks.routes import Routes, find_routes
-from place_search.search.tracks.smoothing import Break, breaks_between
+from place_search.search.tracks.smoothing import SequenceBreak, sequence_breaks
 
 
 class Frame(NamedTuple):
-    """A frame as it is read: `photo` is None where that failed, and `error` says why."""
+    """A frame of an input: `photo` is None where it cannot be read, and `error` says why."""
 
     name: str
     seconds: float | None
-    before: Break
+    break_before: SequenceBreak
     photo: Photo | None
     error: str | None = None
 
 
 class TrackInput(Protocol):
-    """Where frames come from."""
+    """A source of frames."""
 
     @property
     def expected(self) -> int:
-        """About how many frames there are."""
+        """The approximate number of frames."""
 
     @property
     def notes(self) -> list[str]:
-        """Sentences on what is odd about them, such as their order."""
+        """Sentences on peculiarities of the frames, such as their order."""
 
     @property
     def identity(self) -> str:
         """A text that changes when the frames may have changed."""
 
     def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
-        """All frames in their order; of the first `skip` ones no photo is read."""
+        """All frames in their order; the photos of the first `skip` frames are not read."""
 
 
 @dataclass(slots=True)
 class PhotoFrames:
-    """Photos as the frames of tracks, one track a sequence."""
+    """Photos as the frames of tracks, one track for each sequence."""
 
     photos: Sequence[PlacePhoto]
     order: Sequence[int]
-    breaks: Sequence[Break]
+    breaks: Sequence[SequenceBreak]
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -76,15 +76,15 @@ class PhotoFrames:
 
     def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
         """The photos, read as the model needs them."""
-        for number, (at, before) in enumerate(zip(self.order, self.breaks, strict=True)):
+        for number, (at, break_before) in enumerate(zip(self.order, self.breaks, strict=True)):
             photo = self.photos[at]
             if number < skip:
-                yield Frame(photo.name, None, before, None)
+                yield Frame(photo.name, None, break_before, None)
                 continue
             try:
-                yield Frame(photo.name, None, before, model.read(photo.path))
+                yield Frame(photo.name, None, break_before, model.read(photo.path))
             except PhotoError as error:
-                yield Frame(photo.name, None, before, None, str(error))
+                yield Frame(photo.name, None, break_before, None, str(error))
 
 
 @dataclass(slots=True)
@@ -95,25 +95,25 @@ class VideoFrames:
 
     @property
     def expected(self) -> int:
-        """About how many frames will be taken."""
+        """The approximate number of frames."""
         return self.video.expected
 
     @property
     def notes(self) -> list[str]:
-        """What was odd about the video."""
+        """Sentences on peculiarities of the video."""
         return self.video.notes
 
     @property
     def identity(self) -> str:
-        """The file with its size and time of change, and which frames are taken."""
+        """The file with its size and time of change, and the sampling of its frames."""
         status = self.video.path.stat()
         return f"{self.video.path}\0{status.st_size}\0{status.st_mtime_ns}\0{self.video.sampling}"
 
     def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
-        """The frames; those that are skipped are decoded on the way to the others."""
-        for taken, (number, seconds, photo) in enumerate(self.video.frames()):
-            before = Break.NONE if taken else Break.FRESH
-            yield Frame(f"frame {number}", seconds, before, None if taken < skip else photo)
+        """The frames; skipped frames are decoded all the same, on the way to the others."""
+        for at, (number, seconds, photo) in enumerate(self.video.frames()):
+            break_before = SequenceBreak.NONE if at else SequenceBreak.NEW_FOLDER
+            yield Frame(f"frame {number}", seconds, break_before, None if at < skip else photo)
 
 
 def open_input(path: Path, sampling: Sampling | None = None) -> PhotoFrames | VideoFrames:
@@ -123,7 +123,7 @@ def open_input(path: Path, sampling: Sampling | None = None) -> PhotoFrames | Vi
     numbered come in that order, each sequence as a track; others in the order of the list.
 
     Raises:
-        SourceError: no photos there, or a list that names photos that do not exist.
+        SourceError: no photos in the folder, or a list that names photos that do not exist.
         VideoError: a video that cannot be read.
     """
     if is_video(path) and path.is_file():
@@ -143,21 +143,23 @@ def _photo_frames(photos: Sequence[PlacePhoto], listed: bool) -> PhotoFrames:
     if len(photos) > 1 and not routes.is_ordered:
         routes = _routes(photos, [read_capture_time(photo.path) for photo in photos])
     if len(photos) > 1 and not routes.is_ordered:
-        breaks = [Break.FRESH, *[Break.NONE] * (len(photos) - 1)]
+        breaks = [SequenceBreak.NEW_FOLDER, *[SequenceBreak.NONE] * (len(photos) - 1)]
         note = (
             "Neither numbers in the photos' names nor times tell which follows which, so they are "
             "taken in the order given."
         )
         return PhotoFrames(photos, range(len(photos)), breaks, [note])
-    order, breaks = breaks_between(routes)
+    order, breaks = sequence_breaks(routes)
     return PhotoFrames(photos, order.tolist(), breaks, _notes(routes, order.tolist(), listed))
 
 
-def _routes(photos: Sequence[PlacePhoto], taken: Sequence[float | None]) -> Routes:
+def _routes(photos: Sequence[PlacePhoto], capture_times: Sequence[float | None]) -> Routes:
     return find_routes(
         [photo.name for photo in photos],
         sequences=[photo.sequence for photo in photos],
-        taken=np.array([np.nan if time is None else time for time in taken], np.float64),
+        capture_times=np.array(
+            [np.nan if time is None else time for time in capture_times], np.float64
+        ),
     )
 
 

@@ -1,4 +1,4 @@
-"""Where a frame was taken, as a track tells it."""
+"""The place of a frame, by the state of its track."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -14,17 +14,18 @@ COLUMNS = (
     *("frame", "name", "seconds", "known", "probability", "place_id", "place"),
     *("latitude", "longitude", "heading"),
 )
-"""What tables show of a frame."""
-BESIDE = 2
-"""Places at most so many further along the route count as the same one."""
+"""The columns of a table of frames."""
+SAME_PLACE_STEPS = 2
+"""The number of places along the route within which two places count as the same."""
 _KNOWN_FROM = 0.5
-"""How probable the places within a step must be for a frame to be told as known."""
+"""The probability of the places within a step from which on a frame counts as known."""
 _SMALL_PART = 20
-"""They are at most some such part of the index, or all of a small one would be one step away."""
+"""The places within a step are at most one of `_SMALL_PART` of an index: all places of a small
+index would be within a step."""
 _CHANCE = 4.0
-"""So much likelier than those off the known places a frame may be at one of them by chance."""
+"""The likelihood ratio that a frame off the known places may reach at one of them by chance."""
 _MOVING = 0.1
-"""The speed, in places a frame, from which on a direction is told."""
+"""The speed, in places a frame, from which on a heading is estimated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +33,11 @@ class LocatedFrame:
     """A frame of a track and its place.
 
     `frame` counts from 0; `seconds` are those of a video. `place_id` and `place` are the most
-    probable place; a frame is `known` where it and those within a step of it are more probable
-    than not, and has no place else. `probability` is that of the place and those right beside it,
-    or that of being off the known places where the frame is not known. `position` is estimated
-    from these places; `heading` is the way of the camera in degrees from north. `error` says why
-    the frame could not be read; its place is then that which its neighbours tell.
+    probable place; a frame is `known` where this place and those within a step of it are more
+    probable than not, and has no place else. `probability` is that of the place and its neighbours,
+    or, for a frame that is not known, that of being off the known places. `position` is estimated
+    from these places; `heading` is the camera's direction of motion in degrees from north. `error`
+    says why the frame could not be read; its place is then estimated from the frames around it.
     """
 
     frame: int
@@ -68,8 +69,8 @@ class LocatedFrame:
     def to_row(self) -> dict[str, Any]:
         """The values of `COLUMNS`."""
         latitude, longitude = self.position or (None, None)
-        told = self.to_dict() | {"latitude": latitude, "longitude": longitude}
-        return {name: told[name] for name in COLUMNS}
+        values = self.to_dict() | {"latitude": latitude, "longitude": longitude}
+        return {name: values[name] for name in COLUMNS}
 
 
 def locate(
@@ -82,13 +83,13 @@ def locate(
 ) -> LocatedFrame:
     """The place of a frame by the state of its track."""
     chances = state.places
-    # No place has been looked at where no frame before this one could be read.
+    # No place is listed where no frame before this frame could be read.
     best = int(chances.argmax()) if len(chances) else 0
-    apart = np.abs(state.coordinates - state.coordinates[best : best + 1])
-    near = apart <= BESIDE
+    steps = np.abs(state.coordinates - state.coordinates[best : best + 1])
+    near = steps <= SAME_PLACE_STEPS
     chance = float(chances[near].sum())
-    reach = max(BESIDE, min(LONGEST, observer.index.count // _SMALL_PART))
-    if chances[apart <= reach].sum() < _KNOWN_FROM:
+    reach = max(SAME_PLACE_STEPS, min(LONGEST, observer.index.count // _SMALL_PART))
+    if chances[steps <= reach].sum() < _KNOWN_FROM:
         return LocatedFrame(
             frame, name, seconds, False, min(state.off, 1.0), None, None, None, None, error
         )
@@ -101,11 +102,11 @@ def locate(
     position = None
     if placed.any():
         weights = chances[near][placed]
-        # Longitudes are counted from the best place's, for the date line's sake.
+        # Relative to the best place, so that the mean of longitudes is right at ±180° too.
         origin = degrees[placed][int(weights.argmax())]
-        away = degrees[placed] - origin
-        away[:, 1] = (away[:, 1] + 180) % 360 - 180
-        latitude, longitude = origin + weights @ away / weights.sum()
+        offsets = degrees[placed] - origin
+        offsets[:, 1] = (offsets[:, 1] + 180) % 360 - 180
+        latitude, longitude = origin + weights @ offsets / weights.sum()
         position = Position(float(latitude), float((longitude + 180) % 360 - 180))
     speeds = state.mass[:, near].sum(axis=1)
     speed = float(speeds @ np.array(SPEEDS) / max(float(speeds.sum()), 1e-12))
@@ -124,24 +125,24 @@ def locate(
 
 
 def is_astray(state: State) -> bool:
-    """Whether a frame by itself speaks for one place, and the track says that it is not there."""
+    """Whether a frame alone is evidence for one place, and its track leads to another."""
     if not len(state.coordinates):
         return False
     likelihood = np.exp(state.odds)
     best = state.coordinates[int(likelihood.argmax())]
-    near = np.abs(state.coordinates - best) <= BESIDE
+    near = np.abs(state.coordinates - best) <= SAME_PLACE_STEPS
     alone = likelihood[near].sum() >= _KNOWN_FROM * (likelihood.sum() + _CHANCE)
     return bool(alone and state.places[near].sum() < _KNOWN_FROM)
 
 
 def _heading(observer: Observer, row: int, speed: float) -> float | None:
-    """The direction of the route at a place, the way that the camera goes along it."""
+    """The direction of the route at a place, in the camera's direction of motion."""
     if abs(speed) < _MOVING:
         return None
     ends = []
     for step in (-1, 1):
-        there = observer.routes.along(row, step)
-        ends.append(row if there is None else there)
+        neighbour = observer.routes.along(row, step)
+        ends.append(row if neighbour is None else neighbour)
     if speed < 0:
         ends.reverse()
     start, end = (Position(*observer.index.positions[end].tolist()) for end in ends)

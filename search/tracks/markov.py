@@ -1,7 +1,7 @@
 """A hidden Markov model of a camera on known routes, or off them (Bayes filter; Rabiner 1989).
 
-A state is a place with a speed. Besides those that evidence speaks for, kept one by one, the other
-places of each folder share one number: so memory and time do not grow with the index. A jump lands
+A state is a place with a speed. The most probable places are listed one by one; the other places of
+each folder share one number, so that memory and time do not grow with the index. A jump lands
 anywhere, as when a robot is carried off, but most jumps stay in their folder.
 """
 
@@ -15,14 +15,17 @@ from place_search.search.tracks.evidence import Evidence
 from place_search.search.tracks.motion import LONGEST, SPEEDS, motion_with
 from place_search.search.tracks.routes import Routes
 
-KEPT = 128
-"""Places whose probability is carried from a frame to the next one by one."""
+LISTED_PLACES = 128
+"""The number of places whose probabilities are listed one by one from frame to frame."""
 _JUMP = 1e-3
 _JUMP_AT_CUT = 0.9
+"""The probability that the camera jumps to any place, where a sequence ends and another begins."""
 _LEAVE, _RETURN = 1e-3, 0.05
-"""How probable it is, at each frame, to leave the known places, and to return to them."""
+"""The probabilities, at each frame, to leave the known places, and to return to them."""
 _OFF_AT_FIRST = 0.2
+"""The probability that the first frame is off the known places."""
 _IN_FOLDER = 0.9
+"""The share of jumps that stay in their folder."""
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -31,9 +34,9 @@ Ints = NDArray[np.int64]
 class State(NamedTuple):
     """Probabilities after a frame: `mass` (M, n) of speeds at `coordinates` (n,), ascending.
 
-    `others` (G,) are those of the places of each folder that are not listed, `off` that of none.
-    `odds` (n,), `floor` and `still` are the frame's evidence, `odds` that for the listed ones. As
-    a message from later frames, the same numbers are likelihoods.
+    `others` (G,) are the sums over the unlisted places of each folder, `off` the probability of no
+    known place. `odds` (n,), `floor` and `still` are the frame's evidence, `odds` for the listed
+    places. In a message from later frames, the same fields hold likelihoods.
     """
 
     coordinates: Ints
@@ -57,28 +60,30 @@ class State(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class _Span:
-    """Coordinates around listed ones, closed under a step: a step is a shift in this array.
+    """The coordinates that one step from listed places can reach, so that a step is a shift.
 
-    `there` says which of them are places.
+    `is_place` marks the coordinates that are places.
     """
 
     coordinates: Ints
-    there: NDArray[np.bool_]
+    is_place: NDArray[np.bool_]
 
     def find(self, coordinates: Ints) -> Ints:
         return np.searchsorted(self.coordinates, coordinates)
 
 
 class MarkovModel:
-    """The filter of one set of routes. It holds no state of a track: thread-safe."""
+    """The filter of one set of routes, without the state of a track: thread-safe."""
 
-    def __init__(self, routes: Routes, speeds: Floats | None = None, *, kept: int = KEPT) -> None:
-        """`speeds` (M,) is how probable each of `SPEEDS` is; by default all are as probable.
+    def __init__(
+        self, routes: Routes, speeds: Floats | None = None, *, listed_places: int = LISTED_PLACES
+    ) -> None:
+        """`speeds` (M,) are the probabilities of `SPEEDS`, equal by default.
 
-        Of the places, the `kept` most probable ones are carried from frame to frame.
+        The `listed_places` most probable places are listed from frame to frame.
         """
         self.routes = routes
-        self._kept = kept
+        self._listed_places = listed_places
         self.speeds = np.full(len(SPEEDS), 1 / len(SPEEDS)) if speeds is None else speeds
         self.count = len(routes.coordinate)
         self._sizes = np.bincount(routes.folder).astype(np.float64)
@@ -102,12 +107,12 @@ class MarkovModel:
         moved[:, core] = self._motion.changes.T @ state.mass
         moved = (1 - evidence.still) * _shifted(moved, self._motion.steps)
         moved[:, core] += evidence.still * state.mass
-        moved[:, ~span.there] = 0  # past the end of a sequence
+        moved[:, ~span.is_place] = 0  # past the end of a sequence
         stayed = (1 - jump) * (1 - _LEAVE)
-        known = np.bincount(self._folder_at[state.coordinates], state.places, len(self._sizes))
-        before = known + state.others
-        # What is not listed moves among its like; what left a sequence's end is somewhere.
-        lost = max(float(known.sum() - moved.sum()), 0.0)
+        listed = np.bincount(self._folder_at[state.coordinates], state.places, len(self._sizes))
+        before = listed + state.others
+        # Unlisted places stay unlisted; the probability beyond a sequence's end goes anywhere.
+        lost = max(float(listed.sum() - moved.sum()), 0.0)
         back = _RETURN * state.off
         anywhere = stayed * lost + back + (1 - _LEAVE) * jump * (1 - _IN_FOLDER) * before.sum()
         others = (
@@ -116,64 +121,65 @@ class MarkovModel:
             + anywhere * self._sizes / self.count
         )
         off = (1 - _RETURN) * state.off + _LEAVE * before.sum()
-        at = span.coordinates[span.there]
-        return self._weigh(at, stayed * moved[:, span.there], others, float(off), evidence)
+        at = span.coordinates[span.is_place]
+        return self._weigh(at, stayed * moved[:, span.is_place], others, float(off), evidence)
 
     def last_message(self, state: State) -> State:
-        """What no later frame says of the states of a frame: nothing."""
-        ones = np.ones_like(state.mass)
-        return state._replace(mass=ones, others=np.ones_like(state.others), off=1.0)
+        """The message to the last frame: all of its states are equally likely."""
+        return state._replace(
+            mass=np.ones_like(state.mass), others=np.ones_like(state.others), off=1.0
+        )
 
     def message(self, later: State, message: State, earlier: State, *, cut: bool = False) -> State:
-        """How likely all frames from `later` on are, at each state of `earlier`.
+        """The likelihood of all frames from `later` on, at each state of `earlier`.
 
         `message` is that of the frames after `later`; `cut` is as in the step between the two.
         """
         jump = _JUMP_AT_CUT if cut else _JUMP
         others = np.exp(later.floor) * message.others
-        heard = message.mass * np.exp(later.odds)
+        likelihood = message.mass * np.exp(later.odds)
         listed_in = self._folder_at[later.coordinates]
-        means = self.speeds @ heard
-        # The mean over each folder: of places that are listed and of the others.
+        means = self.speeds @ likelihood
+        # The mean over all places of each folder, listed and unlisted.
         folder_sum = np.bincount(listed_in, means, len(self._sizes))
         listed = np.bincount(listed_in, minlength=len(self._sizes))
         folder_mean = (folder_sum + (self._sizes - listed) * others) / self._sizes
         anywhere = float((folder_mean * self._sizes).sum() / self.count)
         span = self._span(earlier.coordinates)
         ahead = np.full((len(SPEEDS), len(span.coordinates)), anywhere)
-        ahead[:, span.there] = others[self._folder_at[span.coordinates[span.there]]]
+        ahead[:, span.is_place] = others[self._folder_at[span.coordinates[span.is_place]]]
         at = span.find(later.coordinates)
         near = at < len(span.coordinates)
         near[near] = span.coordinates[at[near]] == later.coordinates[near]
-        ahead[:, at[near]] = heard[:, near]
+        ahead[:, at[near]] = likelihood[:, near]
         core = span.find(earlier.coordinates)
         moved = _shifted(ahead, self._motion.steps[:, ::-1])[:, core]
-        came = (1 - later.still) * (self._motion.changes @ moved) + later.still * ahead[:, core]
+        along = (1 - later.still) * (self._motion.changes @ moved) + later.still * ahead[:, core]
         stayed = (1 - jump) * (1 - _LEAVE)
         off = message.off
         jumped = (1 - _LEAVE) * jump * (_IN_FOLDER * folder_mean + (1 - _IN_FOLDER) * anywhere)
         folder = self._folder_at[earlier.coordinates]
-        mass = stayed * came + jumped[folder] + _LEAVE * off
+        mass = stayed * along + jumped[folder] + _LEAVE * off
         rest = stayed * folder_mean + jumped + _LEAVE * off
         none = _RETURN * anywhere + (1 - _RETURN) * off
         largest = max(float(mass.max(initial=0.0)), float(rest.max()), none)
         return earlier._replace(mass=mass / largest, others=rest / largest, off=none / largest)
 
     def leading_to(self, later: State, state: State, *, cut: bool = False) -> State:
-        """A state that lists no place, with those listed that lead to the likeliest later ones.
+        """A state without listed places, with those listed that lead to the likeliest `later` ones.
 
-        Of frames that cannot be read before the first that can, nothing else says which to list.
-        From the others only a jump leads there.
+        Frames before the first readable frame have no evidence by which to list places. Only a jump
+        leads from unlisted places to the later ones.
         """
-        likely = np.argsort(-later.places)[: self._kept // (2 * LONGEST + 1)]
+        likely = np.argsort(-later.places)[: self._listed_places // (2 * LONGEST + 1)]
         span = self._span(later.coordinates[likely])
-        at = span.coordinates[span.there]
+        at = span.coordinates[span.is_place]
         nothing = Evidence(at, np.zeros(len(at)), 0.0)
         listed = self._weigh(state.coordinates, state.mass, state.others, state.off, nothing)
         return listed._replace(others=listed.others * (_JUMP_AT_CUT if cut else _JUMP))
 
     def combine(self, state: State, message: State) -> State:
-        """The state of a frame given later frames too."""
+        """The state of a frame, given the message from later frames."""
         mass = state.mass * message.mass
         others, off = state.others * message.others, state.off * message.off
         total = float(mass.sum() + others.sum() + off)
@@ -182,7 +188,7 @@ class MarkovModel:
     def _weigh(
         self, at: Ints, mass: Floats, others: Floats, off: float, evidence: Evidence
     ) -> State:
-        """List what the evidence speaks of, weigh all by it, and keep the most probable."""
+        """List the places of the evidence, weigh all states by it, and keep the most probable."""
         listed = np.union1d(at, evidence.coordinates)
         folder = self._folder_at[listed]
         share = others / self._sizes
@@ -196,13 +202,13 @@ class MarkovModel:
         others = np.maximum(others, 0.0) * np.exp(floor)
         total = float(full.sum() + others.sum() + off)
         full, others, off = full / total, others / total, off / total
-        if len(listed) > self._kept:
+        if len(listed) > self._listed_places:
             chance = full.sum(axis=0)
-            kept = np.sort(np.argpartition(chance, -self._kept)[-self._kept :])
-            gone = np.ones(len(listed), np.bool_)
-            gone[kept] = False
-            others += np.bincount(folder[gone], chance[gone], len(others))
-            listed, full, odds = listed[kept], full[:, kept], odds[kept]
+            best = np.sort(np.argpartition(chance, -self._listed_places)[-self._listed_places :])
+            dropped = np.ones(len(listed), np.bool_)
+            dropped[best] = False
+            others += np.bincount(folder[dropped], chance[dropped], len(others))
+            listed, full, odds = listed[best], full[:, best], odds[best]
         return State(listed, full, others, off, odds, floor, evidence.still)
 
     def _span(self, coordinates: Ints) -> _Span:

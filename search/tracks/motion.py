@@ -1,7 +1,7 @@
-"""How a camera moves along a route: at speeds that it keeps for a while, either way, or not at all.
+"""The motion of a camera along a route: at a speed that lasts for a while, either way, or none.
 
-A speed is in places a frame. Each leads some places on, with the probabilities of a small table,
-so that half a place a frame is a step every other frame.
+A speed is in places a frame. Each speed has a small table of the probabilities of its steps, so
+that half a place a frame is a step every other frame.
 """
 
 from itertools import pairwise
@@ -30,26 +30,29 @@ SPEEDS = (
     4.0,
 )
 LONGEST = 5
-"""Places that a step leads on at most."""
-_KEPT = 0.97
-"""How probable it is that a speed is that of the frame before."""
+"""The largest step, in places."""
+_SAME_SPEED = 0.97
+"""The probability that the speed is that of the frame before."""
 _NEARBY = 0.7
-"""The share of changes that lead to the next higher or lower speed; the others to any."""
+"""The share of changes to the next higher or lower speed; the other changes are to any speed."""
 _SLIP = 0.05
-"""How probable a step is that is one place shorter or longer than the speed allows."""
+"""The probability of a step that is one place shorter or longer than the speed allows."""
 
 Floats = NDArray[np.float64]
 
 
 class Motion(NamedTuple):
-    """`changes` (M, M): from a speed (row) to one (column); `steps` (M, 2 · LONGEST + 1)."""
+    """Probabilities: `changes` (M, M) from a speed (row) to a speed (column), and `steps`.
+
+    `steps` (M, 2 · LONGEST + 1) are those of the steps from -LONGEST to LONGEST at each speed.
+    """
 
     changes: Floats
     steps: Floats
 
 
 def motion_with(speeds: Floats) -> Motion:
-    """The motion of a camera that has each of `SPEEDS` so often: (M,), of sum 1."""
+    """The motion of a camera with the probabilities `speeds` (M,) of `SPEEDS`, of sum 1."""
     return Motion(_changes(speeds), np.stack([_steps(speed) for speed in SPEEDS]))
 
 
@@ -60,8 +63,8 @@ def _changes(speeds: Floats) -> Floats:
         near[slow, fast], near[fast, slow] = speeds[fast], speeds[slow]
     near += 1e-12
     near /= near.sum(axis=1, keepdims=True)
-    changes = (1 - _KEPT) * (_NEARBY * near + (1 - _NEARBY) * speeds)
-    changes[np.diag_indices(count)] += _KEPT
+    changes = (1 - _SAME_SPEED) * (_NEARBY * near + (1 - _NEARBY) * speeds)
+    changes[np.diag_indices(count)] += _SAME_SPEED
     return changes
 
 

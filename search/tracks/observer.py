@@ -1,4 +1,4 @@
-"""What an index says of one frame: its similarities to the places that may be the right ones."""
+"""The evidence of an index for one frame: its similarities to the places that may be right."""
 
 from typing import NamedTuple
 
@@ -14,23 +14,24 @@ from place_search.search.tracks.routes import find_routes
 from place_search.search.tracks.standardize import Standard, Statistics, standards
 
 CANDIDATES = 64
-"""Places that are compared because they are the most similar ones."""
+"""The number of most similar places that are compared with a frame."""
 CANDIDATES_OF_FILES = 256
-"""As many where nobody waits for the answer."""
-CHECKED = 16
-"""As many where the track is sure of its place already."""
+"""The number of most similar places for a frame of a file, where nobody waits for the answer."""
+CANDIDATES_IF_SURE = 16
+"""The number of most similar places where the track is sure of its place already."""
 EXPECTED = 24
-"""Places that are compared because the track leads there; with those beside them."""
+"""The number of places on the expected route that are compared, with their two neighbours."""
 SURE = 0.9
+"""The probability of neighbouring places from which on a track is sure of its place."""
 SEARCHED_EVERY = 12
-"""A track that is sure of its place asks the whole index at every so many frames only."""
+"""The number of frames after which a track that is sure of its place searches the index again."""
 _SAMPLE, _USUAL = 1024, 256
 
 Vectors = NDArray[np.float32]
 
 
 class Lens(NamedTuple):
-    """How a track's frames are compared with places: the standards of both.
+    """The standards of a track's frames and of the places, by which they are compared.
 
     `usual` (n, D) are standardised places spread over the index.
     """
@@ -41,7 +42,7 @@ class Lens(NamedTuple):
 
 
 class Observer:
-    """The places of an index as tracks see them. Thread-safe."""
+    """Compares frames of tracks with the places of an index. Thread-safe."""
 
     def __init__(self, index: Index, *, candidates: int = CANDIDATES) -> None:
         """Find the index's sequences, and the statistics of its descriptors.
@@ -55,7 +56,7 @@ class Observer:
             index.source_names(),  # a walk keeps its order where people rename its places
             geocentric(index.positions) if placed else None,
             sequences=index.sequences(),
-            taken=index.taken,
+            capture_times=index.taken,
         )
         sample = spread_rows(index.count, _SAMPLE)
         self._descriptors = index.descriptors()
@@ -65,7 +66,7 @@ class Observer:
         self._usual = described[spread_rows(len(sample), _USUAL)]
 
     def lens(self, track: Statistics) -> Lens:
-        """The standards for frames of these statistics."""
+        """The standards for a track with the statistics of its frames."""
         frames, places = standards(track, self.statistics)
         return Lens(frames, places, places.apply(self._usual))
 
@@ -73,15 +74,16 @@ class Observer:
         self,
         lens: Lens,
         descriptor: Vectors,
-        before: Vectors | None,
+        previous: Vectors | None,
         state: State | None = None,
         *,
         number: int = 0,
     ) -> tuple[Evidence, Vectors]:
         """The evidence of a frame by its (D,) descriptor, and the descriptor standardised.
 
-        `before` is that of the frame before, `state` what was known then. The index is searched
-        at every few frames, by their `number`; a track that is not sure has it searched each time.
+        `previous` is the standardised descriptor of the frame before, `state` the state after it.
+        The index is searched every `SEARCHED_EVERY` frames, by their `number`, and at each frame
+        of a track that is not sure.
         """
         [frame] = lens.frames.apply(descriptor[None])
         expected = _expected(self.routes.row, state)
@@ -90,23 +92,25 @@ class Observer:
         if number % SEARCHED_EVERY == 0 or not sure:
             # A cosine with a standardised place is that of this vector with the place itself, but
             # for the places' own lengths: near enough to choose candidates by.
-            found = self.index.search(
-                frame / lens.places.scale, CHECKED if sure else self._candidates
+            hits = self.index.search(
+                frame / lens.places.scale, CANDIDATES_IF_SURE if sure else self._candidates
             )
-            ids = np.array([hit.place_id for hit in found], np.int64)
+            ids = np.array([hit.place_id for hit in hits], np.int64)
             rows = np.union1d(expected, np.searchsorted(self.index.place_ids, ids))
         similarities = lens.places.cosines(self._descriptors.take(rows), frame)
         # Not a matrix product, as in `cosines`.
         usual = np.vecdot(lens.usual, frame)
-        like_before = 0.0 if before is None else float(np.vecdot(before, frame))
-        evidence = evidence_of(self.routes.coordinate[rows], similarities, usual, like_before)
+        previous_similarity = 0.0 if previous is None else float(np.vecdot(previous, frame))
+        evidence = evidence_of(
+            self.routes.coordinate[rows], similarities, usual, previous_similarity
+        )
         if evidence.still and not _shows_places(evidence, state):
             evidence = evidence._replace(still=0.0)
         return evidence, frame
 
 
 def _expected(row: NDArray[np.int64], state: State | None) -> NDArray[np.int64]:
-    """The rows of the most probable places and of those beside them."""
+    """The rows of the most probable places and of their neighbours on the route."""
     if state is None or not len(state.coordinates):
         return np.empty(0, np.int64)
     likely = np.argsort(-state.places)[:EXPECTED]
@@ -118,7 +122,7 @@ def _expected(row: NDArray[np.int64], state: State | None) -> NDArray[np.int64]:
 def _shows_places(evidence: Evidence, state: State | None) -> bool:
     """Whether a frame more probably shows the places of a state than none of them.
 
-    What is black, or a card of text, is like the frame before whatever the camera does.
+    A black frame, or a card of text, is like the frame before even when the camera moves.
     """
     if state is None:
         return False

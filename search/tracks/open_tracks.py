@@ -1,4 +1,4 @@
-"""Tracks that are open to frames, as a server keeps them: few at a time, and none for ever."""
+"""The open tracks of a server: their number and their age are limited."""
 
 import secrets
 import threading
@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from place_search.search.tracks.located import LocatedFrame
     from place_search.search.tracks.observer import Observer
 
-MOST = 32
-"""Tracks at a time; each takes some 8 MB."""
+MAX_TRACKS = 32
+"""The largest number of open tracks; each takes some 8 MB."""
 EXPIRES_S = 600.0
-"""Seconds after which a track is closed that nobody has asked for."""
-PATH = 1000
-"""The last frames of a track that are kept to be asked for."""
+"""The seconds without a request after which a track is closed."""
+PATH_FRAMES = 1000
+"""The number of last frames of a track that can still be requested."""
 
 
 @dataclass(slots=True)
 class OpenTrack:
-    """A client's track. It keeps its index and model, whatever the server turns to meanwhile."""
+    """A client's track. It keeps its index and model when the server loads others."""
 
     track_id: str
     client: str
     engine: "Engine"
     live: "LiveTrack"
-    path: "deque[LocatedFrame]" = field(default_factory=lambda: deque(maxlen=PATH))
+    path: "deque[LocatedFrame]" = field(default_factory=lambda: deque(maxlen=PATH_FRAMES))
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, photo: bytes, *, stages: Stages | None = None) -> dict[str, Any]:
-        """Take a frame, and say where it is; one that cannot be read changes nothing.
+        """Add a frame; returns the track's summary and the frame's place.
 
         Raises:
-            PhotoError: the photo is not one that can be read.
+            PhotoError: the photo cannot be read; the track is then unchanged.
         """
         from place_search.search.tracks.located import locate
 
@@ -58,7 +58,7 @@ class OpenTrack:
         return self.about() | {"frame": located.to_dict()}
 
     def about(self) -> dict[str, Any]:
-        """Which track it is, and how many frames it has."""
+        """The ids of the track, its index and its model, and its number of frames."""
         return {
             "track_id": self.track_id,
             "index_id": self.engine.index.index_id,
@@ -66,8 +66,8 @@ class OpenTrack:
             "frames": self.live.count,
         }
 
-    def told(self) -> dict[str, Any]:
-        """The same with its last frames."""
+    def with_path(self) -> dict[str, Any]:
+        """The track's summary and its last frames."""
         with self.lock:
             return self.about() | {"path": [frame.to_dict() for frame in self.path]}
 
@@ -86,44 +86,44 @@ class OpenTracks:
     ) -> OpenTrack:
         """Open a track among the places of an engine's index for a client.
 
-        Where there are as many as there may be, the client with the most of them loses one.
+        Where `MAX_TRACKS` are open already, the client with the most tracks loses one.
 
         Raises:
-            BusyError: no other client has two more than this one.
+            BusyError: no other client has at least two tracks more than this client.
         """
         from place_search.search.tracks.live import LiveTrack
         from place_search.search.tracks.observer import Observer
 
         observer = self._observer
         if observer is None or observer.index is not engine.index:
-            # Without the lock: of a large index it takes a second.
+            # Without the lock, as it takes a second for a large index.
             observer = self._observer = Observer(engine.index)
         track = OpenTrack(secrets.token_urlsafe(16), client, engine, LiveTrack(observer))
         with self._lock:
             if stages is not None:
                 stages.commit()
             self._expire()
-            if len(self._tracks) >= MOST:
+            if len(self._tracks) >= MAX_TRACKS:
                 self._make_room(client)
             self._tracks[track.track_id] = (self._clock(), track)
         return track
 
     def _make_room(self, client: str) -> None:
-        """Close the track of the client with the most that was asked for longest ago."""
+        """Close the least recently used track of the client with the most tracks."""
         counts = Counter(track.client for _, track in self._tracks.values())
         [(heaviest, most)] = counts.most_common(1)
         if most <= counts[client] + 1:
             raise BusyError(
-                f"{MOST} tracks are open already, as many as there may be; close one, or try "
+                f"{MAX_TRACKS} tracks are open already, as many as there may be; close one, or try "
                 "again later."
             )
         del self._tracks[next(i for i, (_, t) in self._tracks.items() if t.client == heaviest)]
 
     def find(self, track_id: str) -> OpenTrack:
-        """An open track, whose time begins anew.
+        """An open track; its time until it expires begins anew.
 
         Raises:
-            UnknownTrackError: there is none of this id, or not any more.
+            UnknownTrackError: no open track has this id.
         """
         with self._lock:
             self._expire()
@@ -144,7 +144,7 @@ class OpenTracks:
             self._tracks.pop(track_id, None)
 
     def tidy(self, engine: "Engine | None") -> None:
-        """Close tracks without frames for long; keep the index of this engine and theirs only."""
+        """Close expired tracks, and release the observer of an index that is no longer served."""
         with self._lock:
             self._expire()
         observer = self._observer
@@ -152,10 +152,10 @@ class OpenTracks:
             self._observer = None
 
     def _expire(self) -> None:
-        """Close tracks without frames for long; those asked for last are last."""
+        """Close expired tracks; tracks are in the order of their last use."""
         now = self._clock()
         while self._tracks:
-            oldest, (seen, _) = next(iter(self._tracks.items()))
-            if now - seen < EXPIRES_S:
+            oldest, (last_used, _) = next(iter(self._tracks.items()))
+            if now - last_used < EXPIRES_S:
                 break
             del self._tracks[oldest]

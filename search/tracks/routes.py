@@ -1,8 +1,8 @@
-"""The order of an index's places: which were photographed one after the other, in which sequence.
+"""The sequences of an index's places: places that were photographed one after the other.
 
-A source may name sequences. Else names say it: `walk1/frame_0012.jpg` is number 12 of the sequence
-`walk1/frame_`. A date with a time in a name is a time, not a number. Where names hold no numbers,
-or all else in them differs too, the times of the photos count, or the order of the places if their
+A source may name sequences. Else names decide: `walk1/frame_0012.jpg` is number 12 of the sequence
+`walk1/frame_`. A date with a time in a name is a time, not a number. Where names have no numbers,
+or the rest of them differs too, the times of the photos count, or the order of the places if their
 positions follow it.
 """
 
@@ -18,12 +18,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 MARGIN = 8
-"""Free coordinates between two sequences; no step is as long, so that none leads across."""
+"""The number of free coordinates between two sequences, more than the longest step."""
 _GAP = 10
-"""A step ends a sequence if it is so many times the usual one, in numbers, metres or seconds."""
+"""The ratio to the median above which a step, in numbers, metres or seconds, ends a sequence."""
 _LEAST_GAP_M = 50.0
+"""The distance in metres up to which a step ends no sequence."""
 _LEAST_GAP_S = 300.0
-"""Nothing nearer than these, in metres or seconds, ends one."""
+"""The duration in seconds up to which a step ends no sequence."""
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 """The last number of a name."""
 _SECONDS = re.compile(r"(\d{10})\.(\d{1,9})")
@@ -34,21 +35,21 @@ _DATED = re.compile(
 )
 """A date with a time at the end of a name, as phones and dash cameras write it: 20240501_115830."""
 _VIEW = re.compile(r"#(?:heading|yaw)=\d{3}$")
-"""What the name of a panorama's view adds to that of the panorama."""
+"""The ending that tells the name of a view from that of its panorama."""
 _PLACED = "@"
 """The sequence of names that begin with their position, so that lists are sorted by that."""
-_BESIDE = 2.0
-"""On one way three steps of four are at most so many times as long as the way to the nearest place
-is in the median; where a list goes from one side of a street to the other, they are longer."""
+_ONE_WAY_RATIO = 2.0
+"""The largest ratio, on one way, of the upper quartile of steps to the median distance of nearest
+places; steps from one side of a street to the other are longer."""
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 
 
-class _Named(NamedTuple):
-    """The folder of a name, its sequence there, and its number, -1 where it says none.
+class _ParsedName(NamedTuple):
+    """The folder of a name, its sequence in that folder, and its number, -1 for none.
 
-    A name may bear a time in its place: `seconds` since 1970, in whatever zone.
+    A name may have a time instead of a number: `seconds` since 1970, in any zone.
     """
 
     folder: str
@@ -58,16 +59,16 @@ class _Named(NamedTuple):
 
     @property
     def key(self) -> tuple[str, str]:
-        """What the names of one sequence have in common."""
+        """The key that the names of one sequence have in common."""
         return self.folder, self.sequence
 
 
 @dataclass(frozen=True, slots=True)
 class Routes:
-    """Places, or frames, on one axis: those of a sequence side by side, sequences apart.
+    """Places, or frames, on one axis: neighbours in a sequence are 1 apart, sequences `MARGIN`.
 
-    `coordinate` is that of each row, (N,); `row` is the row at each coordinate, -1 at free ones;
-    `sequence` and `folder` number those of each row.
+    `coordinate` (N,) is that of each row; `row` is the row at each coordinate, -1 at a free one;
+    `sequence` and `folder` (N,) are numbers of the sequence and the folder of each row.
     """
 
     coordinate: Ints
@@ -77,7 +78,7 @@ class Routes:
 
     @property
     def sequences(self) -> int:
-        """How many sequences there are; a place by itself is one."""
+        """The number of sequences; a single place is a sequence too."""
         return int(self.sequence.max(initial=-1)) + 1
 
     @property
@@ -86,10 +87,10 @@ class Routes:
         return self.sequences < len(self.sequence)
 
     def along(self, row: int, steps: int) -> int | None:
-        """The row so many steps on in the same sequence; None beyond its ends."""
+        """The row that is `steps` steps on in the same sequence; None beyond its ends."""
         at = int(self.coordinate[row]) + steps
-        found = int(self.row[at]) if 0 <= at < len(self.row) else -1
-        return found if found >= 0 and self.sequence[found] == self.sequence[row] else None
+        other = int(self.row[at]) if 0 <= at < len(self.row) else -1
+        return other if other >= 0 and self.sequence[other] == self.sequence[row] else None
 
 
 def find_routes(
@@ -97,15 +98,15 @@ def find_routes(
     metres: Floats | None = None,
     *,
     sequences: Sequence[str] = (),
-    taken: Floats | None = None,
+    capture_times: Floats | None = None,
 ) -> Routes:
     """The sequences among places by their names, positions and times.
 
-    `metres` is (N, 2) or (N, 3), and `taken` (N,) in seconds, NaN for none; `sequences` are those
-    that a source names, "" for none. Else a sequence are the places of a folder whose names differ
-    in their last number or their time only, in the order of these, or in that of when they were
-    taken where names differ in more or have none. It ends where a number, a position or a time is
-    ten times as far from the one before as usual.
+    `metres` is (N, 2) or (N, 3), and `capture_times` (N,) in seconds, NaN for none; `sequences` are
+    those that a source names, "" for none. Else a sequence consists of the places of a folder whose
+    names differ only in their last number or their time, in the order of these. Where names differ
+    in more, or have neither, places are in the order of their capture times. A sequence ends at a
+    step in numbers, metres or seconds that is ten times as long as usual.
     """
     sequences = sequences or [""] * len(names)
     whole, views = _panoramas(names)
@@ -121,19 +122,20 @@ def find_routes(
     rows = np.arange(len(names))
 
     def are_timed(times: Floats) -> NDArray[np.bool_]:
-        """Whether all that is in the sequence of each row has a time."""
+        """A mask of the rows in whose sequences all rows have a time."""
         return np.asarray(np.bincount(key, ~np.isfinite(times))[key] == 0)
 
     times = np.array([each.seconds for each in parsed], np.float64)
     named = np.isfinite(times)
     from_source = np.array([bool(name) for name in sequences], np.bool_)
-    if taken is not None:
-        times = np.where(named & ~(from_source & are_timed(taken)), times, taken)
+    if capture_times is not None:
+        by_name = named & ~(from_source & are_timed(capture_times))
+        times = np.where(by_name, times, capture_times)
     named |= from_source
     timed = are_timed(times)
     by_time = timed & (named | (number < 0))
     order = np.lexsort((rows, number, np.where(by_time, times, 0), key, folder))
-    # What the source or the clock orders has no gaps in its numbers.
+    # Sequences in the order of the source or the clock have no gaps in their numbers.
     steps = np.where((named | by_time)[order], rows, number[order])
     alone = (by_time & ~named)[order]
     metres_in_order = None if metres is None else metres[order]
@@ -150,9 +152,10 @@ def find_routes(
 
 
 def _panoramas(names: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Names, those of views without what they add to the panorama's, and the numbers of views.
+    """Names, those of views without their ending `_VIEW`, and the numbers of views.
 
-    The views that look the same way from one panorama to the next are a sequence, not those of one.
+    The views that look the same way from one panorama to the next are a sequence, not the views of
+    one panorama.
     """
     whole = [_VIEW.sub("", name) for name in names]
     seen: Counter[str] = Counter()
@@ -163,10 +166,11 @@ def _panoramas(names: Sequence[str]) -> tuple[list[str], list[int]]:
     return whole, views
 
 
-def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_Named]:
-    """What each name says.
+def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_ParsedName]:
+    """The parts of each name.
 
-    A number says nothing in a name like no other: `walk_0001_cam2` is number 2 of `walk_0001_cam`.
+    A number is ignored in a name that no other resembles: `walk_0001_cam2` would be number 2 of
+    `walk_0001_cam`.
     """
     read = [*map(_parse, names)]
     alike = Counter(each.key for each in read)
@@ -175,51 +179,51 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_Named]:
     for row, (each, named) in enumerate(zip(read, sequences, strict=True)):
         if named:
             seconds = dated[row].seconds if row in dated else math.nan
-            parsed.append(_Named(f"\0{named}", "", each.number, seconds))
+            parsed.append(_ParsedName(f"\0{named}", "", each.number, seconds))
         elif row in dated:
             parsed.append(dated[row])
         elif alike[each.key] == 1:
-            parsed.append(_Named(each.folder, "", -1))
+            parsed.append(_ParsedName(each.folder, "", -1))
         else:
             parsed.append(each)
     return parsed
 
 
-def _parse(name: str) -> _Named:
-    """What a name says by its last number; the sequence is what is left of it without that."""
+def _parse(name: str) -> _ParsedName:
+    """The parts of a name by its last number; the sequence is the name without that number."""
     folder, stem = _folder_and_stem(name)
     if seconds := _SECONDS.fullmatch(stem):
         stem = seconds[1] + seconds[2].ljust(9, "0")
     if stem.startswith(_PLACED):
-        return _Named(folder, _PLACED, -1)
-    found = _NUMBER.search(stem)
-    if found is None or len(found[1]) > 19 or int(found[1]) > np.iinfo(np.int64).max:
-        return _Named(folder, "", -1)
-    return _Named(folder, f"{stem[: found.start()]}\0{stem[found.end() :]}", int(found[1]))
+        return _ParsedName(folder, _PLACED, -1)
+    match = _NUMBER.search(stem)
+    if match is None or len(match[1]) > 19 or int(match[1]) > np.iinfo(np.int64).max:
+        return _ParsedName(folder, "", -1)
+    return _ParsedName(folder, f"{stem[: match.start()]}\0{stem[match.end() :]}", int(match[1]))
 
 
-def _dated(names: Sequence[str]) -> dict[int, _Named]:
-    """What names with a date and a time say, by their rows.
+def _dated(names: Sequence[str]) -> dict[int, _ParsedName]:
+    """The parts of names with a date and a time, by their rows.
 
-    Where all bear one time, as frames of a video that is named so, what follows it is a number.
-    Else that is a part of a second, if it has as many digits everywhere, or none.
+    Where all names have one time, as frames of a video with a dated name, the digits after it are a
+    number. Else they are a part of a second, if all names have equally many such digits or none.
     """
     read: dict[tuple[str, str], list[tuple[int, float, str]]] = {}
     for row, name in enumerate(names):
         folder, stem = _folder_and_stem(name)
-        found = _DATED.search(stem)
-        if found is None or stem.startswith(_PLACED):
+        match = _DATED.search(stem)
+        if match is None or stem.startswith(_PLACED):
             continue
-        *digits, part = found.groups(default="")
+        *digits, part = match.groups(default="")
         year, month, day, hour, minute, second = map(int, digits)
         try:
             time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:  # digits of something else
             continue
-        key = folder, f"{stem[: found.start()]}\0\0{stem[found.end() :]}"
+        key = folder, f"{stem[: match.start()]}\0\0{stem[match.end() :]}"
         read.setdefault(key, []).append((row, time.timestamp(), part))
     return {
-        row: _Named(*key, -1, seconds + float(f"0.{part}"))
+        row: _ParsedName(*key, -1, seconds + float(f"0.{part}"))
         for key, rows in read.items()
         if len({seconds for _, seconds, _ in rows}) > 1
         if len({len(part) for _, _, part in rows if part}) <= 1
@@ -240,42 +244,45 @@ def _starts(
     by_time: NDArray[np.bool_],
     placed: NDArray[np.bool_],
 ) -> NDArray[np.bool_]:
-    """Where a sequence starts, of rows in their order.
+    """A mask of the ordered rows that start a sequence.
 
-    `by_time` are in it by their times alone, and `placed` ones by their positions.
+    `by_time` marks rows that only their times order, `placed` rows whose names begin with their
+    positions.
     """
     count = len(key)
     starts = np.ones(count, np.bool_)
     if count < 2:
         return starts
-    apart = np.full(count - 1, np.nan)
+    distances = np.full(count - 1, np.nan)
     if metres is not None:
-        apart = np.linalg.norm(np.diff(metres, axis=0), axis=1)
+        distances = np.linalg.norm(np.diff(metres, axis=0), axis=1)
     starts[1:] = np.diff(key) != 0
     for first, last in _runs(starts):
         steps = np.diff(number[first:last])
         inside = starts[first + 1 : last]
-        known = apart[first : last - 1]
+        step_metres = distances[first : last - 1]
         if not len(steps):
             continue
         if number[first] >= 0:
             inside |= steps > _GAP * np.median(steps[steps > 0], keepdims=True).max(initial=1)
-        elif metres is None or not _follow(metres[first:last], known, placed=bool(placed[first])):
+        elif metres is None or not _follow(
+            metres[first:last], step_metres, placed=bool(placed[first])
+        ):
             inside[:] = True
             continue
-        inside |= _leaps(known, _LEAST_GAP_M)
-        # Photos that nothing but the clock orders may be of one day's errands, too.
+        inside |= _leaps(step_metres, _LEAST_GAP_M)
+        # Photos that only the clock orders may be from several trips on one day.
         most = _LEAST_GAP_S if by_time[first] else np.inf
         inside |= _leaps(np.abs(np.diff(times[first:last])), _LEAST_GAP_S, most)
     return starts
 
 
 def _leaps(steps: Floats, least: float, most: float = np.inf) -> NDArray[np.bool_]:
-    """Which steps are far longer than usual, and than `least`, or longer than `most`."""
-    known = steps[np.isfinite(steps)]
-    if not len(known):
+    """A mask of the steps longer than `least` and `_GAP` times the median, or than `most`."""
+    finite = steps[np.isfinite(steps)]
+    if not len(finite):
         return np.zeros(len(steps), np.bool_)
-    limit = min(max(least, _GAP * float(np.median(known))), most)
+    limit = min(max(least, _GAP * float(np.median(finite))), most)
     return np.nan_to_num(steps) > limit
 
 
@@ -287,14 +294,14 @@ def _runs(starts: NDArray[np.bool_]) -> list[tuple[int, int]]:
 def _follow(run: Floats, steps: Floats, *, placed: bool) -> bool:
     """Whether places without numbers lie along a way in their order.
 
-    Those in the order of their positions do on one way, not on two side by side, as there and back.
+    Places that were sorted by their positions lie along a single way, not along two parallel ways.
     """
     steps = steps[np.isfinite(steps)]
     if len(run) < 3 or not len(steps):
         return False
-    apart = np.linalg.norm(run - np.roll(run, len(run) // 2, axis=0), axis=1)
-    apart = apart[np.isfinite(apart)]
-    if not len(apart) or float(np.median(steps)) * 5 >= float(np.median(apart)):
+    half_way = np.linalg.norm(run - np.roll(run, len(run) // 2, axis=0), axis=1)
+    half_way = half_way[np.isfinite(half_way)]
+    if not len(half_way) or float(np.median(steps)) * 5 >= float(np.median(half_way)):
         return False
     return not placed or _is_one_way(run, steps)
 
@@ -303,8 +310,8 @@ def _is_one_way(run: Floats, steps: Floats) -> bool:
     steps = steps[steps > 0]
     if not len(steps):
         return False
-    from scipy.spatial import cKDTree  # 0.2 s that other names need not wait for
+    from scipy.spatial import cKDTree  # takes 0.2 s, only for names with positions
 
-    spots = np.unique(run[np.isfinite(run).all(axis=1)], axis=0)
-    nearest = cKDTree(spots).query(spots, k=2)[0][:, 1]
-    return bool(np.percentile(steps, 75) <= _BESIDE * np.median(nearest))
+    points = np.unique(run[np.isfinite(run).all(axis=1)], axis=0)
+    nearest = cKDTree(points).query(points, k=2)[0][:, 1]
+    return bool(np.percentile(steps, 75) <= _ONE_WAY_RATIO * np.median(nearest))

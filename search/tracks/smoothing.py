@@ -1,6 +1,6 @@
-"""Tracks from beginning to end: forward as frames come, and back again where all are there.
+"""The states of a whole track: filtered forward, then smoothed backward where all frames exist.
 
-Also a window around each frame, for evaluations by a number of neighbours.
+Also the states in a window around each frame, for evaluations by a number of neighbours.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,141 +12,154 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.search.tracks.evidence import Evidence
-from place_search.search.tracks.markov import KEPT, MarkovModel, State
+from place_search.search.tracks.markov import LISTED_PLACES, MarkovModel, State
 from place_search.search.tracks.motion import SPEEDS
 from place_search.search.tracks.routes import Routes
 
 BLOCK = 256
-"""Frames whose places are settled at a time."""
+"""The number of frames that are smoothed at once."""
 AHEAD = 64
-"""Frames after a block that are looked at: what comes later hardly changes it."""
+"""The number of frames after a block that its smoothing uses: later frames hardly change it."""
 _LEAST_SHARE = 0.1
-"""The share of a track that may have any speed, whatever was learnt."""
-_SEEN_BEFORE = 1e-3
-"""How often each speed counts as seen before the first frame."""
+"""The share of the speeds' probability that is uniform, however the other speeds were learnt."""
+_PRIOR_COUNT = 1e-3
+"""The count of each speed before the first frame."""
 _ROUNDS = 2
+"""The number of rounds in which speeds are learnt."""
 
 
-class Break(IntEnum):
-    """What lies between a frame and the one before."""
+class SequenceBreak(IntEnum):
+    """The kind of break between a frame and the frame before."""
 
     NONE = 0
-    CUT = 1
+    NEW_SEQUENCE = 1
     """Another sequence of the same folder: the camera may be anywhere near."""
-    FRESH = 2
-    """Another folder: nothing is known."""
+    NEW_FOLDER = 2
+    """Another folder: a new track begins."""
 
 
-def breaks_between(frames: Routes) -> tuple[NDArray[np.int64], list[Break]]:
+def sequence_breaks(frames: Routes) -> tuple[NDArray[np.int64], list[SequenceBreak]]:
     """The order of frames by their names, and the break before each in that order."""
     order = np.argsort(frames.coordinate)
     cuts = np.diff(frames.sequence[order]) != 0
     fresh = np.diff(frames.folder[order]) != 0
-    kinds = np.where(fresh, Break.FRESH, np.where(cuts, Break.CUT, Break.NONE))
-    return order, [Break.FRESH, *(Break(kind) for kind in kinds.tolist())]
+    kinds = np.where(
+        fresh,
+        SequenceBreak.NEW_FOLDER,
+        np.where(cuts, SequenceBreak.NEW_SEQUENCE, SequenceBreak.NONE),
+    )
+    return order, [SequenceBreak.NEW_FOLDER, *(SequenceBreak(kind) for kind in kinds.tolist())]
 
 
-class Observed(Protocol):
-    """A frame as the filter meets it."""
+class ObservedFrame(Protocol):
+    """A frame with its evidence, as the filter uses it."""
 
     @property
-    def before(self) -> Break:
-        """What lies between this frame and the one before."""
+    def break_before(self) -> SequenceBreak:
+        """The break between this frame and the frame before."""
 
     def evidence(self, state: State | None) -> Evidence:
-        """What the frame says; `state` is what was known before it."""
+        """The evidence of the frame; `state` is the state before it, None for the first."""
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """A frame whose evidence is there already."""
+class PrecomputedFrame:
+    """A frame whose evidence was computed before, whatever the state."""
 
-    said: Evidence
-    before: Break = Break.NONE
+    fixed_evidence: Evidence
+    break_before: SequenceBreak = SequenceBreak.NONE
 
     def evidence(self, state: State | None) -> Evidence:
-        """What the frame says, whatever is known."""
-        return self.said
+        """The fixed evidence of the frame."""
+        return self.fixed_evidence
 
 
-def advance(model: MarkovModel, state: State | None, frame: Observed) -> State:
+def advance(model: MarkovModel, state: State | None, frame: ObservedFrame) -> State:
     """The state after one more frame, or after the first."""
-    if state is None or frame.before is Break.FRESH:
+    if state is None or frame.break_before is SequenceBreak.NEW_FOLDER:
         return model.start(frame.evidence(None))
-    return model.step(state, frame.evidence(state), cut=frame.before is Break.CUT)
+    cut = frame.break_before is SequenceBreak.NEW_SEQUENCE
+    return model.step(state, frame.evidence(state), cut=cut)
 
 
-def smoothed(model: MarkovModel, frames: Iterable[Observed]) -> Iterator[State]:
-    """The states of frames given all that come before and those that soon come after.
+def smoothed(model: MarkovModel, frames: Iterable[ObservedFrame]) -> Iterator[State]:
+    """The states of frames given all frames before, and the next `AHEAD` frames or more.
 
     Forward-backward in blocks: memory does not grow with the track.
     """
     states: list[State] = []
-    breaks: list[Break] = []
+    breaks: list[SequenceBreak] = []
     for frame in frames:
         states.append(advance(model, states[-1] if states else None, frame))
-        breaks.append(frame.before)
+        breaks.append(frame.break_before)
         if len(states) == BLOCK + AHEAD:
-            yield from _settled(model, states, breaks)[:BLOCK]
+            yield from _smoothed_block(model, states, breaks)[:BLOCK]
             del states[:BLOCK], breaks[:BLOCK]
-    yield from _settled(model, states, breaks)
+    yield from _smoothed_block(model, states, breaks)
 
 
-def _settled(model: MarkovModel, states: Sequence[State], breaks: Sequence[Break]) -> list[State]:
-    settled: list[State] = []
+def _smoothed_block(
+    model: MarkovModel, states: Sequence[State], breaks: Sequence[SequenceBreak]
+) -> list[State]:
+    backwards: list[State] = []
     message: State | None = None
     later: State | None = None
     for at in range(len(states) - 1, -1, -1):
         state = states[at]
-        if message is None or later is None or breaks[at + 1] is Break.FRESH:
+        if message is None or later is None or breaks[at + 1] is SequenceBreak.NEW_FOLDER:
             message = model.last_message(state)
         else:
-            cut = breaks[at + 1] is Break.CUT
+            cut = breaks[at + 1] is SequenceBreak.NEW_SEQUENCE
             if not len(state.coordinates):
-                state = model.leading_to(settled[-1], state, cut=cut)
+                state = model.leading_to(backwards[-1], state, cut=cut)
             message = model.message(later, message, state, cut=cut)
-        settled.append(model.combine(state, message))
+        backwards.append(model.combine(state, message))
         later = state
-    return settled[::-1]
+    return backwards[::-1]
 
 
-def shares_of(seen: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The probabilities of the speeds, (M,), that were seen so often; none is 0."""
-    seen = seen + _SEEN_BEFORE
-    learnt = (1 - _LEAST_SHARE) * seen / seen.sum() + _LEAST_SHARE / len(SPEEDS)
+def shares_of(speed_counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The probabilities of the speeds, (M,), by how often each was observed; none is 0."""
+    counts = speed_counts + _PRIOR_COUNT
+    learnt = (1 - _LEAST_SHARE) * counts / counts.sum() + _LEAST_SHARE / len(SPEEDS)
     return np.asarray(learnt, np.float64)
 
 
 def learn_speeds(
-    routes: Routes, frames: Callable[[], Iterable[Observed]], *, kept: int = KEPT
+    routes: Routes,
+    frames: Callable[[], Iterable[ObservedFrame]],
+    *,
+    listed_places: int = LISTED_PLACES,
 ) -> MarkovModel:
-    """The model of a track whose speeds fit its frames, which are asked for once a round.
+    """The model of a track with speeds that fit its frames; `frames` is called once a round.
 
-    Each round of expectation-maximisation (Baum-Welch) gives a model that fits them better.
+    Each round of expectation-maximisation (Baum-Welch) gives a model that fits the frames better.
     """
-    model = MarkovModel(routes, kept=kept)
+    model = MarkovModel(routes, listed_places=listed_places)
     for _ in range(_ROUNDS):
-        seen = np.zeros(len(SPEEDS))
+        speed_counts = np.zeros(len(SPEEDS))
         for state in smoothed(model, frames()):
-            seen += state.speeds
-        model = MarkovModel(routes, shares_of(seen), kept=kept)
+            speed_counts += state.speeds
+        model = MarkovModel(routes, shares_of(speed_counts), listed_places=listed_places)
     return model
 
 
 def in_windows(
-    model: MarkovModel, frames: Sequence[Observed], before: int, after: int
+    model: MarkovModel, frames: Sequence[ObservedFrame], before: int, after: int
 ) -> Iterator[State]:
-    """The state of each frame given `before` frames before it and `after` ones after it."""
+    """The state of each frame given up to `before` frames before it and `after` frames after it."""
     for at in range(len(frames)):
         first = last = at
-        while first > max(at - before, 0) and frames[first].before is not Break.FRESH:
+        while first > max(at - before, 0) and (
+            frames[first].break_before is not SequenceBreak.NEW_FOLDER
+        ):
             first -= 1
         while last < min(at + after, len(frames) - 1) and (
-            frames[last + 1].before is not Break.FRESH
+            frames[last + 1].break_before is not SequenceBreak.NEW_FOLDER
         ):
             last += 1
         states = [model.start(frames[first].evidence(None))]
         for frame in frames[first + 1 : last + 1]:
             states.append(advance(model, states[-1], frame))
-        breaks = [frame.before for frame in frames[at : last + 1]]
-        yield _settled(model, states[at - first :], breaks)[0]
+        breaks = [frame.break_before for frame in frames[at : last + 1]]
+        yield _smoothed_block(model, states[at - first :], breaks)[0]

@@ -1,8 +1,8 @@
 """Descriptors centred and scaled by the statistics of their own set (Schubert et al. 2020).
 
-Light, weather and camera add the same to all descriptors of a drive. What they add is in the mean
-of that drive, and goes with it. The mean of a few frames shows what these frames have in common,
-their place, so that few frames are centred only in part.
+Light, weather and camera add the same offset to all descriptors of a drive. The mean of the drive
+contains that offset, so that subtracting the mean removes it. The mean of a few frames also
+contains their common place, so that few frames are centred only in part.
 """
 
 from dataclasses import dataclass
@@ -11,16 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 HALF_AT = 10
-"""Descriptors from which on a set is centred at least half."""
+"""The number of descriptors from which on a set is centred at least half."""
 _LEAST_SCALE = 0.25
-"""Added to each standard deviation, in units of their mean: a constant number is not blown up."""
+"""Added to each standard deviation, in units of their mean: constant components stay small."""
 
 Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Standard:
-    """What is taken from descriptors, and what they are divided by: both (D,) float32."""
+    """The (D,) float32 `centre` to subtract from descriptors, and the `scale` to divide them by."""
 
     centre: Vectors
     scale: Vectors
@@ -32,11 +32,11 @@ class Standard:
         return np.asarray(moved / np.maximum(norms, 1e-12), np.float32)
 
     def cosines(self, descriptors: Vectors, standardised: Vectors) -> Vectors:
-        """The cosines of (n, D) descriptors, standardised, with a (D,) one that is so already.
+        """The cosines of (n, D) descriptors, once standardised, with a `standardised` one, (D,).
 
-        It makes no standardised copies, which take most of the time.
+        No standardised copies are made: they would take most of the time.
         """
-        # Not matrix products: their threads and those of FAISS keep one another waiting.
+        # Not matrix products: their threads and those of FAISS would wait for each other.
         along, weights = standardised / self.scale, self.scale**-2
         dots = np.vecdot(descriptors, along) - np.vecdot(self.centre, along)
         moved = self.centre * weights
@@ -54,29 +54,29 @@ class Statistics:
         self._squares = np.zeros(dims)
 
     def add(self, descriptors: Vectors) -> None:
-        """Take up (n, D) descriptors."""
+        """Add (n, D) descriptors to the statistics."""
         self.count += len(descriptors)
         self._sum += descriptors.sum(axis=0)
         self._squares += np.square(descriptors).sum(axis=0)
 
     @property
     def share(self) -> float:
-        """How far a set of so many descriptors is to be standardised, 0–1."""
+        """The share, 0–1, to which a set of `count` descriptors is standardised."""
         return self.count / (self.count + HALF_AT)
 
     @property
     def mean(self) -> NDArray[np.float64]:
-        """(D,), zeros where there is nothing."""
+        """The (D,) mean, zeros for an empty set."""
         return self._sum / max(self.count, 1)
 
     @property
     def deviation(self) -> NDArray[np.float64]:
-        """(D,) standard deviations."""
+        """The (D,) standard deviations."""
         mean = self.mean
         return np.sqrt(np.maximum(self._squares / max(self.count, 1) - mean**2, 0.0))
 
     def standard(self, share: float, other: "Statistics | None" = None) -> Standard:
-        """The standard of this set; `share` 0 leaves the directions of descriptors as they are.
+        """The standard of this set; a `share` of 0 leaves the directions of descriptors unchanged.
 
         Deviations of few descriptors are mixed with those of the `other` set.
         """
@@ -91,9 +91,9 @@ class Statistics:
 
 
 def standards(track: Statistics, places: Statistics) -> tuple[Standard, Standard]:
-    """The standards of a track's frames and of the places they are looked for among.
+    """The standards of a track's frames and of the places that are searched for them.
 
-    Both are standardised as far as the frames seen so far allow.
+    Both are standardised to the lesser share of the two sets.
     """
     share = min(track.share, places.share)
     return track.standard(share, places), places.standard(share)

@@ -26,27 +26,32 @@ from place_search.search.tracks.observer import (
     Lens,
     Observer,
 )
-from place_search.search.tracks.smoothing import Break, Observed, learn_speeds, smoothed
+from place_search.search.tracks.smoothing import (
+    ObservedFrame,
+    SequenceBreak,
+    learn_speeds,
+    smoothed,
+)
 from place_search.search.tracks.standardize import Statistics
 
 _ASTRAY, _LEAST_ASTRAY = 0.06, 3
-"""The share of frames at odds with their track, and the number, from which on a note tells it."""
+"""The share and the number of frames that contradict their track from which on a note tells it."""
 FEW = 30
-"""Places of an index up to which a note tells that frames that are not known may be there.
+"""The number of places up to which a note says that frames called unknown may show a place.
 
-The places that a frame shows are then a good part of those that it should stand out from. On
-Gardens Point frames of walks through all places were called elsewhere in indexes of up to 17 by day
-and 30 by night.
+The places that a frame shows are then a large share of the places that it is compared with. On
+Gardens Point frames of walks through all places were called unknown in indexes of up to 17 places
+by day and 30 by night.
 """
 LEARNT_FROM = 1000
-"""The first frames of a track, from which its speeds are learnt."""
+"""The number of first frames of a track from which its speeds are learnt."""
 
 Vectors = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """All frames of an input, located in an index; `notes` are sentences on what was odd.
+    """All frames of an input, located in an index; `notes` are sentences on peculiarities.
 
     `starts` are the frames that begin a sequence, each of which is a track of its own.
     """
@@ -71,7 +76,7 @@ class Track:
         }
 
     def to_columns(self) -> dict[str, list[Any]]:
-        """A column for each of `COLUMNS`, a row a frame, as `pandas.DataFrame` takes them."""
+        """A column for each of `COLUMNS`, with a row for each frame, as for `pandas.DataFrame`."""
         rows = [frame.to_row() for frame in self.frames]
         return {name: [row[name] for row in rows] for name in COLUMNS}
 
@@ -80,16 +85,16 @@ def track_frames(
     index: Index,
     model: Model,
     source: TrackInput,
-    kept: Path,
+    descriptor_file: Path,
     *,
     causal: bool = False,
     progress: Progress = silent,
 ) -> Track:
     """Locate all frames of an input.
 
-    Descriptors are kept in the file `kept`: a run that was interrupted goes on from them, and
-    whoever named it removes it once the track is written. They are standardised by the mean of all
-    frames. `causal` frames know only those before them, as a live camera does.
+    Descriptors are stored in `descriptor_file`, from which an interrupted run continues; the caller
+    removes the file once the track is written. Descriptors are standardised by the mean of all
+    frames. With `causal` a frame is located by itself and the frames before, as for a live camera.
 
     Raises:
         ModelMismatchError: the index was made with another model.
@@ -97,10 +102,10 @@ def track_frames(
     """
     index.check_model(model)
     observer = Observer(index, candidates=CANDIDATES if causal else CANDIDATES_OF_FILES)
-    with locked_file(kept) as opened:
+    with locked_file(descriptor_file) as opened:
         file = FrameFile(opened, index.dims, f"{model.fingerprint}\n{source.identity}")
-        told = _describe(model, source, file, progress)
-        located = [*_locate_all(observer, file, told, causal, progress)]
+        input_frames = _describe(model, source, file, progress)
+        located = [*_locate_all(observer, file, input_frames, causal, progress)]
     frames = [frame for frame, _ in located]
     notes = list(source.notes)
     if not observer.routes.is_ordered:
@@ -126,92 +131,96 @@ def track_frames(
         raise PlaceSearchError(f"None of the frames can be read: {frames[0].error}")
     if lost:
         notes.append(f"{lost} of the frames could not be read; their neighbours tell their place.")
-    starts = frozenset(at for at, frame in enumerate(told) if frame.before is not Break.NONE)
+    starts = frozenset(
+        at for at, frame in enumerate(input_frames) if frame.break_before is not SequenceBreak.NONE
+    )
     return Track(index.index_id, index.model_id, frames, notes, starts)
 
 
 def _describe(model: Model, source: TrackInput, file: FrameFile, progress: Progress) -> list[Frame]:
-    """Describe the frames that the file lacks; returns what is told of all, without pixels."""
-    told: list[Frame] = []
-    done = file.count
-    reader = _Reader(model, source, done, told)
-    progress("Describing", done, max(source.expected, done))
+    """Describe the frames that the file lacks; returns all frames, without their photos."""
+    frames: list[Frame] = []
+    skip = file.count
+    reader = _Reader(model, source, skip, frames)
+    progress("Describing", skip, max(source.expected, skip))
     for number, embedding in model.stream(reader):
-        _fill(file, told, number)
+        _fill(file, number)
         file.append(embedding.descriptor if embedding.is_finite else None)
         progress("Describing", file.count, max(source.expected, file.count))
-    _fill(file, told, len(told))
-    return told
+    _fill(file, len(frames))
+    return frames
 
 
-def _fill(file: FrameFile, told: Sequence[Frame], until: int) -> None:
-    """Rows for frames before `until` that could not be read."""
+def _fill(file: FrameFile, until: int) -> None:
+    """Append rows for the frames before `until`, which could not be read."""
     while file.count < until:
         file.append(None)
 
 
 class _Reader:
-    """The frames for the model; what is told of each is kept in a list."""
+    """Reads frames for the model, and appends each to `frames` without its photo."""
 
-    def __init__(self, model: Model, source: TrackInput, skip: int, told: list[Frame]) -> None:
-        self._model, self._source, self._skip, self._told = model, source, skip, told
+    def __init__(self, model: Model, source: TrackInput, skip: int, frames: list[Frame]) -> None:
+        self._model, self._source, self._skip, self._frames = model, source, skip, frames
 
     def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
         for number, frame in enumerate(self._source.frames(self._model, self._skip)):
-            self._told.append(frame._replace(photo=None))
+            self._frames.append(frame._replace(photo=None))
             if frame.photo is not None:
                 yield number, self._model.prepare(frame.photo)
 
 
-class _Sight:
-    """One frame as the filter meets it: it is compared with the places then expected."""
+class _DescribedFrame:
+    """A frame with a descriptor, whose evidence depends on the places that are expected."""
 
-    def __init__(self, track: "_Described", number: int) -> None:
+    def __init__(self, track: "_DescribedFrames", number: int) -> None:
         self._track, self._number = track, number
 
     @property
-    def before(self) -> Break:
-        """The break before the frame."""
+    def break_before(self) -> SequenceBreak:
+        """The break between this frame and the frame before."""
         return self._track.break_before(self._number)
 
     def evidence(self, state: State | None) -> Evidence:
-        """What the frame says, given the state before it."""
+        """The evidence of the frame, given the state before it."""
         return self._track.observe(self._number, state)
 
 
-class _Described:
-    """The frames of a track by their descriptors in a file."""
+class _DescribedFrames:
+    """The frames of a track with their descriptors in a file."""
 
-    def __init__(self, observer: Observer, file: FrameFile, told: Sequence[Frame]) -> None:
-        self._observer, self._file, self._told = observer, file, told
+    def __init__(self, observer: Observer, file: FrameFile, frames: Sequence[Frame]) -> None:
+        self._observer, self._file, self._frames = observer, file, frames
         statistics = Statistics(observer.index.dims)
         for row in range(file.count):
             descriptor = file.read(row)
             if descriptor is not None:
                 statistics.add(descriptor[None])
         self._lens: Lens = observer.lens(statistics)
-        self._before: Vectors | None = None
+        self._previous: Vectors | None = None
         self._ordered = observer.routes.is_ordered
 
-    def sights(self, count: int | None = None) -> Iterator[Observed]:
-        """The first `count` frames, or all."""
-        self._before = None
-        for number in range(len(self._told) if count is None else min(count, len(self._told))):
-            yield _Sight(self, number)
+    def observed(self, count: int | None = None) -> Iterator[ObservedFrame]:
+        """The first `count` frames, all by default."""
+        self._previous = None
+        for number in range(len(self._frames) if count is None else min(count, len(self._frames))):
+            yield _DescribedFrame(self, number)
 
-    def break_before(self, number: int) -> Break:
+    def break_before(self, number: int) -> SequenceBreak:
         """The break before a frame; in an index without order each frame is a jump."""
-        before = self._told[number].before
-        return Break.CUT if before is Break.NONE and not self._ordered else before
+        kind = self._frames[number].break_before
+        is_jump = kind is SequenceBreak.NONE and not self._ordered
+        return SequenceBreak.NEW_SEQUENCE if is_jump else kind
 
     def observe(self, number: int, state: State | None) -> Evidence:
-        """What a frame says; one that cannot be read says nothing."""
+        """The evidence of a frame, none for a frame that cannot be read."""
         descriptor = self._file.read(number)
         if descriptor is None:
             return SILENCE
-        before = None if self._told[number].before is Break.FRESH else self._before
-        evidence, self._before = self._observer.observe(
-            self._lens, descriptor, before, state, number=number
+        begins = self._frames[number].break_before is SequenceBreak.NEW_FOLDER
+        previous = None if begins else self._previous
+        evidence, self._previous = self._observer.observe(
+            self._lens, descriptor, previous, state, number=number
         )
         return evidence
 
@@ -219,28 +228,31 @@ class _Described:
 def _locate_all(
     observer: Observer,
     file: FrameFile,
-    told: Sequence[Frame],
+    frames: Sequence[Frame],
     causal: bool,
     progress: Progress,
 ) -> Iterator[tuple[LocatedFrame, bool]]:
-    """Each frame, and whether it is at odds with the track."""
-    states = _live(observer, file, told) if causal else _in_hindsight(observer, file, told)
-    for number, (state, frame) in enumerate(zip(states, told, strict=True)):
+    """Each frame, and whether it contradicts its track."""
+    states_of = _causal_states if causal else _smoothed_states
+    states = states_of(observer, file, frames)
+    for number, (state, frame) in enumerate(zip(states, frames, strict=True)):
         error = frame.error
         if error is None and file.read(number) is None:
             error = "it could not be read"
         located = locate(observer, state, number, frame.name, frame.seconds, error)
         yield located, is_astray(state)
-        progress("Tracking", number + 1, len(told))
+        progress("Tracking", number + 1, len(frames))
 
 
-def _in_hindsight(observer: Observer, file: FrameFile, told: Sequence[Frame]) -> Iterator[State]:
-    described = _Described(observer, file, told)
-    model = learn_speeds(observer.routes, lambda: described.sights(LEARNT_FROM))
-    yield from smoothed(model, described.sights())
+def _smoothed_states(
+    observer: Observer, file: FrameFile, frames: Sequence[Frame]
+) -> Iterator[State]:
+    described = _DescribedFrames(observer, file, frames)
+    model = learn_speeds(observer.routes, lambda: described.observed(LEARNT_FROM))
+    yield from smoothed(model, described.observed())
 
 
-def _live(observer: Observer, file: FrameFile, told: Sequence[Frame]) -> Iterator[State]:
+def _causal_states(observer: Observer, file: FrameFile, frames: Sequence[Frame]) -> Iterator[State]:
     track = LiveTrack(observer)
-    for number, frame in enumerate(told):
-        yield track.add(file.read(number), frame.before)
+    for number, frame in enumerate(frames):
+        yield track.add(file.read(number), frame.break_before)

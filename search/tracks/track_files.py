@@ -30,7 +30,7 @@ VIDEO = ".mp4"
 _CREATOR = "place-search"
 _GPX = "http://www.topografix.com/GPX/1/1"
 _HEIGHT = 360
-"""Of the pictures in a video, in pixels."""
+"""The height of the pictures in a video, in pixels."""
 _PHOTOS_A_SECOND = 2.0
 _HALF_TURN = 180.0
 """Degrees of longitude."""
@@ -82,7 +82,7 @@ def _json(track: Track) -> str:
 
 
 def _geojson(track: Track) -> str:
-    """A point a frame, and a line for each stretch of a sequence at known places."""
+    """A point for each frame, and a line for each stretch of a sequence at known places."""
     features = [
         {
             "type": "Feature",
@@ -121,7 +121,7 @@ def _line(points: Sequence[list[float]]) -> dict[str, Any]:
     for (x1, y1), (x2, y2) in pairwise(points):
         if abs(x2 - x1) > _HALF_TURN:
             side = math.copysign(_HALF_TURN, x1)
-            beyond = x2 + 2 * side  # where the second point lies if one walks on
+            beyond = x2 + 2 * side  # the longitude of the second point on the side of the first
             crossing = y1 + (y2 - y1) * (side - x1) / (beyond - x1)
             parts[-1].append([side, crossing])
             parts.append([[-side, crossing]])
@@ -132,7 +132,7 @@ def _line(points: Sequence[list[float]]) -> dict[str, Any]:
 
 
 def _gpx(track: Track) -> str:
-    """A track with a segment for each such stretch; of a video with its times."""
+    """A track with a segment for each stretch at known places; frames of a video have times."""
     ElementTree.register_namespace("", _GPX)
     root = ElementTree.Element(f"{{{_GPX}}}gpx", {"version": "1.1", "creator": _CREATOR})
     drawn = ElementTree.SubElement(root, f"{{{_GPX}}}trk")
@@ -142,11 +142,11 @@ def _gpx(track: Track) -> str:
         for frame in stretch:
             if frame.position is None:
                 continue
-            spot = {
+            coordinates = {
                 "lat": f"{frame.position.latitude:.7f}",
                 "lon": f"{frame.position.longitude:.7f}",
             }
-            point = ElementTree.SubElement(segment, f"{{{_GPX}}}trkpt", spot)
+            point = ElementTree.SubElement(segment, f"{{{_GPX}}}trkpt", coordinates)
             if frame.seconds is not None:
                 time = (start + timedelta(seconds=frame.seconds)).isoformat(timespec="milliseconds")
                 ElementTree.SubElement(point, f"{{{_GPX}}}time").text = time.replace("+00:00", "Z")
@@ -156,8 +156,8 @@ def _gpx(track: Track) -> str:
 
 
 def _xml_text(name: str) -> str:
-    """A name without the signs that XML cannot hold."""
-    return "".join(sign if sign >= " " and sign not in "\ufffe\uffff" else "?" for sign in name)
+    """A name without the characters that XML forbids."""
+    return "".join(char if char >= " " and char not in "\ufffe\uffff" else "?" for char in name)
 
 
 FORMATS: Mapping[str, Callable[[Track], str]] = {
@@ -166,11 +166,11 @@ FORMATS: Mapping[str, Callable[[Track], str]] = {
     ".geojson": _geojson,
     ".gpx": _gpx,
 }
-"""The text of a track by the ending of its file; beside these there is `VIDEO`."""
+"""The functions that write a track as text, by the ending of the file; a `VIDEO` is no text."""
 
 
 def _stretches(track: Track) -> Iterator[list[LocatedFrame]]:
-    """Frames of one sequence at known places that follow one another."""
+    """The longest runs of consecutive frames of one sequence at known places."""
     stretch: list[LocatedFrame] = []
     for frame in track.frames:
         if stretch and (not frame.known or frame.frame in track.starts):
@@ -183,20 +183,20 @@ def _stretches(track: Track) -> Iterator[list[LocatedFrame]]:
 
 
 def _rate(frames: Sequence[LocatedFrame]) -> float:
-    """Frames a second, so that the video lasts as long as the one that was tracked."""
+    """The frames a second with which the video lasts as long as the tracked video."""
     last = frames[-1].seconds if frames else None
     return _PHOTOS_A_SECOND if not last else max((len(frames) - 1) / last, 1.0)
 
 
 def _pictures(track: Track, source: TrackInput, model: Model, index: Index) -> Iterator[Pixels]:
-    """Each frame beside its place, grey where there is none."""
+    """The picture of each frame beside its place, grey where a photo is missing."""
     for located, frame in zip(track.frames, source.frames(model), strict=False):
-        asked = None if frame.photo is None else frame.photo.pixels
+        query = None if frame.photo is None else frame.photo.pixels
         place = None
         if located.place_id is not None:
             with Image.open(io.BytesIO(index.thumbnail(located.place_id))) as thumbnail:
                 place = np.asarray(thumbnail.convert("RGB"))
-        yield np.concatenate([_fitted(asked), _fitted(place)], axis=1)
+        yield np.concatenate([_fitted(query), _fitted(place)], axis=1)
 
 
 def _fitted(pixels: Pixels | None) -> Pixels:

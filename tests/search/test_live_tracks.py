@@ -98,7 +98,7 @@ def test_a_replaced_index_goes_with_its_last_track(
 
 
 def test_there_are_only_so_many_tracks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_tracks, "MOST", 2)
+    monkeypatch.setattr(open_tracks, "MAX_TRACKS", 2)
     tracks = OpenTracks()
     kept = [tracks.open(engine) for _ in range(2)]
     with pytest.raises(BusyError, match="2 tracks are open already"):
@@ -108,7 +108,7 @@ def test_there_are_only_so_many_tracks(engine: Engine, monkeypatch: pytest.Monke
 
 
 def test_tracks_are_shared_between_clients(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_tracks, "MOST", 3)
+    monkeypatch.setattr(open_tracks, "MAX_TRACKS", 3)
     tracks = OpenTracks()
     first, second, third = (tracks.open(engine, client="a") for _ in range(3))
     tracks.find(first.track_id)

@@ -67,7 +67,7 @@ async def add_frame(
 @allows("read")
 async def read_track(service: CurrentState, request: Request, track_id: str) -> TrackPathReply:
     """The last thousand frames of a track, each located by those before it."""
-    told = await service.run_image(request, service.tracks.find(track_id).told)
+    told = await service.run_image(request, service.tracks.find(track_id).with_path)
     return TrackPathReply.model_validate(told)
 
 

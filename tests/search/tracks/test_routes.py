@@ -17,7 +17,7 @@ def order_of(
 ) -> list[list[str]]:
     metres = None if positions is None else geocentric(np.array(positions, np.float64))
     times = None if taken is None else np.array(taken)
-    routes = find_routes(names, metres, sequences=sequences or (), taken=times)
+    routes = find_routes(names, metres, sequences=sequences or (), capture_times=times)
     found: list[list[str]] = [[] for _ in range(routes.sequences)]
     for row in np.argsort(routes.coordinate).tolist():
         found[routes.sequence[row]].append(names[row])

@@ -31,7 +31,7 @@ from place_search.search.tracks.inputs import PhotoFrames, open_input
 from place_search.search.tracks.live import LiveTrack
 from place_search.search.tracks.located import locate
 from place_search.search.tracks.observer import Observer
-from place_search.search.tracks.smoothing import Break
+from place_search.search.tracks.smoothing import SequenceBreak
 from place_search.search.tracks.track import Track, track_frames
 from place_search.search.tracks.track_files import write_track
 from tests.full_disk import files_up_to
@@ -379,7 +379,8 @@ def test_two_cameras_are_two_tracks(street: Any, tmp_path: Path) -> None:
             (tmp_path / f"{camera}_{number}.jpg").write_bytes(street.query(number))
     source = open_input(tmp_path)
     assert isinstance(source, PhotoFrames)
-    assert source.breaks == [Break.FRESH, Break.NONE, Break.NONE, Break.CUT, *[Break.NONE] * 2]
+    first, none, cut = SequenceBreak.NEW_FOLDER, SequenceBreak.NONE, SequenceBreak.NEW_SEQUENCE
+    assert source.breaks == [first, none, none, cut, none, none]
     assert any("2 sequences" in note for note in source.notes)
 
 

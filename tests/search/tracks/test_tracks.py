@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from place_search.search.tracks import smoothing
 from place_search.search.tracks.evidence import ENOUGH, Evidence, evidence_of, standing_out
 from place_search.search.tracks.located import is_astray
-from place_search.search.tracks.markov import KEPT, MarkovModel, State
+from place_search.search.tracks.markov import LISTED_PLACES, MarkovModel, State
 from place_search.search.tracks.motion import SPEEDS, motion_with
 from place_search.search.tracks.routes import Routes, find_routes
 from place_search.search.tracks.smoothing import (
-    Seen,
+    PrecomputedFrame,
     advance,
     in_windows,
     learn_speeds,
@@ -55,7 +55,7 @@ def walk1(count: int = PLACES) -> Routes:
 
 def frames_of(
     routes: Routes, queries: NDArray[np.float32], photos: NDArray[np.float32] = PHOTOS
-) -> list[Seen]:
+) -> list[PrecomputedFrame]:
     """The evidence of a track's frames, standardised, from the 40 most similar places."""
     track, places = Statistics(DIMS), Statistics(DIMS)
     track.add(queries)
@@ -68,7 +68,7 @@ def frames_of(
     for row, like_before in zip(similarities, before, strict=True):
         best = np.argsort(-row)[:40]
         evidence = evidence_of(routes.coordinate[best], row[best], row, like_before)
-        frames.append(Seen(evidence))
+        frames.append(PrecomputedFrame(evidence))
     return frames
 
 
@@ -159,7 +159,7 @@ def test_the_filter_alone_follows_live() -> None:
     found = []
     for frame in frames_of(routes, at_dusk(PHOTOS, 6)):
         state = advance(model, state, frame)
-        assert len(state.coordinates) <= KEPT
+        assert len(state.coordinates) <= LISTED_PLACES
         total = state.mass.sum() + state.others.sum() + state.off
         assert total == pytest.approx(1)
         found.append(state)
@@ -198,15 +198,15 @@ def test_forward_backward_is_that_of_the_whole_chain() -> None:
     routes = walk1(count)
     rng = np.random.default_rng(0)
     frames = [
-        Seen(Evidence(routes.coordinate, rng.normal(size=count), -1.0, 0.7, still))
+        PrecomputedFrame(Evidence(routes.coordinate, rng.normal(size=count), -1.0, 0.7, still))
         for still in (0.0, 0.0, 0.3, 0.0, 1.0)
     ]
     start = np.r_[np.full(states - 1, 0.8 / (states - 1)), 0.2]
-    likelihoods = [_likelihoods(frame.said) for frame in frames]
+    likelihoods = [_likelihoods(frame.fixed_evidence) for frame in frames]
     likelihoods[0] = likelihoods[0] ** (1 / 0.7)  # the first frame has all its weight
     forward = [start * likelihoods[0]]
     for frame, likelihood in zip(frames[1:], likelihoods[1:], strict=True):
-        forward.append(forward[-1] @ _transitions(count, frame.said.still) * likelihood)
+        forward.append(forward[-1] @ _transitions(count, frame.fixed_evidence.still) * likelihood)
     message = np.ones(states)
     for at in range(len(frames) - 1, -1, -1):
         expected = forward[at] * message
@@ -216,7 +216,7 @@ def test_forward_backward_is_that_of_the_whole_chain() -> None:
         of_places = expected[:-1].reshape(count, len(SPEEDS)).sum(axis=1)
         np.testing.assert_allclose(found.places, of_places, rtol=1e-6)
         if at:
-            still = frames[at].said.still
+            still = frames[at].fixed_evidence.still
             message = _transitions(count, still) @ (likelihoods[at] * message)
 
 
