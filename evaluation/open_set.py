@@ -24,7 +24,7 @@ from place_search.search.probability import (
     candidate_probabilities,
     match_of,
     probability_first,
-    told_probability,
+    rounded_probability,
 )
 
 HAIR = 1e-4
@@ -134,7 +134,7 @@ def measure_open_set(
     is_known = np.array([len(rows) > 0 for rows in positives])
     is_unknown = answered & ~is_known
     found = np.array([match.verdict == "found" for match in matches])
-    probabilities = np.array([told_probability(match.probability) for match in matches])
+    probabilities = np.array([rounded_probability(match.probability) for match in matches])
     known, unknown = int(is_known.sum()), int(is_unknown.sum())
     told, truly = probabilities[answered], right[answered]
     mixed = truly.any() and not truly.all()

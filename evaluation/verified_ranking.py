@@ -8,7 +8,7 @@ from place_search.evaluation.descriptors import IndexDatabase
 from place_search.indexer import Row
 from place_search.indexer.shared_parts import SharedParts
 from place_search.models import Codes, Model
-from place_search.search.agreeing import Matched, share_a_part
+from place_search.search.agreeing import MatchedPlace, share_a_part
 from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import (
     UNSURE_FROM,
@@ -66,18 +66,18 @@ class GeometryReranker:
         probabilities = self._probabilities(candidates, ranking)
         order = sorted(
             ranking.order,
-            key=lambda row: standing(ranking.found.get(row), probabilities.get(row)),
+            key=lambda row: standing(ranking.verifications.get(row), probabilities.get(row)),
         )
         order += range(len(order), len(names))
         return order, self._first_probability(candidates, ranking, order, probabilities)
 
     def _probabilities(self, candidates: "_Candidates", ranking: Ranking) -> dict[int, float]:
         """How probable each result is that was matched in full."""
-        verified = [row for row in ranking.order if row in ranking.found]
+        verified = [row for row in ranking.order if row in ranking.verifications]
         probabilities = candidate_probabilities(
             self.calibration,
             [candidates.similarities[row] for row in verified],
-            [ranking.found[row] for row in verified],
+            [ranking.verifications[row] for row in verified],
             candidates.similarities,
         )
         return dict(zip(verified, probabilities, strict=True))
@@ -93,7 +93,7 @@ class GeometryReranker:
         threshold = self.calibration.threshold
         first = probability_first([probabilities.get(row, 0.0) for row in order])
         found = (
-            Matched(candidates.codes(row), ranking.found[row])
+            MatchedPlace(candidates.codes(row), ranking.verifications[row])
             for row in order
             if probabilities.get(row, 0.0) >= threshold
         )

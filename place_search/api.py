@@ -207,7 +207,7 @@ def calibrate(
     Raises:
         PlaceSearchError: index or model cannot be used; the text says why.
     """
-    from place_search.search.calibrating.keep import calibrate_and_keep
+    from place_search.search.calibrating.upkeep import calibrate_and_keep
 
     opened = open_index(index)
     with reporting(progress) as report:

@@ -17,7 +17,7 @@ from place_search.indexer import (
     read_manifest,
 )
 from place_search.photos.decoding import MAX_PIXELS
-from place_search.search.calibrating.keep import keep_calibrated
+from place_search.search.calibrating.upkeep import keep_calibrated
 
 if TYPE_CHECKING:
     from place_search.indexer import BuildReport, ChangeReport, ListedFields, VideoRequest

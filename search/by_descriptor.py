@@ -1,4 +1,4 @@
-"""Places of an index by a descriptor: what needs no model that describes photos."""
+"""Places of an index by a descriptor, without a model that describes photos."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -10,10 +10,10 @@ from place_search.core.geodesy import Position
 from place_search.indexer import Filter, Hit, Index
 from place_search.models import Calibration
 from place_search.search.positions import PlacePositions
-from place_search.search.probability import told_probability
+from place_search.search.probability import rounded_probability
 from place_search.search.results import Result, Verified, spot_of
 from place_search.search.several.batch import BatchStandards
-from place_search.search.several.views import Found
+from place_search.search.several.views import RankedPlace
 
 
 class DescriptorSearch:
@@ -26,12 +26,12 @@ class DescriptorSearch:
 
     @cached_property
     def positions(self) -> PlacePositions:
-        """Where the places are that have a position."""
+        """The positions of the places that have one."""
         return PlacePositions(self.index.place_ids, self.index.positions)
 
-    def result(self, rank: int, one: Found) -> Result:
-        """What is told of a place that was found."""
-        hit, found = one.hit, one.verification
+    def result(self, rank: int, ranked: RankedPlace) -> Result:
+        """The result of an answer for a place that was found."""
+        hit, verification = ranked.hit, ranked.verification
         place = self.index.place(hit.place_id)
         return Result(
             rank=rank,
@@ -39,13 +39,15 @@ class DescriptorSearch:
             name=place.name,
             # Rounding hides the last bits of float32: a photo's cosine with itself exceeds 1.
             similarity=min(round(float(hit.similarity), 6), 1.0),
-            probability=told_probability(one.probability or 0.0),
-            verified=None if found is None else Verified(found.inliers, round(found.score, 3)),
+            probability=rounded_probability(ranked.probability or 0.0),
+            verified=None
+            if verification is None
+            else Verified(verification.inliers, round(verification.score, 3)),
             position=place.position,
             utm=place.utm,
             group=spot_of(self.index, place.place_id),
             heading=place.heading,
-            query_view=one.facing,
+            query_view=ranked.facing,
         )
 
     def hits(
@@ -58,7 +60,7 @@ class DescriptorSearch:
         notes: list[str],
         batch: BatchStandards | None = None,
     ) -> Sequence[Hit]:
-        """The k places most similar to a (D,) descriptor; `notes` are told where none fits."""
+        """The k places most similar to a (D,) descriptor; `notes` get a remark where none fits."""
         only = box = None
         if near is not None and radius_m is not None:
             only = self.positions.within(near, radius_m)
@@ -80,7 +82,7 @@ class DescriptorSearch:
         return batch.ranked(self.index, descriptor, k, only=only, box=box)
 
     def _fitting(self, wanted: Filter, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
-        """The ids of the places that fit a filter, of these ids if they are given."""
+        """The ids of the places that fit a filter, only those in `among` where it is given."""
         rows = self.index.matching(wanted)
         if among is None:
             return self.index.place_ids[rows]

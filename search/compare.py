@@ -12,7 +12,7 @@ from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.probability import (
     candidate_probabilities,
     pair_probability,
-    told_probability,
+    rounded_probability,
 )
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
@@ -23,8 +23,8 @@ BY_SIMILARITY = "The model gives no local features, so only similarity was compa
 
 def compare_photos(
     model: Model,
-    one: bytes | Path,
-    other: bytes | Path,
+    first: bytes | Path,
+    second: bytes | Path,
     *,
     box: PhotoBox | None = None,
     calibration: Calibration | None = None,
@@ -34,16 +34,16 @@ def compare_photos(
 ) -> CompareResult:
     """Compare two photos by descriptor and geometry: the first as a query, the second as a place.
 
-    Only the `box` of the first photo is compared, where one is given; matches are pixels of both
-    photos as sent, all the same. `calibration` and `shared_parts` are those of an index of photos
-    like these; by default the model's own, and none.
+    With a `box` only that part of the first photo is compared; matches are still in pixels of both
+    whole photos. `calibration` and `shared_parts` are those of an index of photos like these; by
+    default the model's own calibration, and no shared parts.
 
     Raises:
-        PhotoError: a photo that cannot be read, or a box that is not one of it.
+        PhotoError: a photo that cannot be read, or a box that does not fit it.
     """
     stages = stages or Stages()
     photos, embeddings = [], []
-    for source, part in ((one, box), (other, None)):
+    for source, part in ((first, box), (second, None)):
         with stages.timed("decode"):
             photos.append((decode or model.read)(source, box=part))
     for photo in photos:
@@ -55,11 +55,11 @@ def compare_photos(
         query, codes = Query.of(a), encode_grid(b)
         if shared_parts is not None:
             codes = shared_parts.left_out(codes)
-        found = verify(query, codes, similarity)
+        verification = verify(query, codes, similarity)
     blank = query.is_blank, is_blank(b.local_features)
     photo_notes = [
-        f"{which} photo: {note}"
-        for which, photo, shows_nothing in zip(("First", "Second"), photos, blank, strict=True)
+        f"{ordinal} photo: {note}"
+        for ordinal, photo, shows_nothing in zip(("First", "Second"), photos, blank, strict=True)
         for note in (*photo.notes, *([NOTHING_TO_MATCH] if shows_nothing else []))
     ]
     notes = list(photo_notes)
@@ -67,29 +67,29 @@ def compare_photos(
         calibration, is_borrowed = calibration_for(None, model)
         if is_borrowed:
             notes.append(borrowed_note(model))
-    if a.local_features is None:  # nothing that agrees is then no evidence against
+    if a.local_features is None:  # no inliers are then no evidence against
         notes.append(BY_SIMILARITY)
         alone = candidate_probabilities(calibration, [similarity], [None], [similarity])
         probability = alone[0]
     else:
-        probability = pair_probability(calibration, similarity, found)
+        probability = pair_probability(calibration, similarity, verification)
     matches = np.concatenate(
         [
             (cells + 0.5) * (seen.width / max(grid[1], 1), seen.height / max(grid[0], 1))
             + (seen.x, seen.y)
             for cells, grid, seen in (
-                (found.matches[:, :2], query.full.grid, photos[0].seen),
-                (found.matches[:, 2:], codes[1], photos[1].seen),
+                (verification.matches[:, :2], query.full.grid, photos[0].seen),
+                (verification.matches[:, 2:], codes[1], photos[1].seen),
             )
         ],
         axis=1,
     )
     return CompareResult(
         similarity=round(similarity, 6),
-        probability=told_probability(probability),
+        probability=rounded_probability(probability),
         threshold=round(calibration.threshold, 6),
         result="same" if probability >= calibration.threshold else "different",
-        inliers=found.inliers,
+        inliers=verification.inliers,
         matches=tuple(map(tuple, matches.astype(float).round(1).tolist())),
         model=model.card.id,
         notes=tuple(notes),

@@ -18,7 +18,7 @@ from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.agreeing import in_agreement
 from place_search.search.by_descriptor import DescriptorSearch
-from place_search.search.groups.counted import places_of_spots, spots_among
+from place_search.search.groups.counting import places_of_spots, spots_among
 from place_search.search.index_calibration import borrowed_note, calibration_for
 from place_search.search.location import estimate_location
 from place_search.search.parameters import MAX_K, check_parameters, switch_of
@@ -26,7 +26,7 @@ from place_search.search.probability import (
     BACKGROUND,
     candidate_probabilities,
     match_of,
-    told_probability,
+    rounded_probability,
 )
 from place_search.search.results import (
     IndexInfo,
@@ -36,16 +36,22 @@ from place_search.search.results import (
     index_info,
 )
 from place_search.search.several.batch import BatchStandards, batch_standards
-from place_search.search.several.together import (
+from place_search.search.several.fusion import (
     View,
-    candidates_together,
+    candidates_per_photo,
     fused_order,
     fused_probabilities,
     mean_direction,
     strongest,
     unit,
 )
-from place_search.search.several.views import TAKEN_WHOLE, Asked, Found, best_of_views, parts_of
+from place_search.search.several.views import (
+    TAKEN_WHOLE,
+    RankedPlace,
+    SearchOptions,
+    best_of_views,
+    parts_of,
+)
 from place_search.search.stages import Stages
 from place_search.search.thumbnails import Thumbnails
 from place_search.search.verification import (
@@ -89,9 +95,9 @@ class Engine(DescriptorSearch):
         """Raises `ModelMismatchError` where the index was built with another model.
 
         `decode` reads the photos in place of the model, as a server's decoding processes do. A
-        verified search compares `candidates` places, or as many as are asked for, and after
-        `verify_budget_s` seconds begins no more: that serves who waits, but lets the answer hang on
-        how busy the machine is.
+        verified search compares `candidates` places, or `k` if that is more, and begins no further
+        comparison after `verify_budget_s` seconds: that bounds the wait, but lets the answer depend
+        on the load of the machine.
         """
         index.check_model(model)
         self.model = model
@@ -113,17 +119,17 @@ class Engine(DescriptorSearch):
         return self._verifies
 
     def warm_up(self) -> None:
-        """Search once, so that the first query does not wait for what happens only then.
+        """Search once, so that the first query does not wait for preparations.
 
-        A model is prepared for the shape of the photo, so the photo is one of the index's own, of
-        the usual shape. A damaged one, or an engine of vectors that does not answer yet, is no
+        A model is prepared for the shape of the photo, so a photo of the index is searched for,
+        of the usual shape. A damaged photo, or a vector engine that does not answer yet, is no
         reason not to start.
         """
         with suppress(StoreOutageError, PhotoError):
             self.search(self.index.thumbnail(self.index.usual_place()), k=1)
 
     def about(self) -> IndexInfo:
-        """What is searched."""
+        """The facts of the index that is searched."""
         return index_info(self.index, len(self.positions))
 
     def search(
@@ -143,22 +149,22 @@ class Engine(DescriptorSearch):
     ) -> SearchResult:
         """Find the `k` places that look most like a photo, best first.
 
-        With `spots` places of one group count once, and all that come before the `k`-th spot are
-        told of, `MAX_K` at most. Several photos of one spot are one query, with one answer; what it
-        says of the query photo is of the first. `verify` ranks the most similar places by how well
-        their geometry agrees with the photo's, and estimates where it was taken; by default that is
-        done where the index can. With a `box` only that part of the photo is searched with. A 360°
-        `panorama` by itself is cut into views, and each result says which of them shows it: by
-        default where the photo's metadata says that it is one, with True where its shape does, with
-        False never. `near` and `radius_m` together leave only the places at most that many metres
-        from a point; places without a position are then left out. Only places that fit the filter
-        `wanted` count. `batch` chooses places by what `standards_of` measured of the photo and
-        others. `stages` goes on where a request has begun already.
+        With `spots` places of one group count once, and the results are all places before the
+        `k`-th spot, `MAX_K` at most. Several photos of one spot are one query, with one answer; its
+        facts of the query photo are those of the first. `verify` ranks the most similar places by
+        how well their geometry agrees with the photo's, and estimates where it was taken; by
+        default where the index keeps local features. With a `box` only that part of the photo is
+        the query. A 360° `panorama` by itself is cut into views, and each result names the view
+        that shows it: by default where the photo's metadata calls it a panorama, with True where
+        its shape does, with False never. `near` and `radius_m` together leave only the places at
+        most `radius_m` metres from a point; places without a position are then left out. Only
+        places that fit the filter `wanted` count. `batch` chooses places by what `standards_of`
+        measured of the photo and others. `stages` are those of a request that has begun already.
 
         Raises:
             ParameterError: k outside 1–100, only one of `near` and `radius_m`, no photo, more than
-                `MAX_TOGETHER` or several with a box.
-            PhotoError: a photo is not one that can be read, or the box is not one of it.
+                `MAX_PHOTOS` or several with a box.
+            PhotoError: a photo cannot be read, or the box does not fit it.
             StoreOutageError: the engine that holds the vectors does not answer.
         """
         photos = [photo] if isinstance(photo, bytes | Path | str) else photo
@@ -169,132 +175,142 @@ class Engine(DescriptorSearch):
         stages = stages or Stages()
         cut = panorama if len(photos) == 1 and box is None else False
         decoded = []
-        for one in photos:
+        for source in photos:
             with stages.timed("decode"):
-                decoded.append(self.decode(one, box=box, panorama=cut))
-        notes = [*chain.from_iterable(one.notes for one in decoded), *self._notes]
+                decoded.append(self.decode(source, box=box, panorama=cut))
+        notes = [*chain.from_iterable(decoded_photo.notes for decoded_photo in decoded)]
+        notes += self._notes
         if panorama and not cut:
             notes.append(TAKEN_WHOLE)
         if verify and not self.verifies:
-            kept = "other local features than this model gives"
-            which = kept if self.index.has_local_features else "no local features"
-            notes.append(f"The index keeps {which}, so the results are unverified.")
+            others = "other local features than this model gives"
+            features = others if self.index.has_local_features else "no local features"
+            notes.append(f"The index keeps {features}, so the results are unverified.")
         checking = verify is not False and self.verifies
-        asked = Asked(k, spots, checking, near, radius_m, wanted, batch, stages, notes)
-        seen = decoded[0]
-        found = [self._found(part, asked, len(seen.views)) for part in parts_of(decoded)]
-        ranked = in_agreement(self.index, best_of_views(found), self.calibration.threshold, notes)
-        told = self._told(ranked, asked)
-        results = tuple(self.result(rank, one) for rank, one in enumerate(told, start=1))
+        options = SearchOptions(k, spots, checking, near, radius_m, wanted, batch, stages, notes)
+        first = decoded[0]
+        by_part = [
+            self._ranked_places(part, options, len(first.views)) for part in parts_of(decoded)
+        ]
+        ranked = in_agreement(self.index, best_of_views(by_part), self.calibration.threshold, notes)
+        shown = self._shown(ranked, options)
+        results = tuple(self.result(rank, place) for rank, place in enumerate(shown, start=1))
         match = match_of(self.calibration, ranked[0].probability or 0.0 if ranked else 0.0)
         location = None
         if checking and match.verdict == "found":
             location = estimate_location(
-                [(self.index.place(one.hit.place_id).position, one.score) for one in ranked]
+                [(self.index.place(place.hit.place_id).position, place.score) for place in ranked]
             )
-        views = tuple(view.facing for view in seen.views if view.facing is not None)
+        views = tuple(view.facing for view in first.views if view.facing is not None)
         about = QueryPhoto(
-            seen.width, seen.height, seen.position, tuple(dict.fromkeys(notes)), views
+            first.width, first.height, first.position, tuple(dict.fromkeys(notes)), views
         )
         return SearchResult(
             index_id=self.index.index_id,
             model=self.index.model_id,
             query=about,
             timings_ms=Timings.of(stages),
-            match=match._replace(probability=told_probability(match.probability)),
+            match=match._replace(probability=rounded_probability(match.probability)),
             results=results,
             location=location,
             thumbnails=Thumbnails(self.index),
         )
 
-    def _found(self, photos: Sequence[Photo], asked: Asked, among: int) -> list[Found]:
+    def _ranked_places(
+        self, photos: Sequence[Photo], options: SearchOptions, panorama_views: int
+    ) -> list[RankedPlace]:
         """The places that look most like photos of one spot, best first.
 
-        The first `asked.k`, or as many as it takes to show so many spots, have a probability, as
-        all that were matched in full, and without verification the first `BACKGROUND`: they may
-        contradict the first. A view `among` so many of a panorama takes its share of the
-        time.
+        The first `options.k` places, or those that show `options.k` spots, have a probability. So
+        have all that were matched in full, and without verification the first `BACKGROUND`: they
+        may contradict the first place. Each of `panorama_views` views takes its share of the time.
         """
-        checking, stages, notes = asked.checking, asked.stages, asked.notes
+        checking, stages, notes = options.checking, options.stages, options.notes
         model = self.model if checking else self.model.alone()
-        sharing = max(len(photos), among)
+        sharing = max(len(photos), panorama_views)
         with stages.timed("embed"):
-            embeddings = [model.embed(one) for one in photos]
+            embeddings = [model.embed(photo) for photo in photos]
         with stages.timed("search"):
-            beside = candidates_together(self.candidates, sharing) if checking else 0
+            compared = candidates_per_photo(self.candidates, sharing) if checking else 0
             if not (checking and sharing == 1):
-                beside = max(beside, BACKGROUND)
-            most = MAX_K if asked.spots and not checking else asked.k
-            count = max(most, beside)
-            fused = mean_direction([made.descriptor for made in embeddings])
+                compared = max(compared, BACKGROUND)
+            most = MAX_K if options.spots and not checking else options.k
+            count = max(most, compared)
+            fused = mean_direction([embedding.descriptor for embedding in embeddings])
             hits = self.hits(
-                fused, count, asked.near, asked.radius_m, asked.wanted, notes, asked.batch
+                *(fused, count, options.near, options.radius_m, options.wanted, notes),
+                batch=options.batch,
             )
             views = self._views(embeddings, hits)
-        blank = [not checking and is_blank(made.local_features) for made in embeddings]
+        blank = [not checking and is_blank(embedding.local_features) for embedding in embeddings]
         if any(blank):
             notes.append(NOTHING_TO_MATCH)
         order: Sequence[int] = range(len(hits))
-        for depth in self._depths(hits, asked):
+        for depth in self._depths(hits, options):
             if checking:
                 with stages.timed("verify"):
                     views = self._verified(views, embeddings, hits, depth, notes, sharing)
                     order = fused_order([view.ranking for view in views if view.ranking])
             shown = (hits[row].place_id for row in order[:depth])
-            if not asked.spots or spots_among(self.index.groups, shown) >= asked.k:
+            if not options.spots or spots_among(self.index.groups, shown) >= options.k:
                 break
-        matched = max(len(view.found) for view in views) if checking else BACKGROUND
+        matched = max(len(view.verifications) for view in views) if checking else BACKGROUND
         first = order[: max(depth, matched)]
         probabilities = fused_probabilities(
             [
                 candidate_probabilities(
                     self.calibration,
                     [view.similarities[row] for row in first],
-                    [view.found.get(row, NOTHING if shows_nothing else None) for row in first],
-                    view.similarities[:beside],
+                    [
+                        view.verifications.get(row, NOTHING if shows_nothing else None)
+                        for row in first
+                    ],
+                    view.similarities[:compared],
                 )
                 for view, shows_nothing in zip(views, blank, strict=True)
             ]
         )
         return [
-            Found(
+            RankedPlace(
                 hits[row],
-                strongest(view.found.get(row) for view in views),
+                strongest(view.verifications.get(row) for view in views),
                 probabilities[at] if at < len(probabilities) else None,
-                sum(view.found[row].score for view in views if row in view.found),
+                sum(view.verifications[row].score for view in views if row in view.verifications),
                 photos[0].facing,
             )
             for at, row in enumerate(order)
         ]
 
-    def _depths(self, hits: Sequence[Hit], asked: Asked) -> Sequence[int]:
-        """How many candidates to look at closely: those to tell of, then more if they are too few.
+    def _depths(self, hits: Sequence[Hit], options: SearchOptions) -> Sequence[int]:
+        """The numbers of candidates to verify, in the order to try, until they show enough spots.
 
         Geometry may put many photos of one spot before those of others.
         """
-        if not asked.spots:
-            return [asked.k]
+        if not options.spots:
+            return [options.k]
         likely = [hit.place_id for hit in hits[:MAX_K]]
-        return sorted({places_of_spots(self.index.groups, likely, asked.k), len(likely)})
+        return sorted({places_of_spots(self.index.groups, likely, options.k), len(likely)})
 
-    def _told(self, ranked: Sequence[Found], asked: Asked) -> Sequence[Found]:
-        """The results among what was found, best first."""
-        if not asked.spots:
-            return ranked[: asked.k]
-        told = [one for one in ranked if one.probability is not None][:MAX_K]
-        ids = (one.hit.place_id for one in told)
-        return told[: places_of_spots(self.index.groups, ids, asked.k)]
+    def _shown(
+        self, ranked: Sequence[RankedPlace], options: SearchOptions
+    ) -> Sequence[RankedPlace]:
+        """The ranked places that the answer shows, best first."""
+        if not options.spots:
+            return ranked[: options.k]
+        judged = [place for place in ranked if place.probability is not None][:MAX_K]
+        ids = (place.hit.place_id for place in judged)
+        return judged[: places_of_spots(self.index.groups, ids, options.k)]
 
     def _views(self, embeddings: Sequence[Embedding], hits: Sequence[Hit]) -> list[View]:
-        """How similar each photo of the query is to the hits."""
+        """The similarities of each photo of the query to the hits."""
         if len(embeddings) == 1 or not hits:
             return [View([hit.similarity for hit in hits])] * len(embeddings)
         rows = np.searchsorted(self.index.place_ids, [hit.place_id for hit in hits])
         stored = self.index.descriptors().take(rows)
-        return [View((stored @ unit(made.descriptor)).tolist()) for made in embeddings]
+        return [View((stored @ unit(embedding.descriptor)).tolist()) for embedding in embeddings]
 
     def standards_of(self, photos: Iterable[bytes | Path]) -> BatchStandards:
-        """What the descriptors of photos have in common; those that cannot be read say nothing."""
+        """The statistics of the descriptors of photos, but for photos that cannot be read."""
         return batch_standards(self.index, self._descriptors(photos))
 
     def _descriptors(self, photos: Iterable[bytes | Path]) -> Iterator[NDArray[np.float32]]:
@@ -311,23 +327,23 @@ class Engine(DescriptorSearch):
         notes: list[str],
         sharing: int,
     ) -> list[View]:
-        """The views with their verification of the hits; all `sharing` have the budget of two.
+        """The views with their verification of the hits; `sharing` views have the budget of two.
 
-        What one view is matched with in full, all are: similarity would speak for the others.
+        All views are matched in full with the same hits: others would be judged by similarity.
         """
         budget = self.verify_budget_s * (1 if sharing == 1 else 2 / sharing)
         deadline = time.perf_counter() + budget * len(views)
-        asked = [
-            (Query.of(made), _Candidates(self.index, hits, view.similarities))
-            for view, made in zip(views, embeddings, strict=True)
+        tasks = [
+            (Query.of(embedding), _Candidates(self.index, hits, view.similarities))
+            for view, embedding in zip(views, embeddings, strict=True)
         ]
-        if any(query.is_blank for query, _ in asked):
+        if any(query.is_blank for query, _ in tasks):
             notes.append(NOTHING_TO_MATCH)
-        rankings = [rank_by_geometry(*one, k, budget_s=budget) for one in asked]
-        seen = sorted({row for ranking in rankings for row in ranking.found})
+        rankings = [rank_by_geometry(*task, k, budget_s=budget) for task in tasks]
+        matched = sorted({row for ranking in rankings for row in ranking.verifications})
         checked = [
-            view._replace(ranking=match_too(*one, seen, ranking, deadline))
-            for view, one, ranking in zip(views, asked, rankings, strict=True)
+            view._replace(ranking=match_too(*task, matched, ranking, deadline))
+            for view, task, ranking in zip(views, tasks, rankings, strict=True)
         ]
         if late := max(view.ranking.late for view in checked if view.ranking):
             notes.append(
@@ -337,7 +353,7 @@ class Engine(DescriptorSearch):
 
 
 class _Candidates:
-    """Places of an index that a photo is compared with, read when their turn comes."""
+    """Places of an index that a photo is compared with; their codes are read when needed."""
 
     def __init__(self, index: Index, hits: Sequence[Hit], similarities: Sequence[float]) -> None:
         self._index = index

@@ -1,4 +1,4 @@
-"""What can go wrong in a search or in its server."""
+"""The errors of a search and of its server."""
 
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 

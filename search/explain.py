@@ -1,4 +1,4 @@
-"""What a model makes of one photo, in numbers that can be drawn."""
+"""The steps from a photo to its descriptor, as numbers that can be drawn."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,12 +21,12 @@ DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What a model makes of a photo.
+    """The steps of a NetVLAD model from a photo to its descriptor.
 
-    `photo` and `seen` are (width, height) in pixels, upright as given and as the network took it;
-    `assignment` (h, w) is the cluster with the largest share in each local feature;
-    `sums` (K, C) are what each cluster sums up, and `descriptor` (D,) is what the model makes of
-    them: the same numbers, or fewer where it whitens them.
+    `photo` and `seen` are (width, height) in pixels, of the upright photo and of the network's
+    input; `assignment` (h, w) is the cluster with the largest share in each local feature;
+    `sums` (K, C) are the residuals summed up by each cluster, and `descriptor` (D,) the sums as one
+    vector, or fewer numbers where the model whitens it.
     """
 
     model: str
@@ -57,7 +57,7 @@ class Explanation:
 
 
 def explain(model: "Model", photo: Photo, stages: Stages | None = None) -> Explanation:
-    """Embed a decoded photo, and say which cluster each cell belongs to.
+    """Embed a decoded photo, and assign each cell to a cluster.
 
     Raises:
         VocabularyError: the model has no NetVLAD vocabulary.

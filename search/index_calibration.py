@@ -21,8 +21,8 @@ _FORMAT = 1
 class IndexCalibration:
     """A calibration that was measured on `copies` altered photos of an index of `places`.
 
-    `photos` are the sha256 of those photos, hexadecimal; files of before name none. One measured
-    because the `model_had_none` gives way to that of the model, once it has its own.
+    `photos` are the sha256 of those photos, hexadecimal; older files have none. A calibration that
+    was measured because the `model_had_none` gives way once the model has its own.
     """
 
     calibration: Calibration
@@ -32,41 +32,41 @@ class IndexCalibration:
     model_had_none: bool = False
 
     def is_of(self, index: Index) -> bool:
-        """Whether at least half of the photos are there, among about as many places as then."""
+        """Whether the index still has half of the photos, and half to twice the places."""
         if not self.places < 2 * len(index) < 4 * self.places:
             return False
-        there = index.places_holding({bytes.fromhex(photo) for photo in self.photos})
-        return 2 * len(there) >= len(self.photos)
+        present = index.places_holding({bytes.fromhex(photo) for photo in self.photos})
+        return 2 * len(present) >= len(self.photos)
 
 
 def read_index_calibration(index: Index) -> IndexCalibration | None:
-    """What an index keeps for the model that made it, if it keeps any.
+    """The calibration that an index keeps for the model that made it, None without any.
 
     Raises:
         IndexFormatError: the file is damaged, or a newer version wrote it.
-        IndexReadError: it may not or cannot be read.
+        IndexReadError: the file cannot be read.
     """
     path = index.folder / FILE
     try:
-        kept = json.loads(path.read_text("utf-8"))
-        if kept["format"] > _FORMAT:
+        content = json.loads(path.read_text("utf-8"))
+        if content["format"] > _FORMAT:
             raise IndexFormatError(
                 f"{path} was written by a newer place-search; upgrade place-search, or measure "
                 f"again with `place-search calibrate {index.folder}`."
             )
-        # Those of before had no checksum.
-        if kept.get("sha256", checksum_of(kept)) != checksum_of(kept):
+        # Older files have no checksum.
+        if content.get("sha256", checksum_of(content)) != checksum_of(content):
             raise ValueError("The checksum does not fit.")
-        if {key: kept.get(key) for key in _made_by(index)} != _made_by(index):
+        if {key: content.get(key) for key in _model_of(index)} != _model_of(index):
             return None
-        calibration = read_calibration(kept["calibration"])
-        photos = tuple(map(str, kept.get("photos", ())))
+        calibration = read_calibration(content["calibration"])
+        photos = tuple(map(str, content.get("photos", ())))
         return IndexCalibration(
             calibration,
-            places=int(kept["places"]),
-            copies=int(kept["copies"]),
+            places=int(content["places"]),
+            copies=int(content["copies"]),
             photos=photos,
-            model_had_none=bool(kept.get("model_had_none", False)),
+            model_had_none=bool(content.get("model_had_none", False)),
         )
     except FileNotFoundError:
         return None
@@ -76,14 +76,14 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
         ) from error
 
 
-def checksum_of(kept: Mapping[str, Any]) -> str:
-    """The checksum of what an index keeps, hexadecimal; it is itself left out."""
-    said = {key: value for key, value in kept.items() if key != "sha256"}
-    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+def checksum_of(content: Mapping[str, Any]) -> str:
+    """The sha256, hexadecimal, of the content of a calibration file without its checksum."""
+    hashed = {key: value for key, value in content.items() if key != "sha256"}
+    return hashlib.sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()
 
 
-def _made_by(index: Index) -> dict[str, str | None]:
-    """What a calibration is of."""
+def _model_of(index: Index) -> dict[str, str | None]:
+    """The identity of the model that a calibration is for."""
     verifier = index.manifest.verifier
     return {
         "fingerprint": index.fingerprint,
@@ -100,7 +100,7 @@ def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
     """
     content: dict[str, Any] = {
         "format": _FORMAT,
-        **_made_by(index),
+        **_model_of(index),
         **asdict(measured),
     }
     content["sha256"] = checksum_of(content)
@@ -109,19 +109,19 @@ def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
 
 
 def calibration_of_index(index: Index, model: Model) -> IndexCalibration | None:
-    """What an index keeps, unless it gives way to the model's own.
+    """The calibration that an index keeps, unless it gives way to the model's own.
 
     Raises:
         IndexFormatError: the file is damaged, or a newer version wrote it.
-        IndexReadError: it may not or cannot be read.
+        IndexReadError: the file cannot be read.
     """
-    kept = read_index_calibration(index)
-    gives_way = kept is not None and kept.model_had_none and model.card.calibration is not None
-    return None if gives_way else kept
+    stored = read_index_calibration(index)
+    gives_way = stored is not None and stored.model_had_none and model.card.calibration is not None
+    return None if gives_way else stored
 
 
 class ChosenCalibration(NamedTuple):
-    """The calibration that probabilities are by, and whether that of the included model is lent."""
+    """The calibration to use, and whether it is borrowed from the included model."""
 
     calibration: Calibration
     is_borrowed: bool
@@ -133,27 +133,27 @@ def calibration_for(index: Index | None, model: Model) -> ChosenCalibration:
     Raises:
         IndexFormatError: the index's own is damaged, or a newer version wrote it.
     """
-    kept = None if index is None else calibration_of_index(index, model)
-    if kept is not None:
-        return ChosenCalibration(kept.calibration, is_borrowed=False)
+    stored = None if index is None else calibration_of_index(index, model)
+    if stored is not None:
+        return ChosenCalibration(stored.calibration, is_borrowed=False)
     return ChosenCalibration(calibration_of(model), model.card.calibration is None)
 
 
 def kept_calibration(index: Index, model: Model) -> Calibration | None:
-    """The calibration that an index keeps for the model that made it, if it keeps any.
+    """The calibration that an index keeps for the model that made it, None without any.
 
     Raises:
         ModelMismatchError: another model made the index.
         IndexFormatError: the file is damaged, or a newer version wrote it.
-        IndexReadError: it may not or cannot be read.
+        IndexReadError: the file cannot be read.
     """
     index.check_model(model)
-    kept = calibration_of_index(index, model)
-    return None if kept is None else kept.calibration
+    stored = calibration_of_index(index, model)
+    return None if stored is None else stored.calibration
 
 
 def borrowed_note(model: Model) -> str:
-    """What is said where the calibration of the included model is lent."""
+    """The note of an answer whose calibration is borrowed from the included model."""
     return (
         f"The model '{model.card.id}' has no calibration, so probabilities are a guess by that of "
         "the included model; `place-search calibrate INDEX` measures one where the index has "

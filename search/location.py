@@ -1,4 +1,4 @@
-"""Where a photo was taken, from the positions of the places that its geometry agrees with."""
+"""The estimated location of a photo, from the positions of the places that agree with it."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -8,9 +8,9 @@ import numpy as np
 from place_search.core.geodesy import Position, distances_m
 
 STRONG_SHARE = 0.5
-"""Of the best score: places at least this strong have a say."""
+"""The share of the best score that a place needs to count in the estimate."""
 MAX_SPREAD_M = 150.0
-"""Strong places further apart than this do not agree on one location."""
+"""The distance of a place from the mean, in metres, beyond which there is no estimate."""
 MIN_RADIUS_M = 15.0
 SPREAD_FACTOR = 2.0
 
@@ -33,10 +33,10 @@ class Location(NamedTuple):
 
 
 def estimate_location(candidates: Sequence[tuple[Position | None, float]]) -> Location | None:
-    """The mean position of the strongest candidates, weighted by what their geometry scores.
+    """The mean position of the strongest candidates, weighted by their geometric scores.
 
-    None where nothing agrees with the query, where the best has no position, or where the strong
-    ones lie too far apart.
+    None where no candidate agrees with the query, where the best has no position, or where the
+    strong candidates lie too far apart.
     """
     best, highest = max(candidates, key=lambda candidate: candidate[1], default=(None, 0.0))
     if best is None or highest <= 0:
@@ -48,7 +48,7 @@ def estimate_location(candidates: Sequence[tuple[Position | None, float]]) -> Lo
     ]
     points = np.array([position for position, _ in strong], dtype=np.float64)
     weights = np.array([score for _, score in strong], dtype=np.float64)
-    # Around the best one, so that the mean of longitudes is right at ±180° too.
+    # Relative to the best candidate, so that the mean of longitudes is right at ±180° too.
     offsets = points - best
     offsets[:, 1] = (offsets[:, 1] + 180) % 360 - 180
     latitude, longitude = np.average(offsets, axis=0, weights=weights) + best

@@ -19,11 +19,11 @@ from place_search.search.parameters import MAX_K, require_k
 
 PairFormat: TypeAlias = Literal["hloc", "colmap"]
 MAX_PAIRS = MAX_K - 1
-"""Places a photo at most: one more is searched for, as the photo may be among them."""
+"""The largest number of places for a photo: the search finds one more, the photo itself."""
 
 
 class PairError(PlaceSearchError):
-    """Pairs that the file's reader could not take."""
+    """Pairs that the reader of a pairs file could not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +40,11 @@ class Pairs:
     def to_text(self, form: PairFormat) -> str:
         """The text of a pairs file of hloc, or of a match list of COLMAP: two names a line.
 
-        COLMAP matches a pair both ways, so that it stands there once.
+        COLMAP matches a pair both ways, so that its list has each pair once.
 
         Raises:
             ParameterError: there is no such format.
-            PairError: a name that these readers would take for something else.
+            PairError: a name that these readers would misread.
         """
         if form not in get_args(PairFormat):
             raise ParameterError(
@@ -86,8 +86,8 @@ def find_pairs(
     """The `k` places of an index that look most like each photo, at most `MAX_PAIRS`.
 
     A photo that is in the index is not its own place. Names are relative to `root`, the folder that
-    the reader of the pairs is given: by default the deepest one that holds both the photos and the
-    places. `standardize` chooses places by what tells the photos from one another.
+    the reader of the pairs is given: by default the deepest one that contains both the photos and
+    the places. `standardize` chooses places by the differences between the photos.
 
     Raises:
         PairError: photos or places that are not below the root.
@@ -99,15 +99,15 @@ def find_pairs(
     total = len(queries.photos)
     question = Question(k + 1, verify, standardize=standardize)
     answers = answer_photos(engine, queries.photos, question, progress=progress)
-    for done, answer in enumerate(answers, 1):
+    for count, answer in enumerate(answers, 1):
         if answer.result is None:
             pairs.skipped.append(Skipped(skipped_name(answer.photo.name), answer.error))
         else:
             query, itself = _name(answer.photo.path, below), os.path.realpath(answer.photo.path)
-            found = (engine.index.place(row.place_id).path for row in answer.result.results)
-            others = [path for path in found if os.path.realpath(path) != itself]
+            paths = (engine.index.place(row.place_id).path for row in answer.result.results)
+            others = [path for path in paths if os.path.realpath(path) != itself]
             pairs.names.extend((query, _name(place, below)) for place in others[:k])
-        progress("Searching", done, total)
+        progress("Searching", count, total)
     return pairs
 
 
@@ -116,18 +116,18 @@ def _root(index: Index, queries: Source, root: Path | None) -> Path:
         return root.resolve()
     first = index.place(int(index.place_ids[0])).path
     places = _holding(Path(index.manifest.source["root"]), first, index.places())
-    asked = _holding(queries.root, queries.photos[0].path, queries.photos)
-    common = Path(os.path.commonpath([asked, places]))
+    photos = _holding(queries.root, queries.photos[0].path, queries.photos)
+    common = Path(os.path.commonpath([photos, places]))
     if common == Path(common.anchor):
         raise PairError(
-            f"{asked} and {places} have no folder in common that could hold the photos of both; "
+            f"{photos} and {places} have no folder in common that could hold the photos of both; "
             "name one with --root."
         )
     return common
 
 
 def _holding(folder: Path, first: Path, photos: Iterable[Place | PlacePhoto]) -> Path:
-    """The folder that was given, or where a list there names photos of others, what holds those."""
+    """The folder, or, where its list names photos of other folders, their common parent."""
     if _plain(first).is_relative_to(folder):
         return folder
     return Path(os.path.commonpath({_plain(photo.path).parent for photo in photos}))

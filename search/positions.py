@@ -1,4 +1,4 @@
-"""Which places of an index lie near a point."""
+"""The places of an index near a point."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -12,9 +12,9 @@ from place_search.core.tables import number_of, numbers_of, parse_number
 from place_search.search.errors import ParameterError
 
 MIN_RADIUS_OF_CURVATURE_M = 6_335_439.0
-"""Of WGS 84, along a meridian at the equator: no way over the ground turns by more degrees."""
+"""The least radius of curvature of WGS 84 in metres: along a meridian at the equator."""
 STRAIGHT_M = 1_000_000.0
-"""Up to here a straight line is at most 0.11 % shorter than the way over the ground."""
+"""The distance up to which a straight line is at most 0.11 % shorter than the geodesic."""
 
 
 class PlacePositions:
@@ -22,9 +22,9 @@ class PlacePositions:
 
     def __init__(self, place_ids: NDArray[np.int64], positions: NDArray[np.float64]) -> None:
         """`place_ids` is (N,), `positions` (N, 2) degrees of latitude and longitude or NaN."""
-        known = np.isfinite(positions).all(axis=1)
-        self.place_ids: NDArray[np.int64] = place_ids[known]
-        self._degrees = positions[known]
+        has_position = np.isfinite(positions).all(axis=1)
+        self.place_ids: NDArray[np.int64] = place_ids[has_position]
+        self._degrees = positions[has_position]
 
     @cached_property
     def _metres(self) -> NDArray[np.float64]:
@@ -38,7 +38,7 @@ class PlacePositions:
         return distances_m(self._degrees, point)
 
     def box(self, point: Position, radius_m: float) -> Box:
-        """A box that holds all points at most `radius_m` metres from a point."""
+        """A box that contains all points at most `radius_m` metres from a point."""
         reach = math.degrees(radius_m / MIN_RADIUS_OF_CURVATURE_M) * (1 + 1e-6) + 1e-6
         south, north = point.latitude - reach, point.latitude + reach
         if south <= -90 or north >= 90 or reach >= 90:  # a pole is inside, so all longitudes are
@@ -56,7 +56,7 @@ class PlacePositions:
         [centre] = geocentric(np.array([point], np.float64))
         straight = np.linalg.norm(self._metres - centre, axis=1)
         near = np.flatnonzero(straight <= radius_m)
-        # Geodesics take ten times as long as straight lines, and only those near the edge count.
+        # A geodesic takes ten times as long as a straight line, and decides only near the edge.
         edge = near[straight[near] > radius_m * (1 - 2 * (radius_m / STRAIGHT_M) ** 2 / 1000)]
         outside = edge[distances_m(self._degrees[edge], point) > radius_m]
         inside = np.setdiff1d(near, outside, assume_unique=True)
@@ -72,26 +72,27 @@ def parse_position(text: str) -> Position:
     return _position([parse_number(part.strip()) for part in text.split(",")], text)
 
 
-def position_of(given: Iterable[object] | None) -> Position | None:
-    """The position of two numbers, in degrees; None for none.
+def position_of(degrees: Iterable[object] | None) -> Position | None:
+    """The position of a latitude and a longitude in degrees; None for None.
 
     Raises:
         ParameterError: not two numbers, or not a point on Earth.
     """
-    return None if given is None else _position(numbers_of(given), given)
+    return None if degrees is None else _position(numbers_of(degrees), degrees)
 
 
-def _position(numbers: Sequence[float], said: object) -> Position:
+def _position(numbers: Sequence[float], written: object) -> Position:
     if len(numbers) != 2 or not is_on_earth(position := Position(*numbers)):
         raise ParameterError(
-            f"'{said!s:.40}' is no position; write latitude,longitude in degrees, as in 48.1,11.5.",
+            f"'{written!s:.40}' is no position; write latitude,longitude in degrees, as in "
+            "48.1,11.5.",
             "near",
         )
     return position
 
 
 def require_near(near: Position | None, radius_m: float | None) -> None:
-    """Make sure that a circle is whole. Raises `ParameterError`."""
+    """Check that a circle has both its centre and radius, or neither. Raises `ParameterError`."""
     if (near is None) != (radius_m is None):
         raise ParameterError(
             "The parameters near and radius_m only work together; give both.",

@@ -1,8 +1,8 @@
-"""How probable it is that two photos show the same place, and what to say of a search.
+"""The probability that two photos show the same place, and the verdict of a search.
 
 A pair by itself is judged by its similarity and by the share of its mutual matches that agree with
 one view. A candidate of a search is judged beside the others too: most of them show other places,
-so that their similarities say what is usual for this photo among these places. With few others the
+so that their similarities tell what is usual for this photo among these places. With few others the
 pair's own evidence counts more (cf. cohort normalisation of scores in speaker recognition).
 """
 
@@ -25,43 +25,43 @@ Verdict: TypeAlias = Literal["found", "unsure", "not_found"]
 PLACES = 12
 """Decimal places of a probability in an answer."""
 FEW_MATCHES = 50
-"""Added to the mutual matches, so that a few that agree by chance are no large share."""
+"""Added to the number of mutual matches, so that a few chance inliers are no large share."""
 BACKGROUND = 30
-"""Candidates that an unverified search looks at, to know which similarities are usual."""
-EQUAL_SAY = 10
-"""The number of other candidates whose say equals the pair's own."""
+"""The number of candidates by which an unverified search measures the usual similarity."""
+EQUAL_WEIGHT = 10
+"""The number of other candidates whose evidence weighs as much as the pair's own."""
 
 
-class Others(NamedTuple):
-    """What the candidates of a search say together: their usual similarity, and its say, 0–1."""
+class Cohort(NamedTuple):
+    """All candidates of a search: their usual similarity, and its weight in a verdict, 0–1."""
 
     usual: float
-    say: float
+    weight: float
 
     @classmethod
-    def of(cls, similarities: Sequence[float]) -> "Others":
-        """What candidates of these similarities say, one of which is judged beside them."""
+    def of(cls, similarities: Sequence[float]) -> "Cohort":
+        """The cohort of candidates with these similarities, the judged candidate included."""
         others = max(len(similarities) - 1, 0)
         # NumPy's median is the same, and imports masked arrays: 5 ms of a first search.
         usual = median(similarities) if similarities else 0.0
-        return cls(usual, others / (others + EQUAL_SAY))
+        return cls(usual, others / (others + EQUAL_WEIGHT))
 
 
 class Match(NamedTuple):
-    """What a search says: found from `threshold` on, not found below `UNSURE_FROM`."""
+    """The verdict of a search: found from `threshold` on, not found below `UNSURE_FROM`."""
 
     verdict: Verdict
     probability: float
     threshold: float
 
 
-def told_probability(probability: float) -> float:
-    """A probability as answers tell it: to as many places as tell sure answers apart."""
+def rounded_probability(probability: float) -> float:
+    """A probability rounded for an answer, to `PLACES` decimals: sure answers stay distinct."""
     return round(probability, PLACES)
 
 
 def log_odds(probability: float) -> float:
-    """The logarithm of a probability's odds; none is surer than answers can tell."""
+    """The logarithm of a probability's odds, limited to what `PLACES` decimals can show."""
     least = 10.0**-PLACES
     sure = min(max(probability, least), 1 - least)
     return math.log(sure / (1 - sure))
@@ -73,100 +73,103 @@ def sigmoid(odds: float) -> float:
 
 
 def calibration_of(model: Model) -> Calibration:
-    """A model's calibration, or that of the included model, which it then borrows.
-
-    What a similarity alone is worth cannot be borrowed.
-    """
+    """A model's calibration, or the one borrowed from the included model."""
     own = model.card.calibration
     return own.completed() if own else borrowed_calibration()
 
 
 def borrowed_calibration() -> Calibration:
-    """That of the included model, without what a similarity alone is worth."""
+    """The included model's calibration, without its weights for similarity alone.
+
+    Those hold for the similarities of that model only.
+    """
     return replace(included_calibration(), unverified=NOTHING_KNOWN)
 
 
-def agreement(found: Verification) -> float:
+def agreement(verification: Verification) -> float:
     """The share of mutual matches that agree with one arrangement, 0–1."""
-    return found.inliers / (found.mutual + FEW_MATCHES)
+    return verification.inliers / (verification.mutual + FEW_MATCHES)
 
 
-def evidence(similarity: float, found: Verification) -> NDArray[np.float64]:
-    """The (4,) numbers that a calibration's `weights` weigh; those of 0.1 know the first three."""
-    return np.array(
-        [similarity, math.log1p(found.inliers), math.sqrt(found.inliers), agreement(found)]
-    )
+def evidence(similarity: float, verification: Verification) -> NDArray[np.float64]:
+    """The (4,) numbers for a calibration's `weights`; calibrations of 0.1 use the first three."""
+    inliers = verification.inliers
+    return np.array([similarity, math.log1p(inliers), math.sqrt(inliers), agreement(verification)])
 
 
-def evidence_among(similarity: float, found: Verification, beside: Others) -> tuple[float, float]:
+def evidence_among(
+    similarity: float, verification: Verification, cohort: Cohort
+) -> tuple[float, float]:
     """The numbers that a calibration's `among` weighs: the agreement, and the contrast."""
-    return agreement(found), similarity - beside.usual
+    return agreement(verification), similarity - cohort.usual
 
 
-def evidence_unverified(similarity: float, beside: Others) -> tuple[float, float]:
-    """The numbers that a calibration's `unverified` weighs: the contrast has its say."""
-    return similarity, (similarity - beside.usual) * beside.say
+def evidence_unverified(similarity: float, cohort: Cohort) -> tuple[float, float]:
+    """The numbers that a calibration's `unverified` weighs: similarity, and weighted contrast."""
+    return similarity, (similarity - cohort.usual) * cohort.weight
 
 
-def pair_probability(calibration: Calibration, similarity: float, found: Verification) -> float:
-    """The probability that two photos show the same place, by themselves.
+def pair_probability(
+    calibration: Calibration, similarity: float, verification: Verification
+) -> float:
+    """The probability that two photos show the same place, without other candidates.
 
-    No more matches than chance could be, a score of 0, are never sure: of the few that a drawing
+    A score of 0, no more matches than chance, is never sure: of the few matches that a drawing
     has, most agree with anything round.
     """
-    probability = sigmoid(_pair_odds(calibration, similarity, found))
-    return probability if found.score else min(probability, UNSURE_FROM)
+    probability = sigmoid(_pair_odds(calibration, similarity, verification))
+    return probability if verification.score else min(probability, UNSURE_FROM)
 
 
 def candidate_probabilities(
     calibration: Calibration,
     similarities: Sequence[float],
-    found: Sequence[Verification | None],
-    others: Sequence[float],
+    verifications: Sequence[Verification | None],
+    all_similarities: Sequence[float],
 ) -> list[float]:
     """The probability of each result of a search that it shows the query's place.
 
-    `similarities` and `found`, None where unverified, are of the results; `others` are the
-    similarities of all candidates. Where the pair by itself is called the same, so that a
-    comparison of the two photos says so, the result is at least unsure, and found only there. Where
-    one is far more similar than the others are, it is at least unsure too: geometry misses what is
-    seen from another side.
+    `similarities` and `verifications`, None where unverified, are those of the results;
+    `all_similarities` are those of all candidates. Where a comparison of the two photos alone calls
+    them the same, the result is at least unsure, and only then can it be found. A result that is
+    far more similar than the others is at least unsure too: geometry misses photos of one place
+    from different sides.
     """
-    beside = Others.of(others)
-    most_similar = Others.of(sorted(others, reverse=True)[:BACKGROUND])
+    cohort = Cohort.of(all_similarities)
+    most_similar = Cohort.of(sorted(all_similarities, reverse=True)[:BACKGROUND])
     probabilities = []
-    for similarity, verification in zip(similarities, found, strict=True):
-        alone, apart = _odds_alone(calibration, similarity, most_similar)
+    for similarity, verification in zip(similarities, verifications, strict=True):
+        alone, contrast = _odds_alone(calibration, similarity, most_similar)
         if verification is None:
-            probabilities.append(sigmoid(alone + apart))
+            probabilities.append(sigmoid(alone + contrast))
             continue
-        # Some photos are alike everywhere, so that what sets this one apart must suffice too. What
-        # matches nothing, as one colour does, shows no place.
-        least = min(alone + apart, apart) if verification.mutual else -math.inf
+        # Some photos are like any other, so that the contrast alone must suffice too. A photo
+        # without matches, as of one colour, shows no place.
+        least = min(alone + contrast, contrast) if verification.mutual else -math.inf
         stands_out = sigmoid(least) >= calibration.threshold
-        probability = _verified(calibration, similarity, verification, beside)
+        probability = _verified(calibration, similarity, verification, cohort)
         probabilities.append(max(probability, UNSURE_FROM) if stands_out else probability)
     return probabilities
 
 
-def standing(found: Verification | None, probability: float | None) -> tuple[int, float]:
-    """What results are ordered by, ascending, where geometry has put them in an order.
+def standing(verification: Verification | None, probability: float | None) -> tuple[int, float]:
+    """The sort key of a result, ascending; results of equal key stay in their geometric order.
 
-    A score of 0 is what chance could be between whole photos. Of a small part of one, or by night,
-    the probability may tell that it is more: such a result comes before those that are elsewhere.
+    A score of 0 is no more than chance between whole photos. For a small part of a photo, or by
+    night, the probability may still be high: such a result comes before those that show others.
     """
-    if found is not None and found.score:
+    if verification is not None and verification.score:
         return 0, 0.0
-    if found is not None and probability is not None and probability >= UNSURE_FROM:
+    if verification is not None and probability is not None and probability >= UNSURE_FROM:
         return 1, -probability
     return 2, 0.0
 
 
 def probability_first(ranked: Sequence[float]) -> float:
-    """The probability of the first of `ranked` results, given theirs; 0 where there is none.
+    """The probability of the first result, given those of all `ranked` results; 0 without any.
 
-    Geometry agrees better with the first than with those behind it, so it is at least unsure where
-    one of them is: a search never denies what a comparison with one of its results affirms.
+    Geometry agrees best with the first result, so it is at least unsure where another result is: a
+    search never denies what a comparison with one of its results affirms.
     """
     if not ranked:
         return 0.0
@@ -174,7 +177,7 @@ def probability_first(ranked: Sequence[float]) -> float:
 
 
 def match_of(calibration: Calibration, best: float) -> Match:
-    """The verdict of a search whose best result has this probability."""
+    """The verdict of a search whose best result has the probability `best`."""
     verdict: Verdict = "unsure"
     if best >= calibration.threshold:
         verdict = "found"
@@ -183,28 +186,28 @@ def match_of(calibration: Calibration, best: float) -> Match:
     return Match(verdict, best, calibration.threshold)
 
 
-def _odds_alone(calibration: Calibration, similarity: float, beside: Others) -> tuple[float, float]:
-    """The odds of the similarity by itself, and what its contrast with the others adds."""
+def _odds_alone(calibration: Calibration, similarity: float, cohort: Cohort) -> tuple[float, float]:
+    """The log odds of the similarity alone, and those that its contrast with the others adds."""
     by_similarity, by_contrast, intercept = calibration.unverified
-    alone, contrast = evidence_unverified(similarity, beside)
+    alone, contrast = evidence_unverified(similarity, cohort)
     return by_similarity * alone + intercept, by_contrast * contrast
 
 
 def _verified(
-    calibration: Calibration, similarity: float, found: Verification, beside: Others
+    calibration: Calibration, similarity: float, verification: Verification, cohort: Cohort
 ) -> float:
-    pair = _pair_odds(calibration, similarity, found)
+    pair = _pair_odds(calibration, similarity, verification)
     by_agreement, by_contrast, intercept = calibration.among
-    agrees, contrast = evidence_among(similarity, found, beside)
+    agrees, contrast = evidence_among(similarity, verification, cohort)
     among = by_agreement * agrees + by_contrast * contrast + intercept
-    probability = sigmoid((1 - beside.say) * pair + beside.say * among)
-    by_itself = pair_probability(calibration, similarity, found)
+    probability = sigmoid((1 - cohort.weight) * pair + cohort.weight * among)
+    by_itself = pair_probability(calibration, similarity, verification)
     if by_itself >= calibration.threshold:
         return max(probability, UNSURE_FROM)
     return min(probability, max(by_itself, UNSURE_FROM))
 
 
-def _pair_odds(calibration: Calibration, similarity: float, found: Verification) -> float:
-    """Logarithm of the odds."""
-    known = evidence(similarity, found)[: len(calibration.weights)]
-    return float(np.dot(calibration.weights, known)) + calibration.intercept
+def _pair_odds(calibration: Calibration, similarity: float, verification: Verification) -> float:
+    """The logarithm of the odds."""
+    weighed = evidence(similarity, verification)[: len(calibration.weights)]
+    return float(np.dot(calibration.weights, weighed)) + calibration.intercept

@@ -1,6 +1,6 @@
-"""What a search, a comparison and an index say, as plain data.
+"""The answers of a search, a comparison and an index, as plain data.
 
-`to_dict` of each gives what the HTTP API answers and `--json` prints.
+`to_dict` of each is the answer of the HTTP API, and the output of `--json`.
 """
 
 import base64
@@ -20,14 +20,14 @@ from place_search.search.stages import Stages
 from place_search.search.thumbnails import Thumbnails
 
 SKIPPED_SHOWN = 100
-"""Photos that could not be indexed and are named in what is said of an index."""
+"""The largest number of skipped photos that the facts of an index name."""
 
 
 COLUMNS = (
     *("rank", "place_id", "name", "similarity", "probability", "inliers"),
     *("latitude", "longitude"),
 )
-"""What tables show of a result."""
+"""The columns of a table of results."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class Spot:
-    """The group that a place is in: how many `photos` of one spot it has, and its name if any."""
+    """The group that a place is in: its name if any, and its number of `photos` of one spot."""
 
     id: int
     name: str | None
@@ -52,9 +52,9 @@ class Result:
     """A place that looks like the photo: rank 1 is the best, `similarity` a cosine.
 
     `probability` is that it shows the photo's place. `verified` is None where the place was not
-    verified, `group` where no other photo of the index shows the same spot, or none was looked for.
-    `heading` is where the place's photo looks, in degrees from north; `query_view` which view of a
-    panorama shows the place, None where the query is none.
+    verified, `group` where no other photo of the index shows the same spot, or the index has no
+    groups. `heading` is the direction of the place's photo, in degrees from north; `query_view` the
+    view of a panorama that shows the place, None for a query that is no panorama.
     """
 
     rank: int
@@ -79,9 +79,9 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class QueryPhoto:
-    """What was seen in the photo: its upright size in pixels, its position, what was odd in it.
+    """The facts of a query photo: its upright size in pixels, its position, and `notes` on it.
 
-    `views` are those that a panorama was cut into.
+    `views` are the views of a panorama.
     """
 
     width: int
@@ -93,7 +93,7 @@ class QueryPhoto:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds that each stage took."""
+    """The duration of each stage in milliseconds."""
 
     queue: float = 0.0
     decode: float = 0.0
@@ -104,16 +104,17 @@ class Timings:
 
     @classmethod
     def of(cls, stages: Stages) -> "Timings":
-        """What the stages of a request took until now."""
-        took = stages.milliseconds() | {"total": stages.total_ms()}
-        return cls(**{part.name: took.get(part.name, 0.0) for part in fields(cls)})
+        """The durations of a request's stages until now."""
+        durations = stages.milliseconds() | {"total": stages.total_ms()}
+        return cls(**{stage.name: durations.get(stage.name, 0.0) for stage in fields(cls)})
 
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """The places that look most like a photo, best first, and whether its own is among them.
 
-    `location`, where the photo was taken, is there only where the verdict of `match` is "found".
+    `location`, the estimate of the photo's position, is None unless the verdict of `match` is
+    "found".
     """
 
     index_id: str
@@ -152,7 +153,7 @@ class SearchResult:
         return html_table(self.to_columns(), [self.thumbnail(row) for row in self.results])
 
     def thumbnail(self, result: Result) -> str:
-        """A place's thumbnail as HTML that needs no server, empty where the place is gone."""
+        """A place's thumbnail as HTML that needs no server, empty where the place was removed."""
         try:
             jpeg = base64.b64encode(self.thumbnails.of(result.place_id)).decode()
         except (UnknownPlaceError, IndexFormatError, IndexReadError):
@@ -219,14 +220,14 @@ class CompareResult:
         }
 
     def _repr_html_(self) -> str:
-        """The verdict and what it stands on, for notebooks."""
+        """The verdict and its figures, for notebooks."""
         shown = ("result", "probability", "threshold", "similarity", "inliers")
         return html_table({name: [getattr(self, name)] for name in shown})
 
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """What is searched. `positions` counts the places that have one; `dims` is the descriptor's."""
+    """The facts of an index: `positions` counts places that have one, `dims` is a descriptor's."""
 
     index_id: str
     model: str
@@ -254,7 +255,7 @@ class IndexInfo:
 
 
 def index_info(index: Index, positions: int) -> IndexInfo:
-    """What there is to say of an index, of whose places so many have a position."""
+    """The facts of an index, `positions` of whose places have a position."""
     manifest = index.manifest
     return IndexInfo(
         index_id=index.index_id,
@@ -344,7 +345,7 @@ def location_dict(location: Location) -> dict[str, float]:
 
 
 def addresses(place_id: int, index_id: str) -> dict[str, str]:
-    """Where a server shows a place's photo and its thumbnail."""
+    """The addresses of a place's photo and of its thumbnail on a server."""
     return {
         "image_url": f"/v1/places/{place_id}/image",
         "thumbnail_url": f"/v1/places/{place_id}/thumbnail?v={index_id}",

@@ -1,4 +1,4 @@
-"""Places like one of the index, by the descriptor that the index keeps of its photo."""
+"""Places that look like a place of the index, by the descriptors that the index keeps."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,13 +19,13 @@ from place_search.search.probability import (
     candidate_probabilities,
 )
 from place_search.search.results import Result, columns_of, result_dict
-from place_search.search.several.views import Found
+from place_search.search.several.views import RankedPlace
 from place_search.search.stages import Stages
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarPlaces:
-    """Places that look like the place `place_id`, the most similar first; `notes` say what is odd.
+    """Places that look like the place `place_id`, the most similar first, with remarks in `notes`.
 
     No geometry is compared: `verified` of each result is None.
     """
@@ -52,7 +52,7 @@ class SimilarPlaces:
 
 
 def open_similar(index: Index, model: Callable[[], Model]) -> DescriptorSearch:
-    """What finds similar places of an index: its `model`, or none for descriptors made elsewhere.
+    """The search for similar places; it needs no `model` for descriptors that were made elsewhere.
 
     Raises:
         PlaceSearchError: the model cannot be opened, or is not that of the index.
@@ -91,8 +91,8 @@ def similar_places(
     notes: list[str] = []
     with (stages or Stages()).timed("search"):
         count = max(k, BACKGROUND) + len(left_out)
-        found = engine.hits(descriptor, count, near, radius_m, wanted, notes)
-    hits = [hit for hit in found if hit.place_id not in left_out]
+        all_hits = engine.hits(descriptor, count, near, radius_m, wanted, notes)
+    hits = [hit for hit in all_hits if hit.place_id not in left_out]
     similarities = [hit.similarity for hit in hits]
     first = hits[:k]
     probabilities = candidate_probabilities(
@@ -104,7 +104,7 @@ def similar_places(
         place_id=place_id,
         notes=tuple(notes),
         results=tuple(
-            engine.result(rank, Found(hit, None, probability))
+            engine.result(rank, RankedPlace(hit, None, probability))
             for rank, (hit, probability) in enumerate(
                 zip(first, probabilities, strict=True), start=1
             )
@@ -113,6 +113,6 @@ def similar_places(
 
 
 def _spot(index: Index, place_id: int) -> list[int]:
-    """The photos of a place's group; none where it was never grouped."""
+    """The places of a place's group; none where it was never grouped."""
     group = index.groups.of(place_id)
     return [] if group is None else index.groups.members(group).tolist()

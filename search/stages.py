@@ -1,4 +1,4 @@
-"""The stages of a request's work: how long each took, and whether it may change anything yet."""
+"""The stages of a request's work: their durations, and whether it may change anything yet."""
 
 import threading
 import time
@@ -11,7 +11,7 @@ from place_search.search.errors import TimedOutError
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One stage: its name, when it began by `time.perf_counter`, and the seconds it took."""
+    """A stage: its name, its beginning by `time.perf_counter`, and its duration in seconds."""
 
     name: str
     began: float
@@ -19,19 +19,19 @@ class Stage:
 
 
 class Stages:
-    """What one request has done so far; the clock runs from when it is made."""
+    """The finished stages of one request; the clock runs from the creation of this object."""
 
     def __init__(self) -> None:
-        self.done: list[Stage] = []
+        self.finished: list[Stage] = []
         self._began = time.perf_counter()
         self._lock = threading.Lock()
         self._committed = self._given_up = False
 
     def commit(self) -> None:
-        """Say that the work changes something from here on: now its request waits for its end.
+        """Declare that the work changes data from now on: its request then waits for its end.
 
         Raises:
-            TimedOutError: nobody waits any more; the work must change nothing.
+            TimedOutError: the request has timed out; the work must change nothing.
         """
         with self._lock:
             if self._given_up:
@@ -39,35 +39,35 @@ class Stages:
             self._committed = True
 
     def give_up(self) -> bool:
-        """Let the work change nothing; False where it has begun to."""
+        """Forbid the work to change data; False where it has begun to."""
         with self._lock:
             self._given_up = not self._committed
             return self._given_up
 
     def begin(self) -> None:
-        """The work begins: until now the request has waited, which is the stage "queue"."""
-        self.done.append(Stage("queue", self._began, time.perf_counter() - self._began))
+        """Begin the work: the time until now is the stage "queue"."""
+        self.finished.append(Stage("queue", self._began, time.perf_counter() - self._began))
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Time a stage, also where it fails."""
+        """Measure the duration of a stage, even of one that fails."""
         began = time.perf_counter()
         try:
             yield
         finally:
-            self.done.append(Stage(name, began, time.perf_counter() - began))
+            self.finished.append(Stage(name, began, time.perf_counter() - began))
 
     @contextmanager
     def changing(self) -> Iterator[None]:
-        """Commit, and time what follows as the stage "change". Raises as `commit` does."""
+        """Commit, and time the `with` block as the stage "change". Raises as `commit` does."""
         self.commit()
         with self.timed("change"):
             yield
 
     def milliseconds(self) -> dict[str, float]:
-        """Milliseconds by stage, of those that there were."""
+        """Milliseconds by the names of the finished stages."""
         sums: dict[str, float] = {}
-        for stage in self.done:
+        for stage in self.finished:
             sums[stage.name] = sums.get(stage.name, 0.0) + stage.seconds * 1000
         return {name: round(value, 3) for name, value in sums.items()}
 

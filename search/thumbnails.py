@@ -6,9 +6,9 @@ from place_search.indexer import Index, open_index
 
 
 class Thumbnails:
-    """Reads thumbnails of an index. Copies and pickles open it again, once they are asked for one.
+    """Reads thumbnails of an index. Copies and pickles open the index again on first use.
 
-    An answer that goes to another process or a file so takes no index with it.
+    So an answer that goes to another process or a file does not contain the index.
     """
 
     def __init__(self, index: Index) -> None:
@@ -22,8 +22,8 @@ class Thumbnails:
         """A place's thumbnail, a JPEG.
 
         Raises:
-            UnknownPlaceError: there is no such place any more.
-            IndexFormatError: there is no such index any more.
+            UnknownPlaceError: the place was removed.
+            IndexFormatError: the index was removed.
         """
         if self._index is None:
             self._index = open_index(self._folder)

@@ -33,42 +33,42 @@ from place_search.search.matching.views import (
 )
 
 CANDIDATES = 100
-"""Places that are verified by default, however few are asked for."""
+"""The number of places that are verified by default, however small `k` is."""
 IN_FULL = 10
 """The least number of candidates that are matched at full resolution."""
 FULL_SHARE = 5
-"""One candidate of this number is matched at full resolution, where candidates are many."""
+"""One of `FULL_SHARE` candidates is matched at full resolution, where candidates are many."""
 CAN_WIN = 0.25
-"""The share of the best candidate's agreement at half the resolution that one beyond the first
-`IN_FULL` must have to be matched at full resolution."""
+"""The share of the best candidate's agreement at half the resolution that a candidate beyond the
+first `IN_FULL` must have to be matched at full resolution."""
 MOST_SIMILAR = 3
-"""The most similar candidates that are always matched at full resolution: where no geometry
-agrees, similarity is all there is."""
+"""The number of most similar candidates that are always matched at full resolution: where no
+geometry agrees, only similarity is left."""
 TOLERANCE = 1.5
-"""Cells of the grid that a match may lie off the fitted map."""
+"""The largest distance of a match from the fitted map, in cells of the grid."""
 MAPS = 2
-"""Affine maps that are fitted, each to what agrees with none before it."""
+"""The number of affine maps that are fitted, each to the matches that no earlier map explains."""
 BY_CHANCE = 45
-"""Matches that agree between photos of different places: as many or fewer in 19 of 20 pairs."""
+"""The largest number of inliers between photos of different places, in 19 of 20 pairs."""
 TOGETHER = 10
-"""Candidates that are matched at half the resolution in one go."""
+"""The number of candidates that are matched at half the resolution in one call."""
 MIN_MATCHES = 8
 BLANK = 0.6
 """The mean cosine of a photo's local features with each other, from which on it shows nothing: a
 photo of one colour has 0.85 to 0.91, of noise in the dark 0.66; places by day and night at most
 0.42."""
 BLANK_SIGNS = 2 / math.pi * math.asin(BLANK)
-"""The same of signs, by the arcsine law."""
+"""The mean cosine `BLANK` for the signs of features, by the arcsine law."""
 SCALE_SPREAD = 0.4
 """How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
 the same spot match at scale 1, but for the zoom of a box."""
 
 
 class Verification(NamedTuple):
-    """What the geometry of two photos says.
+    """The geometric agreement of two photos.
 
     Of `mutual` nearest neighbours, `inliers` agree with one of the affine maps; `score` is what
-    candidates are ranked by, higher for more and better agreement, 0 for what chance could be.
+    candidates are ranked by, higher for more and better agreement, 0 for no more than chance.
     `matches` is (inliers, 4) float32: x, y in the query's grid, x, y in the place's, in cells with
     (0, 0) the centre of the first one.
     """
@@ -95,44 +95,44 @@ class Query:
     ) -> None:
         """Takes (h, w, C) float32, centred; None for a model without local features.
 
-        They are projected to the model's `directions`, (C, bits) float32, if it has any. Those of a
-        blank photo are as good as none: each is like all others of any blank photo. So are those
-        in a photo's `black_frame`, (h, w) bool. `zoom` is that of an `Embedding`.
+        They are projected to the model's `directions`, (C, bits) float32, if it has any. Features
+        of a blank photo are left out, as each is like all others of any blank photo, and so are
+        those in a photo's `black_frame`, (h, w) bool. `zoom` is that of an `Embedding`.
         """
         self.zoom = zoom
         self.is_blank = is_blank(local_features)
         if local_features is None or self.is_blank:
-            self._take(np.zeros((0, 0, CODE_BITS), np.float32))
+            self._set_views(np.zeros((0, 0, CODE_BITS), np.float32))
             return
         projected = project_features(local_features, directions)
         if black_frame is not None:
             projected[black_frame] = 0
-        self._take(projected)
+        self._set_views(projected)
 
     @classmethod
     def of(cls, photo: Embedding) -> "Query":
-        """A photo as its model describes it."""
+        """The query of a photo that a model has described."""
         return cls(photo.local_features, photo.directions, photo.black_frame, photo.zoom)
 
     @classmethod
     def of_codes(cls, place: Codes) -> "Query":
-        """A place of an index in the place of a query: its codes are all that is known of it."""
+        """A place of an index as a query, by its codes."""
         query = cls(None)
         codes, grid = place
         if all(grid):
             signs = decode_codes(codes)
             query.is_blank = _shows_nothing(signs.sum(axis=0), grid)
             if not query.is_blank:
-                query._take(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
+                query._set_views(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
         return query
 
-    def _take(self, projected: NDArray[np.float32]) -> None:
+    def _set_views(self, projected: NDArray[np.float32]) -> None:
         self.full = full_view(projected)
         self.coarse = coarse_view(projected)
 
 
 def is_blank(local_features: NDArray[np.float32] | None) -> bool:
-    """Whether a photo is blank, by its (h, w, C) local features: all of them are alike."""
+    """Whether all (h, w, C) local features of a photo are alike."""
     if local_features is None:
         return False
     rows = local_features.reshape(-1, local_features.shape[-1])
@@ -148,9 +148,9 @@ def _shows_nothing(sums: NDArray[Any], grid: Grid) -> bool:
 
 
 def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
-    """Match a query with one place; `similarity` of their descriptors enters the score.
+    """Match a query with one place; the `similarity` of their descriptors enters the score.
 
-    Nothing agrees with a blank place, which is like any other blank one.
+    A blank place gets no inliers, as it is like any other blank place.
     """
     if not all(place[1]) or not all(query.full.grid):
         return NOTHING
@@ -159,9 +159,9 @@ def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
         return NOTHING
     matches = mutual_matches(query.full, codes)
     both = np.concatenate([matches.query, matches.other], axis=1).astype(np.float32)
-    found = _agreement(both, matches.cosines, query.zoom)
-    beyond_chance = max(1 - BY_CHANCE / found.inliers, 0.0) if found.inliers else 0.0
-    return found._replace(score=found.score * beyond_chance * max(similarity, 0.0))
+    result = _agreement(both, matches.cosines, query.zoom)
+    beyond_chance = max(1 - BY_CHANCE / result.inliers, 0.0) if result.inliers else 0.0
+    return result._replace(score=result.score * beyond_chance * max(similarity, 0.0))
 
 
 class Candidates(Protocol):
@@ -178,14 +178,14 @@ class Candidates(Protocol):
 
 
 class Ranking(NamedTuple):
-    """Candidates in their new order, best first: rows of those that were given.
+    """Rows of candidates, ordered best first.
 
-    `found` has the verification of those that were matched at full resolution; `late` is how many
-    could not be verified in time.
+    `verifications` are those of the rows that were matched at full resolution; `late` is the number
+    of candidates that could not be verified in time.
     """
 
     order: list[int]
-    found: dict[int, Verification]
+    verifications: dict[int, Verification]
     late: int
 
 
@@ -195,9 +195,8 @@ def rank_by_geometry(
     """Order candidates by how well their geometry agrees with the query's.
 
     They are matched in parallel: all at half the resolution, then the best `k`, or a fifth, or
-    `IN_FULL`, whichever is most, at full resolution; what scores equally there stays in the order
-    of its similarity. After `budget_s` seconds nothing more is begun; what was not matched comes
-    last.
+    `IN_FULL`, whichever is most, at full resolution. Candidates of equal score stay in the order of
+    their similarity. After `budget_s` seconds no match is begun; unmatched candidates come last.
     """
     use_threads()
     matcher = _Matcher(query, candidates, time.perf_counter() + budget_s)
@@ -213,10 +212,12 @@ def rank_by_geometry(
         least_full = max(k, IN_FULL)
         best = least_full + sum(_or_last(agreement[row]) >= least for row in rows[least_full:best])
         late = sum(agreement[row] is None for row in rows[best:])
-    found = matcher.in_full(rows[:best])
-    late += min(best, len(rows)) - len(found)
-    first = sorted(sorted(rows[:best]), key=lambda row: -found[row].score if row in found else 1.0)
-    return Ranking(first + rows[best:], found, late)
+    verified = matcher.in_full(rows[:best])
+    late += min(best, len(rows)) - len(verified)
+    first = sorted(
+        sorted(rows[:best]), key=lambda row: -verified[row].score if row in verified else 1.0
+    )
+    return Ranking(first + rows[best:], verified, late)
 
 
 def match_too(
@@ -226,10 +227,10 @@ def match_too(
 
     `deadline` is a time of `time.perf_counter`.
     """
-    rows = [row for row in rows if row not in ranking.found]
-    found = _Matcher(query, candidates, deadline).in_full(rows)
-    late = ranking.late + len(rows) - len(found)
-    return ranking._replace(found={**ranking.found, **found}, late=late)
+    rows = [row for row in rows if row not in ranking.verifications]
+    added = _Matcher(query, candidates, deadline).in_full(rows)
+    late = ranking.late + len(rows) - len(added)
+    return ranking._replace(verifications={**ranking.verifications, **added}, late=late)
 
 
 class _Matcher(NamedTuple):
@@ -240,31 +241,31 @@ class _Matcher(NamedTuple):
     deadline: float
 
     def coarse(self, rows: Sequence[int]) -> list[float | None]:
-        """How well candidates agree at half the resolution; None for all once it is too late."""
+        """The agreement of candidates at half the resolution; None for all after the deadline."""
         if time.perf_counter() > self.deadline:
             return [None] * len(rows)
-        found: list[float | None] = [0.0] * len(rows)
+        agreements: list[float | None] = [0.0] * len(rows)
         if not all(self.query.coarse.grid):
-            return found
-        alike: dict[Grid, list[tuple[int, NDArray[np.uint8]]]] = {}
+            return agreements
+        by_grid: dict[Grid, list[tuple[int, NDArray[np.uint8]]]] = {}
         for at, row in enumerate(rows):
             codes, grid = self.candidates.codes(row)
             if all(grid):
-                alike.setdefault(grid, []).append((at, codes))
-        for grid, places in alike.items():
+                by_grid.setdefault(grid, []).append((at, codes))
+        for grid, places in by_grid.items():
             views = coarse_places([codes for _, codes in places], grid)
             counted = votes(mutual_matches(self.query.coarse, views), self.query.coarse.grid)
             for (at, _), count in zip(places, counted.tolist(), strict=True):
-                found[at] = count * self.candidates.similarities[rows[at]]
-        return found
+                agreements[at] = count * self.candidates.similarities[rows[at]]
+        return agreements
 
     def in_full(self, rows: Sequence[int]) -> dict[int, Verification]:
-        """The verification of candidates, in parallel; without those that it was too late for."""
+        """The verifications of candidates by row, in parallel; none after the deadline."""
         matched = zip(rows, _pool().map(self.full, rows), strict=True)
-        return {row: one for row, one in matched if one is not None}
+        return {row: verification for row, verification in matched if verification is not None}
 
     def full(self, row: int) -> Verification | None:
-        """The verification of a candidate, None once it is too late."""
+        """The verification of a candidate, None after the deadline."""
         if time.perf_counter() > self.deadline:
             return None
         return verify(self.query, self.candidates.codes(row), self.candidates.similarities[row])
@@ -284,7 +285,7 @@ def _pool() -> ThreadPoolExecutor:
 def _agreement(
     matches: NDArray[np.float32], weights: NDArray[np.float32], zoom: float
 ) -> Verification:
-    """Fit maps one after the other, each to the matches that those before it leave over."""
+    """Fit maps one after the other, each to the matches that no earlier map explains."""
     agreeing: list[NDArray[np.float32]] = []
     mutual = len(matches)
     score = 0.0
@@ -320,6 +321,6 @@ def _fit(matches: NDArray[np.float32]) -> tuple[NDArray[np.bool_], float] | None
     inliers = inside[:, 0].astype(bool)
     if np.count_nonzero(inliers) < MIN_MATCHES:
         return None
-    # A step to the side foreshortens what is seen in width, not in height.
+    # A step to the side foreshortens a facade in width, not in height.
     heights = matches[inliers][:, (1, 3)].std(axis=0)
     return (inliers, float(heights[1] / heights[0])) if heights.all() else None

@@ -27,7 +27,7 @@ from place_search.search.calibrating.logistic import (
 )
 from place_search.search.probability import (
     BACKGROUND,
-    Others,
+    Cohort,
     agreement,
     candidate_probabilities,
     evidence_among,
@@ -249,7 +249,7 @@ def _matched(
     """The right candidates, and the first wrong one."""
     wrong_is_there = False
     for rank, candidate in enumerate(ranking.order):
-        if (found := ranking.found.get(candidate)) is None:
+        if (found := ranking.verifications.get(candidate)) is None:
             continue
         right = False if labels is None else labels.right(int(candidates.rows[candidate]), found)
         if right is None or (not right and (wrong_is_there or (rank and labels is None))):
@@ -259,7 +259,7 @@ def _matched(
             candidates.similarities[candidate], found, candidates.similarities, right, rank == 0
         )
     if labels is not None:
-        yield from _without_its_place(candidates, ranking.found, labels)
+        yield from _without_its_place(candidates, ranking.verifications, labels)
 
 
 def _without_its_place(
@@ -351,7 +351,7 @@ def _fit(sets: Sequence[_Learnt], data: str) -> Calibration:
     telling = ~right | (agrees >= MIN_AGREEMENT)
     of_pair = np.column_stack([[candidate.similarity for candidate in seen], agrees])
     of_others = np.array(
-        [evidence_among(one.similarity, one.found, Others.of(one.others)) for one in seen]
+        [evidence_among(one.similarity, one.found, Cohort.of(one.others)) for one in seen]
     )
     told, side = right[telling], sides[telling]
     pair, intercept = fit_logistic(of_pair[telling], told, _evenly(told, side), RIDGE)
@@ -378,7 +378,7 @@ def _fit_unverified(sets: Sequence[_Learnt]) -> tuple[Floats, float]:
     sides = np.repeat(np.arange(len(sets)), [len(learnt.most_similar) for learnt in sets])
     right = np.array([candidate.right for candidate in seen])
     evidence = np.array(
-        [evidence_unverified(one.similarity, Others.of(one.others)) for one in seen]
+        [evidence_unverified(one.similarity, Cohort.of(one.others)) for one in seen]
     )
     return fit_logistic(evidence, right, _evenly(right, sides), RIDGE_OF_SIMILARITY)
 

@@ -1,4 +1,4 @@
-"""Logistic regression and the figures that say how far its probabilities can be trusted."""
+"""Logistic regression, and the figures that tell how reliable its probabilities are."""
 
 from typing import NamedTuple
 
@@ -13,9 +13,9 @@ RIDGE = 1e-3
 
 
 class Figures(NamedTuple):
-    """What probabilities were measured to be worth; precision and recall (0–1) from a threshold.
+    """The measured quality of probabilities; precision and recall (0–1) are those at a threshold.
 
-    There is no precision where none is above it.
+    `precision` is None where no probability reaches the threshold.
     """
 
     precision: float | None
@@ -25,7 +25,7 @@ class Figures(NamedTuple):
 
 
 def figures_of(probabilities: Floats, same: Labels, threshold: float) -> Figures:
-    """The figures of probabilities (N,) whose answers (N,) are known."""
+    """The figures of probabilities (N,) with the truth `same` (N,)."""
     called = probabilities >= threshold
     right = int((called & same).sum())
     return Figures(
@@ -41,10 +41,9 @@ def fit_logistic(
 ) -> tuple[Floats, float]:
     """Weights (F,) and intercept by Newton's method; both classes count alike.
 
-    `evidence` is (N, F), `same` (N,). Equal weight makes the probability one for a pair of which
-    nothing is known beforehand. `weights` (N,) are those of the pairs, where they differ. `ridge`
-    holds the weights back, which would otherwise grow without end on pairs that can be told apart
-    without error.
+    `evidence` is (N, F), `same` (N,). With classes of equal weight the prior probability of a pair
+    is 0.5. `weights` (N,) are those of the pairs, where they differ. `ridge` limits the fitted
+    weights, which would otherwise grow without end on pairs that can be separated without error.
     """
     rows = np.column_stack([evidence, np.ones(len(evidence))])
     weights = class_weights(same) if weights is None else weights
@@ -66,11 +65,11 @@ def sigmoid(odds: Floats) -> Floats:
 
 
 def precision_recall(probabilities: Floats, same: Labels) -> tuple[Floats, Floats, Floats]:
-    """Thresholds, ascending, with precision and recall of "same" from each one on."""
+    """Thresholds, ascending, with the precision and recall of "same" at each."""
     order = np.argsort(-probabilities, kind="stable")
     right = np.cumsum(same[order])
     called_same = np.arange(1, len(order) + 1)
-    # Of equal probabilities, all are called the same at once.
+    # Pairs of equal probability are called the same together.
     last = np.append(np.diff(probabilities[order]) != 0, True)
     picked = order[last][::-1]
     return (
@@ -94,7 +93,7 @@ def area_under_roc(probabilities: Floats, same: Labels) -> float:
 def least_threshold(
     probabilities: Floats, same: Labels, precision: float
 ) -> tuple[float, float] | None:
-    """The least threshold from which such a share (0–1) of "same" is right, and its recall (0–1).
+    """The least threshold that reaches a `precision` (0–1), and its recall (0–1).
 
     None where no threshold reaches it.
     """
@@ -112,7 +111,7 @@ def calibration_error(probabilities: Floats, same: Labels) -> float:
 
 
 def binned_error(probabilities: Floats, same: Labels, weights: Floats) -> float:
-    """The same error with a weight (N,) for each answer; they sum to 1."""
+    """The expected calibration error with a weight (N,) for each pair; weights sum to 1."""
     gap = np.bincount(bin_of(probabilities), weights * (probabilities - same), minlength=BINS)
     return float(np.abs(gap).sum())
 

@@ -1,10 +1,10 @@
 """Calibrate a model on an index's own photos, without labels.
 
-The included calibration knows how probable the same place is at each similarity and agreement of
-the included model. Another model's similarities, or those of unusual photos, lie elsewhere. How
-alike unrelated photos are, and how much that varies, is read from places of the index; how much
-more alike two views of one place are, from altered copies of some photos. They are put where the
-included model has them, and its weights are scaled accordingly (cf. the normalisation of scores by
+The included calibration gives the probability of the same place at each similarity and agreement of
+the included model. Another model's similarities, or those of unusual photos, lie elsewhere. The
+mean and spread of similarity between unrelated photos are measured on places of the index; the gain
+between two views of one place on altered copies of some photos. A linear scale maps both to those
+of the included model, whose weights are scaled accordingly (cf. the normalisation of scores by
 those of a cohort in speaker recognition).
 """
 
@@ -39,24 +39,26 @@ from place_search.search.probability import (
 from place_search.search.verification import NOTHING, Query, Verification, verify
 
 COPIES = (24, 100)
-"""The least and the most altered copies: drawing and describing them takes time. Of few places each
-gives several."""
+"""The least and the largest number of altered copies: drawing and describing them takes time. Where
+places are few, each gives several copies."""
 PLACES_PER_COPY = 64
 OTHERS = 4
-"""Other places that each copy is compared with."""
+"""The number of other places that each copy is compared with."""
 NIGHT = 0.25
 """The share of copies that are drawn by night."""
 FAR_M = 100.0
-"""Places further apart than this are surely different ones."""
+"""The distance from which on two places are surely different."""
 FAR_SHARE = 0.05
-"""Photos that follow each other show one place more often than those further apart by this share of
-an index."""
+"""The distance in rows, as a share of the index, from which on two photos without positions count
+as different places: neighbours in a sequence often show one place."""
 DRAWN = 5
-"""Places are drawn for each that is compared; those that are surely others come first."""
+"""The number of places drawn for each place that is compared: distant places are preferred."""
 REPEATED = 0.5
-"""Other places that agree with a copy by this share of what its own place does may be its own."""
+"""The agreement with a copy, as a share of that of its own place, from which on another place may
+be the copy's own."""
 UNSEEN = 10
-"""Places that count as seen before those of an index; their similarities vary by UNSEEN_SPREAD."""
+"""The number of imagined places, with similarities that vary by `UNSEEN_SPREAD`, that are added to
+those of an index."""
 UNSEEN_SPREAD = 0.25
 
 Read: TypeAlias = Callable[[Path | bytes], Photo]
@@ -64,9 +66,9 @@ Read: TypeAlias = Callable[[Path | bytes], Photo]
 
 
 class Level(NamedTuple):
-    """Where a measure lies between unrelated photos, and how far above two views of one place.
+    """The median of a measure for `unrelated` photos, and its `gap` to two views of one place.
 
-    `spread` is the standard deviation between unrelated photos.
+    `spread` is the standard deviation for unrelated photos.
     """
 
     unrelated: float
@@ -75,24 +77,24 @@ class Level(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """What puts a model's measure on the included model's scale: factor · measure + shift."""
+    """The map of a model's measure to the included model's scale: factor · measure + shift."""
 
     factor: float
     shift: float
 
     @classmethod
     def onto(cls, measured: Level, reference: Level) -> "Scale":
-        """The scale that moves the measured level to that of reference.
+        """The scale that maps the measured level to the `reference`.
 
-        Where unrelated photos vary so much that some would look like one place, two views of one
-        place come to lie lower.
+        Where unrelated photos vary so much that some would look like one place, the spread limits
+        the factor, and two views of one place map to a lower value.
         """
         factor = min(reference.gap / measured.gap, reference.spread / measured.spread)
         return cls(factor, reference.unrelated - factor * measured.unrelated)
 
 
-# Of the included model over eight sets of photos, measured in the same way: medians, and the spread
-# where photos are of all kinds.
+# The levels of the included model, measured in the same way: medians over eight sets of photos, and
+# the spread of a set with photos of all kinds.
 SIMILARITY = Level(0.15, 0.49, 0.12)
 AGREEMENT = Level(0.14, 0.75, 0.09)
 
@@ -100,15 +102,15 @@ AGREEMENT = Level(0.14, 0.75, 0.09)
 class _Pair(NamedTuple):
     """A copy and a place; `unaltered` is the similarity of the copy's original with that place.
 
-    `found` is None where there are no local features. `beside` are the similarities of the places
-    that a search for the copy brings first.
+    `verification` is None where there are no local features. `search_similarities` are those of
+    the first places that a search for the copy finds.
     """
 
     same: bool
     similarity: float
     unaltered: float
-    found: Verification | None
-    beside: Sequence[float]
+    verification: Verification | None
+    search_similarities: Sequence[float]
 
 
 def calibrate_index(
@@ -116,19 +118,19 @@ def calibrate_index(
 ) -> IndexCalibration:
     """Measure a calibration on altered copies of photos of an index, which `read` decodes.
 
-    Photos that are gone, or others by now, are replaced by their thumbnails.
+    Photos that are missing or have changed are replaced by their thumbnails.
 
     Raises:
         ModelMismatchError: another model made the index.
-        CalibrationError: its places are too few, or too much alike, to say anything.
+        CalibrationError: the places are too few or too much alike.
     """
     index.check_model(model)
     rows = _sample(index)
     pairs = []
     with closing(_altered(index, model, rows, read or model.read)) as altered:
-        for done, (row, made) in enumerate(model.stream_all(altered), start=1):
-            pairs += _compare(index, row, done, made)
-            progress("Calibrating", done, len(rows))
+        for number, (row, embedding) in enumerate(model.stream_all(altered), start=1):
+            pairs += _compare(index, row, number, embedding)
+            progress("Calibrating", number, len(rows))
     measured = _fit(pairs, len(index))
     if measured is None:
         raise CalibrationError(
@@ -155,10 +157,10 @@ def _sample(index: Index) -> NDArray[np.intp]:
 def _altered(
     index: Index, model: Model, rows: NDArray[np.intp], read: Read
 ) -> Generator[tuple[int, Views], None, None]:
-    """Each row with an altered copy of its photo, as the model takes it."""
+    """Each row with an altered copy of its photo, prepared for the model."""
 
     def draw(copy: int, row: int) -> tuple[int, Views]:
-        # Each of the networks sees the same alteration.
+        # The same alteration for each of the model's networks.
         views = model.prepare_all(_photo(index, row, read))
         return row, tuple(_alter(pixels, np.random.default_rng(copy)) for pixels in views)
 
@@ -173,7 +175,7 @@ def _altered(
 
 
 def _photo(index: Index, row: int, read: Read) -> Photo:
-    """The photo of a row, or its thumbnail where that is gone or another one by now."""
+    """The photo of a row, or its thumbnail where the photo is missing or has changed."""
     place = index.place(int(index.place_ids[row]))
     with suppress(PhotoError, OSError):
         if index.is_made_from(row, place.path, by_content=True):
@@ -186,79 +188,82 @@ def _alter(pixels: NDArray[np.uint8], random: np.random.Generator) -> NDArray[np
     return draw_view(pixels, (width, height), random, night=NIGHT)
 
 
-def _compare(index: Index, row: int, copy: int, made: Embedding) -> list[_Pair]:
-    """A copy with its own place and with others, drawn anew for each copy."""
+def _compare(index: Index, row: int, copy: int, embedding: Embedding) -> list[_Pair]:
+    """The pairs of a copy with its own place and with others, drawn anew for each copy."""
     compared = np.array([row, *other_rows(index, row, copy)])
     descriptors = index.descriptors().take(compared)
-    query = Query.of(made) if index.has_local_features else None
-    first = [] if query else index.search(made.descriptor, BACKGROUND)
-    beside = [hit.similarity for hit in first]
+    query = Query.of(embedding) if index.has_local_features else None
+    hits = [] if query else index.search(embedding.descriptor, BACKGROUND)
+    search_similarities = [hit.similarity for hit in hits]
     return [
         _Pair(
             other == row,
-            float(place @ made.descriptor),
+            float(place @ embedding.descriptor),
             float(place @ descriptors[0]),
             None if query is None else verify(query, index.codes(int(index.place_ids[other]))),
-            beside,
+            search_similarities,
         )
         for other, place in zip(compared, descriptors, strict=True)
     ]
 
 
 def other_rows(index: Index, row: int, copy: int) -> NDArray[np.intp]:
-    """Rows of other places, drawn anew for each copy: those that are surely others if there are."""
+    """Up to `OTHERS` rows of other places, drawn anew for each copy, distant places first."""
     random = np.random.default_rng((row, copy))
     drawn = random.choice(len(index), min(DRAWN * OTHERS + 1, len(index)), replace=False)
     drawn = drawn[drawn != row][: DRAWN * OTHERS]
     is_far = np.abs(drawn - row) > FAR_SHARE * len(index)
-    here, there = index.positions[row], index.positions[drawn]
-    if np.isfinite(here).all():
-        metres = distances_m(there, Position(*here.tolist()))
+    position = index.positions[row]
+    if np.isfinite(position).all():
+        metres = distances_m(index.positions[drawn], Position(*position.tolist()))
         is_far = np.where(np.isfinite(metres), metres > FAR_M, is_far)
     return np.asarray(drawn[np.argsort(~is_far, kind="stable")][:OTHERS])
 
 
 def _fit(pairs: Sequence[_Pair], places: int) -> Calibration | None:
-    """The calibration; None where nearly all pairs show one place, and say nothing of others."""
+    """The calibration; None where nearly all pairs may show one place."""
     same = [pair for pair in pairs if pair.same]
     unrelated = _unrelated(pairs, same)
     if len(unrelated) < len(same):
         return None
     measured = _measured(same, unrelated, places)
-    told = [*same, *unrelated]
-    probabilities = np.array([_probability(measured, pair) for pair in told])
-    truly = np.array([pair.same for pair in told])
+    labelled = [*same, *unrelated]
+    probabilities = np.array([_probability(measured, pair) for pair in labelled])
+    truth = np.array([pair.same for pair in labelled])
     return replace(
         measured,
         data=f"{len(same)} altered copies of the index's own photos",
         same_pairs=len(same),
         different_pairs=len(unrelated),
-        **figures_of(probabilities, truly, measured.threshold)._asdict(),
+        **figures_of(probabilities, truth, measured.threshold)._asdict(),
     )
 
 
 def _unrelated(pairs: Sequence[_Pair], same: Sequence[_Pair]) -> list[_Pair]:
-    """Copies beside other places, without those that may show the copy's own place too.
+    """The pairs of copies with other places, without those that may show the copy's own place.
 
-    Where no geometry agrees, there are none unless copies are more similar to their own places.
+    Where no geometry agrees, the list is empty unless copies are more similar to their own places.
     """
     others = [pair for pair in pairs if not pair.same]
     usual = float(np.median(_agreements(same) or [0.0]))
     if usual:
-        return [pair for pair in others if agreement(pair.found or NOTHING) < REPEATED * usual]
-    one, other = ([pair.similarity for pair in some] for some in (same, others))
-    return others if others and _rise(other, one) > _error(one) else []
+        return [
+            pair for pair in others if agreement(pair.verification or NOTHING) < REPEATED * usual
+        ]
+    of_same, of_others = ([pair.similarity for pair in group] for group in (same, others))
+    return others if others and _rise(of_others, of_same) > _error(of_same) else []
 
 
 def _agreements(pairs: Sequence[_Pair]) -> list[float]:
-    return [agreement(pair.found) for pair in pairs if pair.found is not None]
+    return [agreement(pair.verification) for pair in pairs if pair.verification is not None]
 
 
 def _probability(measured: Calibration, pair: _Pair) -> float:
-    """As a comparison tells it, or a search by similarity alone."""
-    if pair.found is not None:
-        return pair_probability(measured, pair.similarity, pair.found)
-    return candidate_probabilities(measured, [pair.similarity], [None], pair.beside)[0]
+    """The probability that a comparison gives, or a search by similarity alone."""
+    if pair.verification is not None:
+        return pair_probability(measured, pair.similarity, pair.verification)
+    similarities = [pair.similarity]
+    return candidate_probabilities(measured, similarities, [None], pair.search_similarities)[0]
 
 
 def _measured(same: Sequence[_Pair], unrelated: Sequence[_Pair], places: int) -> Calibration:
@@ -269,7 +274,7 @@ def _measured(same: Sequence[_Pair], unrelated: Sequence[_Pair], places: int) ->
         spread = max(float(np.std(by_chance)), 1e-3)
         level = Level(float(np.median(by_chance)), _gap(by_chance, agreed), spread)
         by_agreement = Scale.onto(level, AGREEMENT)
-    # A copy is less like anything than its original, which queries resemble more.
+    # An altered copy is less similar to any place than its original, which is more like a query.
     usual = [pair.unaltered for pair in unrelated]
     gap = _gap([pair.similarity for pair in unrelated], [pair.similarity for pair in same])
     level = Level(float(np.median(usual)), gap, _spread(usual, places))
@@ -278,7 +283,7 @@ def _measured(same: Sequence[_Pair], unrelated: Sequence[_Pair], places: int) ->
 
 
 def _gap(unrelated: Sequence[float], same: Sequence[float]) -> float:
-    """How far the medians lie apart; below its error it would be noise."""
+    """The distance of the medians, at least its error, below which it would be noise."""
     return max(_rise(unrelated, same), _error(same), 1e-3)
 
 
@@ -292,13 +297,13 @@ def _error(same: Sequence[float]) -> float:
 
 
 def _spread(unrelated: Sequence[float], places: int) -> float:
-    """How much similarities vary: of few places as if others had been seen that vary much."""
-    seen = places * float(np.var(unrelated)) + UNSEEN * UNSEEN_SPREAD**2
-    return math.sqrt(seen / (places + UNSEEN))
+    """The spread of similarities, with `UNSEEN` imagined places that vary much added."""
+    squares = places * float(np.var(unrelated)) + UNSEEN * UNSEEN_SPREAD**2
+    return math.sqrt(squares / (places + UNSEEN))
 
 
 def scaled(base: Calibration, of_similarity: Scale, of_agreement: Scale) -> Calibration:
-    """The calibration that says of a model's measures what `base` says of the scaled ones."""
+    """The calibration whose probability of a measure is that of `base` for the scaled measure."""
     similarity, inliers, root, agreed = base.weights
     among_agreed, among_contrast, among = base.among
     alike, contrast, unverified = base.unverified

@@ -1,1 +1,1 @@
-"""Searches for all photos of a folder or a list: what is asked, the answers, and their files."""
+"""Searches for all photos of a folder or a list: the question, the answers, and their files."""

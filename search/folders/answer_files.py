@@ -28,9 +28,9 @@ COLUMNS: Mapping[str, type] = {
     "radius_m": float,
     "error": str,
 }
-"""What a table has of each photo: the verdict, the best place, and where the photo was taken.
+"""The columns of a table of answers: the verdict, the best place, and the photo's position.
 
-The position is there where the verdict is "found": the estimate with its radius, else that of the
+Only rows with the verdict "found" have a position: the estimate with its radius, else that of the
 place. `error` says why a photo cannot be read.
 """
 UNREADABLE = "unreadable"
@@ -38,7 +38,7 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True, slots=True)
 class AnswerCounts:
-    """How many photos got which verdict; `before` were answered by an interrupted run."""
+    """The number of photos by verdict; `before` of them were answered by an interrupted run."""
 
     photos: int
     found: int
@@ -53,7 +53,7 @@ class AnswerCounts:
 
 
 def journal_beside(out: Path) -> Path:
-    """The file beside a result that keeps the answers of a run that is not done."""
+    """The file beside a result that keeps the answers of an unfinished run."""
     return out.with_name(f".{out.name}.answers")
 
 
@@ -75,19 +75,19 @@ def write_answers(
         ParameterError: a question that makes no sense.
         StoreOutageError: the engine that holds the vectors does not answer.
     """
-    asked = (
+    identity = (
         engine.index.manifest,
         engine.calibration,
         engine.model.fingerprint,
         engine.model.max_pixels,
         engine.candidates,
         question,
-        # What photos have in common changes with them.
+        # The statistics of the photos change with them.
         [photo.name for photo in source.photos] if question.standardize else (),
     )
-    kept = journal_beside(out)
-    with locked_file(kept) as file:
-        journal = AnswerJournal(file, asked)
+    journal_path = journal_beside(out)
+    with locked_file(journal_path) as file:
+        journal = AnswerJournal(file, identity)
         names = [skipped_name(photo.name) for photo in source.photos]
         answered = {
             row
@@ -98,30 +98,30 @@ def write_answers(
         progress("Searching", before, len(names))
         answers = answer_photos(engine, source.photos, question, skip=answered, progress=progress)
         for count, answer in enumerate(answers, before + 1):
-            told = {"error": answer.error} if answer.result is None else answer.result.to_dict()
-            journal.add(skipped_name(answer.photo.name), answer.photo, told)
+            reply = {"error": answer.error} if answer.result is None else answer.result.to_dict()
+            journal.add(skipped_name(answer.photo.name), answer.photo, reply)
             progress("Searching", count, len(names))
         whole = out.suffix.lower() == ".jsonl"
         write_rows(out, COLUMNS, _rows(journal, names, whole=whole))
         counts = _counts(journal, names, before)
-        kept.unlink(missing_ok=True)
+        journal_path.unlink(missing_ok=True)
     return counts
 
 
 def _rows(journal: AnswerJournal, names: list[str], *, whole: bool) -> Iterator[dict[str, Any]]:
     for name in names:
         answer = journal.read(name)
-        yield {"photo": name, **(answer if whole else _in_short(answer))}
+        yield {"photo": name, **(answer if whole else _columns_of(answer))}
 
 
-def _in_short(answer: Mapping[str, Any]) -> dict[str, Any]:
-    """The columns of an answer."""
+def _columns_of(answer: Mapping[str, Any]) -> dict[str, Any]:
+    """The values of `COLUMNS` for an answer, but for the photo."""
     if "error" in answer:
         return {"verdict": UNREADABLE, "error": answer["error"]}
     best = answer["results"][0] if answer["results"] else {}
     match, verified = answer["match"], best.get("verified")
-    found = match["verdict"] == "found"
-    where = (answer["location"] or best.get("position") or {}) if found else {}
+    is_found = match["verdict"] == "found"
+    position = (answer["location"] or best.get("position") or {}) if is_found else {}
     return {
         "verdict": match["verdict"],
         "probability": match["probability"],
@@ -129,9 +129,9 @@ def _in_short(answer: Mapping[str, Any]) -> dict[str, Any]:
         "place": best.get("name"),
         "similarity": best.get("similarity"),
         "inliers": verified and verified["inliers"],
-        "latitude": where.get("latitude"),
-        "longitude": where.get("longitude"),
-        "radius_m": where.get("radius_m"),
+        "latitude": position.get("latitude"),
+        "longitude": position.get("longitude"),
+        "radius_m": position.get("radius_m"),
     }
 
 

@@ -1,4 +1,4 @@
-"""Answers of a run that is not done, on disk, so that the same command goes on from there."""
+"""The answers of an unfinished run on disk, so that the same command can continue it."""
 
 import hashlib
 import json
@@ -10,7 +10,7 @@ from place_search.indexer import PlacePhoto
 
 
 class _Line(NamedTuple):
-    """The answer to a photo that had this stamp: where it stands, and how many bytes it has."""
+    """The line of an answer: the stamp of its photo, its offset in the file and size in bytes."""
 
     stamp: str
     offset: int
@@ -18,22 +18,22 @@ class _Line(NamedTuple):
 
 
 class AnswerJournal:
-    """A line a photo, each whole when it is there: a killed run loses the photo it was at.
+    """A file with a line for each photo; a killed run loses only the line that it was writing.
 
-    A journal of other questions, or of another index, is begun anew. A photo that has changed since
-    counts as one that has not been answered.
+    A journal of another question or index is begun anew. A photo that has changed since its answer
+    counts as unanswered.
     """
 
     def __init__(self, file: LockedFile, identity: object) -> None:
-        """Go on with a file, or begin it; `identity` is what answers depend on.
+        """Continue a file, or begin it; `identity` is all that the answers depend on.
 
         Raises:
-            PlaceSearchError: it cannot be written.
+            PlaceSearchError: the file cannot be written.
         """
         self._file = file
         self._lines: dict[str, _Line] = {}
-        asked = hashlib.sha256(repr(identity).encode("utf-8", "replace")).hexdigest()
-        head = json.dumps({"asked": asked}).encode() + b"\n"
+        digest = hashlib.sha256(repr(identity).encode("utf-8", "replace")).hexdigest()
+        head = json.dumps({"asked": digest}).encode() + b"\n"
         self._end = self._read(head)
         file.cut(self._end)
         if not self._end:
@@ -41,25 +41,25 @@ class AnswerJournal:
             self._end = len(head)
 
     def _read(self, head: bytes) -> int:
-        """Take note of the answers that are whole; returns where they end, 0 without this head."""
+        """Note the lines of whole answers; returns the offset of their end, 0 without this head."""
         end = 0
         with open(self._file.descriptor, "rb", closefd=False) as stream:
             for line in stream:
                 if not end and line != head:
                     return 0
                 try:
-                    told = json.loads(line)
+                    record = json.loads(line)
                 except ValueError:
                     break
                 if not line.endswith(b"\n"):
                     break
                 if end:
-                    self._lines[told["photo"]] = _Line(told["stamp"], end, len(line))
+                    self._lines[record["photo"]] = _Line(record["stamp"], end, len(line))
                 end += len(line)
         return end
 
     def has(self, name: str, photo: PlacePhoto) -> bool:
-        """Whether a photo, as it is now, has its answer here."""
+        """Whether the journal has the answer to a photo, which has not changed since."""
         return name in self._lines and self._lines[name].stamp == _stamp(photo)
 
     def add(self, name: str, photo: PlacePhoto, answer: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ class AnswerJournal:
 
 
 def _stamp(photo: PlacePhoto) -> str:
-    """What changes with a photo's file."""
+    """The size and time of change of a photo's file, by which a changed photo is noticed."""
     try:
         status = photo.path.stat()
     except OSError:

@@ -13,10 +13,10 @@ from place_search.search.results import SearchResult
 
 
 class Question(NamedTuple):
-    """What is asked of each photo, as `Engine.search` takes it.
+    """The parameters of `Engine.search` for each photo.
 
-    `standardize` chooses places by what tells the photos from one another; all of them are read
-    for that first.
+    `standardize` chooses places by the differences between the photos; all photos are read for
+    that first.
     """
 
     k: int
@@ -29,7 +29,7 @@ class Question(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The answer to a photo, or in `error` why it cannot be read."""
+    """The answer to a photo, or in `error` the reason why the photo cannot be read."""
 
     photo: PlacePhoto
     result: SearchResult | None
@@ -44,7 +44,7 @@ def answer_photos(
     skip: Container[int] = (),
     progress: Progress = silent,
 ) -> Iterator[Answer]:
-    """The answer to each photo in their order, when it is there, but for the rows in `skip`.
+    """The answer to each photo in their order, but for the rows in `skip`, one after the other.
 
     Raises:
         ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
@@ -55,7 +55,7 @@ def answer_photos(
         if row in skip:
             continue
         try:
-            found = engine.search(
+            result = engine.search(
                 photo.path,
                 k=question.k,
                 spots=question.spots,
@@ -68,7 +68,7 @@ def answer_photos(
         except PhotoError as error:
             yield Answer(photo, None, str(error))
         else:
-            yield Answer(photo, found)
+            yield Answer(photo, result)
 
 
 def _paths(photos: Sequence[PlacePhoto], progress: Progress) -> Iterator[Path]:

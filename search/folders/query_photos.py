@@ -1,4 +1,4 @@
-"""Photos to search for: those of a folder or of a list, or one."""
+"""The photos to search for: those of a folder or a list, or a single photo."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def open_queries(path: Path) -> Source:
     A list is a CSV file with a column `path`, or a text with a path a line.
 
     Raises:
-        SourceError: no photos there, or a list that names photos that do not exist.
+        SourceError: no photos in the folder, or a list that names photos that do not exist.
     """
     if path.suffix.lower() == ".txt" and path.is_file():
         return _read_lines(path)
@@ -30,6 +30,6 @@ def _read_lines(path: Path) -> Source:
         photos.append(line)
     missing = [photo.name for photo in photos if not photo.path.is_file()]
     if missing or not photos:
-        what = f"names '{missing[0]}', which does not exist" if missing else "names no photos"
-        raise SourceError(f"{path} {what}; write a path a line, relative to the list's folder.")
+        fault = f"names '{missing[0]}', which does not exist" if missing else "names no photos"
+        raise SourceError(f"{path} {fault}; write a path a line, relative to the list's folder.")
     return Source(photos.root, photos, "list")

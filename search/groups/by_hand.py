@@ -12,11 +12,11 @@ from place_search.search.errors import ParameterError
 
 
 class GroupEdit(NamedTuple):
-    """What is to become of the group that the place `of` is in.
+    """A change of the group that the place `of` is in.
 
-    It gets the `name`, a blank one for none, None for that which it has. The groups of the places
-    to `add` become part of it; the places to `remove` become another group. What is made so
-    is held: grouping adds photos to it, and never joins it with another one made by hand.
+    The group gets the `name`; a blank name removes it, None leaves it. The groups of the places
+    to `add` become part of the group; the places to `remove` become another group. Both groups are
+    then held: grouping adds photos to them, and never joins two held groups.
     """
 
     of: int
@@ -25,12 +25,12 @@ class GroupEdit(NamedTuple):
     remove: Sequence[int] = ()
 
     def check(self, row_of: Callable[[int], int]) -> None:
-        """Make sure that an index can be changed so; `row_of` is its own.
+        """Make sure that an index allows this change; `row_of` is that of the index.
 
         Raises:
             UnknownPlaceError: there is no such place, or it was removed.
-            FieldError: the name is too long or cannot be printed, as that of a place.
-            ParameterError: a place is both to add and to remove, or nothing would be left.
+            FieldError: the name is too long or cannot be printed.
+            ParameterError: a place is both to add and to remove, or the place `of` is removed.
         """
         for place in (self.of, *self.add, *self.remove):
             row_of(place)
@@ -74,15 +74,15 @@ class GroupEdit(NamedTuple):
             )
         if parted.any():
             stays = groups.place_id[(group == target) & ~parted]
-            # A group's id is that of one of its places: the part that has it keeps it.
-            mine = int(stays.min()) if target in self.remove else target
-            if mine != target:
-                group[group == target] = mine
+            # A group's id is that of one of its places: the part with that place keeps the id.
+            remaining = int(stays.min()) if target in self.remove else target
+            if remaining != target:
+                group[group == target] = remaining
                 if target in names:
-                    names[mine] = names.pop(target)
+                    names[remaining] = names.pop(target)
             group[parted] = groups.place_id[parted].min()
             held |= parted
-            target = mine
+            target = remaining
         if self.name is not None:
             names.pop(target, None)
             names |= {target: name} if (name := self.name.strip()) else {}

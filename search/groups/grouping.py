@@ -1,7 +1,7 @@
-"""Grouping the places of an index that show one spot, those that came since the last time.
+"""Grouping the places of an index that show one spot, those that are new since the last time.
 
-A place is compared with those most similar to it; then groups are joined (see `merging`). What was
-compared is kept in the index, so that nothing is compared twice.
+A place is compared with the most similar places; then groups are joined (see `merging`). The index
+keeps the compared pairs, so that none is compared twice.
 """
 
 import os
@@ -21,13 +21,13 @@ from place_search.search.groups.pairs import Pair, PairJudge
 from place_search.search.index_calibration import calibration_for
 
 SPREAD_M = 25.0
-"""The field's usual distance within which two photos count as of one place."""
+"""The distance within which two photos usually count as one place in the literature."""
 TOGETHER = 2000
-"""New places after which what was done is kept: an interrupted run goes on from there."""
+"""The number of new places after which the groups are saved: an interrupted run goes on there."""
 
 
 class GroupReport(NamedTuple):
-    """What the groups of an index are now: those of two places or more, and what was `new`."""
+    """The places of an index, how many are `new`, its groups of two or more, and their places."""
 
     places: int
     new: int
@@ -45,11 +45,11 @@ def group_places(
 ) -> GroupReport:
     """Group the places of an index that are in no group yet.
 
-    Places more than `spread_m` metres apart are never put together. `anew` parts all groups first,
-    but for those that were named or made by hand.
+    Places more than `spread_m` metres apart are never in one group. `anew` dissolves all groups
+    first, but for those that were named or made by hand.
 
     Raises:
-        WrongParameterError: no distance of 1 m or more.
+        WrongParameterError: `spread_m` is less than 1 m.
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
         StoreOutageError: the engine that holds the vectors does not answer.
@@ -76,49 +76,47 @@ def _report(groups: Groups, new: int) -> GroupReport:
 
 
 def _compare_new(
-    judge: PairJudge, batch: NDArray[np.int64], done: int, total: int, progress: Progress
+    judge: PairJudge, batch: NDArray[np.int64], start: int, total: int, progress: Progress
 ) -> list[Pair]:
-    """Compare new places with those that are similar to them."""
+    """Compare a batch of new places, which begins at `start` of `total`, with similar places."""
     pairs: list[Pair] = []
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         places = batch.tolist()
         neighbours = dict(zip(places, pool.map(judge.neighbours, places), strict=True))
-        found = pool.map(judge.compare, places, map(_Asked(neighbours).of, places))
-        for at, compared in enumerate(found, start=1):
+        candidates = (_candidates(neighbours, place) for place in places)
+        for number, compared in enumerate(pool.map(judge.compare, places, candidates), start + 1):
             pairs += compared
-            progress("Grouping", done + at, total)
+            progress("Grouping", number, total)
     return pairs
 
 
-class _Asked(NamedTuple):
-    """Whom each new place is compared with, so that no two are compared twice."""
+def _candidates(neighbours: dict[int, list[int]], place_id: int) -> list[int]:
+    """The neighbours to compare with a place, without those of a higher id that have it as one.
 
-    neighbours: dict[int, list[int]]
-
-    def of(self, place_id: int) -> list[int]:
-        """Its neighbours, without those of a higher id that are compared with it."""
-        return [
-            other
-            for other in self.neighbours[place_id]
-            if other < place_id or place_id not in self.neighbours.get(other, ())
-        ]
+    So no pair is compared twice.
+    """
+    return [
+        other
+        for other in neighbours[place_id]
+        if other < place_id or place_id not in neighbours.get(other, ())
+    ]
 
 
 class _Addition(NamedTuple):
-    """Places that come to the groups of an index, with the pairs that were compared for them."""
+    """New places for the groups of an index, with the pairs that were compared for them."""
 
     judge: PairJudge
     places: NDArray[np.int64]
     compared: list[Pair]
 
     def added(self, groups: Groups) -> Groups:
-        """The groups with the places in them."""
+        """The groups with the new places in them."""
         index = self.judge.index
         stored = index.descriptors().stored_ids
-        # Others may have grouped by hand what came since the index was opened.
+        # Somebody may have grouped places by hand that were added since the index was opened.
         newer = groups.place_id[groups.place_id > stored[-1]]
-        away = np.array(list(groups.waiting.values()), np.int64)
-        groups = groups.only(np.union1d(away, np.concatenate([stored, newer])))
+        waiting = np.array(list(groups.waiting.values()), np.int64)
+        groups = groups.only(np.union1d(waiting, np.concatenate([stored, newer])))
         live = groups.only(index.place_ids)
         new = np.setdiff1d(self.places, groups.place_id).tolist()
         members: dict[int, list[int]] = {}
@@ -126,18 +124,18 @@ class _Addition(NamedTuple):
             members.setdefault(group, []).append(place)
         for place in new:
             members.setdefault(place, []).append(place)  # with others if a group has its id
-        known = [
+        compared = [
             *zip(*live.compared.T.tolist(), live.same.tolist(), strict=True),
             *self.compared,
         ]
-        held = set(np.unique(groups.group[groups.held]).tolist())
-        merging = Merging(self.judge, members, held, known)
+        held_groups = set(np.unique(groups.group[groups.held]).tolist())
+        merging = Merging(self.judge, members, held_groups, compared)
         merging.join(new)
         return _groups_of(merging, groups)
 
 
 def _groups_of(merging: Merging, old: Groups) -> Groups:
-    """What merging has come to; removed places, which may be restored, stay with the others."""
+    """The groups after merging; removed places, which may be restored, stay in theirs."""
     rows = {place: group for group, places in merging.members.items() for place in places}
     before = list(zip(old.place_id.tolist(), old.group.tolist(), strict=True))
     became = {group: rows[place] for place, group in before if place in rows}
@@ -149,7 +147,7 @@ def _groups_of(merging: Merging, old: Groups) -> Groups:
         group=np.array([rows[place] for place in place_id.tolist()], np.int64),
         held=np.isin(place_id, old.place_id[old.held]),
         compared=np.array(pairs, np.int64).reshape(-1, 2),
-        same=np.array([merging.known[pair] for pair in pairs], np.bool_),
+        same=np.array([merging.is_same[pair] for pair in pairs], np.bool_),
         names=old.names,
         waiting=old.waiting,
     )

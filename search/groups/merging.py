@@ -1,9 +1,9 @@
 """Joining groups of places whose photos show the same spot, with care.
 
-Agglomerative clustering by average linkage: of all groups that are connected those with the largest
-share of equal pairs are joined first, and only where a sample of pairs across the two, not chosen
-by how similar they are, is equal often enough. A chain of photos along a street so falls apart into
-what is seen together.
+Agglomerative clustering by average linkage: of all connected groups those with the largest share of
+equal pairs are joined first, and only where enough pairs of a sample across the two groups, chosen
+without regard to similarity, are equal. So a chain of photos along a street falls into groups of
+photos that show common objects.
 """
 
 import heapq
@@ -19,13 +19,13 @@ from place_search.search.groups.pairs import Pair
 Pairs: TypeAlias = list[tuple[int, int]]
 """Pairs of places, the lower id first."""
 SHARE = 0.25
-"""Of the sampled pairs across two groups; with as many equal ones they are joined."""
+"""The share of the sampled pairs across two groups that must be equal to join the groups."""
 SAMPLE = 16
-"""Pairs across two groups that are compared, at most, before they are joined."""
+"""The largest number of pairs across two groups that are compared before the groups are joined."""
 
 
 class Judge(Protocol):
-    """Says whether two places show the same spot."""
+    """Decides whether two places show the same spot."""
 
     @property
     def spread_m(self) -> float:
@@ -48,51 +48,53 @@ class Merging:
         self,
         judge: Judge,
         members: dict[int, list[int]],
-        held: set[int],
-        known: Iterable[tuple[int, int, bool]],
+        held_groups: set[int],
+        compared: Iterable[tuple[int, int, bool]],
     ) -> None:
-        """`held` groups are never joined with each other; `known` are the pairs compared so far."""
-        self.members, self.held = members, held
+        """`held_groups` never join each other; `compared` pairs are not compared again."""
+        self.members, self.held_groups = members, held_groups
         self._judge = judge
-        self.known = {(first, second): same for first, second, same in known}
+        self.is_same = {(first, second): same for first, second, same in compared}
         self._group_of = {place: group for group, places in members.items() for place in places}
         self._links: dict[int, dict[int, int]] = {}
-        for pair, same in self.known.items():
+        for pair, same in self.is_same.items():
             if same:
                 self._link(*pair)
 
-    def _link(self, first: int, second: int) -> None:
-        one, two = self._group_of.get(first), self._group_of.get(second)
-        if one is None or two is None or one == two:
+    def _link(self, first_place: int, second_place: int) -> None:
+        first, second = self._group_of.get(first_place), self._group_of.get(second_place)
+        if first is None or second is None or first == second:
             return
-        for here, there in ((one, two), (two, one)):
-            counts = self._links.setdefault(here, {})
-            counts[there] = counts.get(there, 0) + 1
+        for group, other in ((first, second), (second, first)):
+            counts = self._links.setdefault(group, {})
+            counts[other] = counts.get(other, 0) + 1
 
     def join(self, changed: Iterable[int]) -> None:
-        """Join what belongs together, as far as it touches the `changed` groups."""
+        """Join the `changed` groups, and those that they become, with the groups they belong to."""
         heap: list[tuple[float, int, int, int]] = []
         for group in changed:
             self._push(heap, group)
-        # What the first joins ask is compared at once, so that no core waits for another.
-        first = sorted({(one, two) for _, one, two, _ in heap if self._may_join(one, two)})
+        # The pairs that the first joins need are compared in one call, so that all cores work.
+        candidates = sorted(
+            {(first, second) for _, first, second, _ in heap if self._may_join(first, second)}
+        )
         self._compare(
-            [pair for one, two in first for pair in self._open_pairs(self._sample(one, two))]
+            [pair for groups in candidates for pair in self._open_pairs(self._sample(*groups))]
         )
         while heap:
-            _, one, two, size = heapq.heappop(heap)
-            if one not in self.members or two not in self.members:
+            _, first, second, size = heapq.heappop(heap)
+            if first not in self.members or second not in self.members:
                 continue
-            if len(self.members[one]) * len(self.members[two]) != size:
-                continue  # one has grown, and was pushed again
-            if self._belong_together(one, two):
-                self._push(heap, self._unite(one, two))
+            if len(self.members[first]) * len(self.members[second]) != size:
+                continue  # one of the groups has grown, and was pushed again
+            if self._belong_together(first, second):
+                self._push(heap, self._unite(first, second))
 
     def across(self) -> list[tuple[int, int]]:
-        """The compared pairs across groups: those inside of one are never asked again."""
+        """The compared pairs across groups: pairs inside a group are not needed again."""
         of = self._group_of.get
         return sorted(
-            pair for pair in self.known if of(pair[0]) is None or of(pair[0]) != of(pair[1])
+            pair for pair in self.is_same if of(pair[0]) is None or of(pair[0]) != of(pair[1])
         )
 
     def _push(self, heap: list[tuple[float, int, int, int]], group: int) -> None:
@@ -100,68 +102,71 @@ class Merging:
             size = len(self.members[group]) * len(self.members[other])
             heapq.heappush(heap, (-links / size, min(group, other), max(group, other), size))
 
-    def _belong_together(self, one: int, two: int) -> bool:
-        if not self._may_join(one, two):
+    def _belong_together(self, first: int, second: int) -> bool:
+        if not self._may_join(first, second):
             return False
-        sample = self._sample(one, two)
+        sample = self._sample(first, second)
         while pairs := self._open_pairs(sample):
             self._compare(pairs)
-        return self._still_wanted(sample) <= 0
+        return self._missing_matches(sample) <= 0
 
-    def _may_join(self, one: int, two: int) -> bool:
-        both_held = one in self.held and two in self.held
-        return not both_held and self._within_spread(self.members[one] + self.members[two])
+    def _may_join(self, first: int, second: int) -> bool:
+        both_held = first in self.held_groups and second in self.held_groups
+        return not both_held and self._within_spread(self.members[first] + self.members[second])
 
-    def _sample(self, one: int, two: int) -> Pairs:
+    def _sample(self, first: int, second: int) -> Pairs:
         """Pairs across two groups, spread evenly over all of them."""
-        here, there = sorted(self.members[one]), sorted(self.members[two])
-        size = len(here) * len(there)
+        places, others = sorted(self.members[first]), sorted(self.members[second])
+        size = len(places) * len(others)
         picks = np.linspace(0, size - 1, min(size, SAMPLE)).round().astype(int).tolist()
-        # Each step moves on in both, so that no place is asked more often than it must be.
+        # Each step moves on in both groups, so that the sample uses each place about as often.
         pairs = [
-            (here[at % len(here)], there[(at // len(here) + at % len(here)) % len(there)])
+            (
+                places[at % len(places)],
+                others[(at // len(places) + at % len(places)) % len(others)],
+            )
             for at in picks
         ]
         return [(min(pair), max(pair)) for pair in pairs]
 
-    def _still_wanted(self, sample: Pairs) -> int:
-        """How many equal pairs the sample lacks for its groups to be joined."""
-        same = sum(self.known.get(pair, False) for pair in sample)
+    def _missing_matches(self, sample: Pairs) -> int:
+        """The number of equal pairs that the sample lacks for its groups to be joined."""
+        same = sum(self.is_same.get(pair, False) for pair in sample)
         return math.ceil(SHARE * len(sample)) - same
 
     def _open_pairs(self, sample: Pairs) -> Pairs:
-        """The pairs to compare next: as many as may settle the answer, none once it is settled."""
-        wanted = self._still_wanted(sample)
-        unknown = [pair for pair in sample if pair not in self.known]
-        settling = min(wanted, len(unknown) - wanted + 1)
+        """The pairs to compare next, as few as may settle the decision; none once it is settled."""
+        missing = self._missing_matches(sample)
+        unknown = [pair for pair in sample if pair not in self.is_same]
+        settling = min(missing, len(unknown) - missing + 1)
         return unknown[: max(settling, 0)]
 
     def _compare(self, pairs: Pairs) -> None:
         for first, second, equal in self._judge.compare_all(pairs):
-            self.known[first, second] = equal
+            self.is_same[first, second] = equal
             if equal:
                 self._link(first, second)
 
     def _within_spread(self, places: list[int]) -> bool:
         metres = self._judge.metres(np.array(places, np.int64))
         metres = metres[np.isfinite(metres).all(axis=1)]
-        # In blocks: the groups of an index at one spot may be large.
+        # Point by point: the groups of an index at one spot may be large.
         return all(
             (np.linalg.norm(metres - point, axis=1) <= self._judge.spread_m).all()
             for point in metres
         )
 
-    def _unite(self, one: int, two: int) -> int:
-        """Put the groups together under the lower id, or under that of the held one."""
-        kept, gone = (two, one) if two in self.held else (one, two)
-        for place in self.members[gone]:
-            self._group_of[place] = kept
-        self.members[kept] += self.members.pop(gone)
-        links = self._links.setdefault(kept, {})
-        for other, count in self._links.pop(gone, {}).items():
+    def _unite(self, first: int, second: int) -> int:
+        """Join two groups under the lower id, or under that of the held group."""
+        target, source = (second, first) if second in self.held_groups else (first, second)
+        for place in self.members[source]:
+            self._group_of[place] = target
+        self.members[target] += self.members.pop(source)
+        links = self._links.setdefault(target, {})
+        for other, count in self._links.pop(source, {}).items():
             counts = self._links[other]
-            del counts[gone]
-            if other != kept:
+            del counts[source]
+            if other != target:
                 links[other] = links.get(other, 0) + count
-                counts[kept] = links[other]
-        return kept
+                counts[target] = links[other]
+        return target

@@ -1,4 +1,4 @@
-"""Do two places of an index show the same spot? Asked of its descriptors and local features."""
+"""Do two places of an index show the same spot? Descriptors and local features decide."""
 
 import os
 from collections.abc import Iterable, Sequence
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import geocentric
 from place_search.indexer import Index
 from place_search.models import Calibration
-from place_search.search.agreeing import Matched, share_a_part
+from place_search.search.agreeing import MatchedPlace, share_a_part
 from place_search.search.probability import candidate_probabilities, pair_probability
 from place_search.search.verification import Query, verify
 
 NEIGHBOURS = 10
-"""The most similar places that a new one is compared with."""
+"""The number of most similar places that a new place is compared with."""
 LOOKS_ALIKE = 0.3
 """The probability that similarity alone must give a pair. Cameras whose pictures all have the same
 black border agree in their geometry wherever they are."""
@@ -34,8 +34,8 @@ class Pair(NamedTuple):
 class PairJudge:
     """Compares places of one index. Thread-safe.
 
-    With local features two places are the same spot where the pair's probability reaches the
-    calibration's threshold, without them where that of the similarity alone does.
+    Two places are the same spot where the pair's probability reaches the calibration's threshold.
+    Without local features that is the probability of the similarity alone.
     """
 
     def __init__(self, index: Index, calibration: Calibration, spread_m: float) -> None:
@@ -47,7 +47,7 @@ class PairJudge:
         self._metres: NDArray[np.float64] = geocentric(index.positions)
         self._codes = lru_cache(maxsize=1024)(index.codes)
         self._descriptor = lru_cache(maxsize=4096)(self._read_descriptor)
-        # A new place is asked beside its neighbours, and again when groups are joined: 90 kB each.
+        # A new place is compared with its neighbours, and again when groups are joined: 90 kB each.
         self._query = lru_cache(maxsize=1024)(self._make_query)
 
     def _make_query(self, place_id: int) -> Query:
@@ -55,8 +55,8 @@ class PairJudge:
 
     def _read_descriptor(self, place_id: int) -> NDArray[np.float32]:
         row = np.array([self.index.row_of(place_id)])
-        taken: NDArray[np.float32] = self.index.descriptors().take(row)[0]
-        return taken
+        descriptor: NDArray[np.float32] = self.index.descriptors().take(row)[0]
+        return descriptor
 
     def metres(self, place_ids: NDArray[np.int64]) -> NDArray[np.float64]:
         """Geocentric metres of places, (n, 3) float64, NaN where there is no position."""
@@ -65,7 +65,7 @@ class PairJudge:
     def neighbours(self, place_id: int) -> list[int]:
         """The places that may show the same spot as this one, the most similar first.
 
-        Of those that are in one group already there is one: it is asked as a whole later.
+        Of each group only the first place is included: groups are compared as a whole later.
         """
         hits = self.index.search(self._descriptor(place_id), NEIGHBOURS + 1)
         others = np.array([hit.place_id for hit in hits if hit.place_id != place_id], np.int64)
@@ -75,16 +75,16 @@ class PairJudge:
     def compare(self, place_id: int, others: Iterable[int]) -> list[Pair]:
         """Compare a place with others.
 
-        It is of one spot with none where they only share a part with it, as the bonnet of a car.
+        All pairs differ where the places only share a part of the photo, as the bonnet of a car.
         """
         pairs: list[Pair] = []
-        agreeing: list[Matched] = []
+        agreeing: list[MatchedPlace] = []
         for other in others:
             similarity = float(self._descriptor(place_id) @ self._descriptor(other))
             same = self._may_be(place_id, other, similarity)
             if same and self._verifies:
                 matched = self._match(place_id, other, similarity)
-                chance = pair_probability(self.calibration, similarity, matched.found)
+                chance = pair_probability(self.calibration, similarity, matched.verification)
                 same = chance >= self.calibration.threshold
                 agreeing += [matched] if same else []
             pairs.append(Pair(min(place_id, other), max(place_id, other), same))
@@ -94,10 +94,10 @@ class PairJudge:
 
     def compare_all(self, pairs: Sequence[tuple[int, int]]) -> list[Pair]:
         """Compare several pairs, at once where the processor can."""
-        return [found for [found] in _pool().map(self._one, pairs)]
+        return [compared for [compared] in _pool().map(self._compare_pair, pairs)]
 
-    def _one(self, pair: tuple[int, int]) -> list[Pair]:
-        # The newer one is compared with several, and made ready once.
+    def _compare_pair(self, pair: tuple[int, int]) -> list[Pair]:
+        # The newer place is compared with several, so it is the cached query.
         return self.compare(pair[1], [pair[0]])
 
     def _may_be(self, place_id: int, other: int, similarity: float) -> bool:
@@ -107,9 +107,9 @@ class PairJudge:
         [alike] = candidate_probabilities(self.calibration, [similarity], [None], [])
         return alike >= (LOOKS_ALIKE if self._verifies else self.calibration.threshold)
 
-    def _match(self, place_id: int, other: int, similarity: float) -> Matched:
+    def _match(self, place_id: int, other: int, similarity: float) -> MatchedPlace:
         codes = self._codes(other)
-        return Matched(codes, verify(self._query(place_id), codes, similarity))
+        return MatchedPlace(codes, verify(self._query(place_id), codes, similarity))
 
 
 @lru_cache(maxsize=1)

@@ -1,1 +1,1 @@
-"""Which local features of two photos are alike: mutual nearest neighbours on two grids."""
+"""Matching local features of two photos: mutual nearest neighbours on two grids."""

@@ -1,4 +1,4 @@
-"""What nearest.c computes, where an installation has compiled it: `setup.py` says how."""
+"""The nearest features by the compiled nearest.c, where an installation has it (see `setup.py`)."""
 
 import ctypes
 from functools import cache
@@ -13,11 +13,11 @@ from place_search.search.matching.views import Views
 
 
 class Nearest(NamedTuple):
-    """Of R features of a query and P places: how near they come to each other.
+    """The nearest neighbours between R features of a query and S features of each of P places.
 
-    `place` is (R, P), the number of the nearest feature of each place; `query` is (R, P) int16, how
-    near it is; `most` is (P, S) int16, how near each feature of a place comes to any of the
-    query's. The zeros that stand between features are near to nothing: they have `NEVER`.
+    `place` is (R, P), the number of the nearest feature of each place; `query` is (R, P) int16, its
+    similarity; `most` is (P, S) int16, the similarity of each feature of a place to the nearest of
+    the query. The zeros between features have the similarity `NEVER`.
     """
 
     place: NDArray[np.int64]
@@ -34,7 +34,7 @@ def nearest(query: Views, places: Views) -> Nearest | None:
     if library is None:
         return None
     rows, count = query.grid[0] * query.line, places.photos
-    found = Nearest(
+    neighbours = Nearest(
         np.empty((rows, count), np.int64),
         np.empty((rows, count), np.int16),
         np.empty((count, places.size), np.int16),
@@ -42,11 +42,11 @@ def nearest(query: Views, places: Views) -> Nearest | None:
     failed = library.place_search_nearest(
         *(query.rows.ctypes.data, query.bits, rows, query.line),
         *(places.rows.ctypes.data, count, places.grid[0], places.line, places.unit),
-        *(part.ctypes.data for part in found),
+        *(part.ctypes.data for part in neighbours),
     )
     if failed:
         raise MemoryError
-    return found
+    return neighbours
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Mutual nearest neighbours of local features, judged with their neighbours on the grid."""
+"""Mutual nearest neighbours of local features, compared with their neighbours on the grid."""
 
 from typing import NamedTuple
 
@@ -12,12 +12,12 @@ from place_search.search.matching.compiled import NEVER, Nearest
 from place_search.search.matching.views import UNIT, Views
 
 BLOCK = 1 << 18
-"""Products that are made in one go: a processor's own cache holds them while they are summed."""
+"""The number of products in one block: they stay in a core's cache while they are summed."""
 BORDER = 1 / 12
-"""The share of a grid's shorter side, on each side, whose features are left out: most of what they
-see is the padding around the photo, and cameras that darken their corners agree in it anywhere."""
+"""The share of a grid's shorter side, on each side, whose features are left out: they mostly see
+the padding around the photo, and the corners that a camera darkens are alike in all its photos."""
 SCALES = (0.75, 1.0, 1.33)
-"""How much nearer or farther than the query a place is looked for, when votes are counted."""
+"""The scales of a place relative to the query that votes are counted at."""
 
 
 class Matches(NamedTuple):
@@ -36,7 +36,7 @@ class Matches(NamedTuple):
 
 
 def mutual_matches(query: Views, places: Views) -> Matches:
-    """Match a query with places of one grid, whose codes have as many bits.
+    """Match a query with places of one grid, whose codes have as many bits as the query's.
 
     Features at the borders of the photos (`BORDER`) or in black frames match nothing.
     """
@@ -46,26 +46,27 @@ def mutual_matches(query: Views, places: Views) -> Matches:
     count = places.photos
     mutual = (near.query > 0) & (near.query >= near.most[np.arange(count), near.place])
     at, row = np.nonzero(mutual.T)
-    here, there = _positions(row, query.line), _positions(near.place[row, at], places.line)
-    kept = _is_inside(here, query.grid) & _is_inside(there, places.grid)
-    kept &= query.has_features(row) & places.has_features(at * places.size + near.place[row, at])
-    at, row = at[kept], row[kept]
+    feature = near.place[row, at]
+    in_query, in_place = _positions(row, query.line), _positions(feature, places.line)
+    valid = _is_inside(in_query, query.grid) & _is_inside(in_place, places.grid)
+    valid &= query.has_features(row) & places.has_features(at * places.size + feature)
+    at, row = at[valid], row[valid]
     cosines = near.query[row, at].astype(np.float32) / np.float32(9 * query.bits * UNIT)
-    return Matches(count, at, here[kept], there[kept], cosines)
+    return Matches(count, at, in_query[valid], in_place[valid], cosines)
 
 
 def _is_inside(positions: NDArray[np.intp], grid: Grid) -> NDArray[np.bool_]:
-    """Whether (n, 2) positions x, y keep away from the borders of a grid (h, w)."""
+    """A mask (n,) of the (n, 2) positions x, y that are not at the borders of a grid (h, w)."""
     border = int(min(grid) * BORDER)
     last = np.array(grid[::-1]) - 1 - border
     return np.asarray(((positions >= border) & (positions <= last)).all(axis=1))
 
 
 def votes(matches: Matches, query: Grid) -> NDArray[np.intp]:
-    """How many of each place's matches agree on a shift, to a cell, at the best of `SCALES`: (n,).
+    """The most matches of each place that agree on a shift, to a cell, at one of `SCALES`: (n,).
 
-    As a Hough transform does. It finds the same candidates as fitting a map to each does, and
-    takes a hundredth of the time.
+    This Hough transform finds the same candidates as fitting a map to each place, in a hundredth of
+    the time.
     """
     middle = (np.array(query[::-1]) - 1) / 2
     counts: NDArray[np.intp] = np.max([_votes_at(matches, s, middle) for s in SCALES], axis=0)
@@ -82,8 +83,8 @@ def _votes_at(matches: Matches, scale: float, middle: NDArray[np.float64]) -> ND
     counts = np.bincount(cells, minlength=matches.places * height * width)
     counts = counts.reshape(matches.places, height, width)
     rows = counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:]
-    found: NDArray[np.intp] = (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]).max(axis=(1, 2))
-    return found
+    most: NDArray[np.intp] = (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]).max(axis=(1, 2))
+    return most
 
 
 def _positions(features: NDArray[np.intp], line: int) -> NDArray[np.intp]:
@@ -91,50 +92,50 @@ def _positions(features: NDArray[np.intp], line: int) -> NDArray[np.intp]:
 
 
 def nearest(query: Views, places: Views) -> Nearest:
-    """The nearest features, without anything that an installation has to compile.
+    """The nearest features, in NumPy, for installations without the compiled nearest.c.
 
-    A feature and its neighbour are one row and one column of the products apart; those above and
-    below are a row of the grid apart. Zeros lie wherever that leads beyond a grid, so sums along
-    these diagonals are sums of one long array with itself, shifted.
+    A feature and its neighbour are one row and one column of the products apart; features above and
+    below are a row of the grid apart. Beyond a grid there are zeros, so sums along these diagonals
+    are sums of one long array with itself, shifted.
     """
     products = feature_products(query.bits)
     line, columns = query.line, len(places.rows)
     total = query.grid[0] * line
     below = line * columns + places.line
-    beside = np.empty(total * columns, np.int16)
+    line_sums = np.empty(total * columns, np.int16)
     place = np.zeros((total, places.photos), np.int64)
     best = np.empty(place.shape, np.int16)
     most = np.full(columns, NEVER, np.int16)
     step = max(BLOCK // (line * columns), 1) * line
     starts = np.arange(0, place.size * places.size, places.size)
-    done = 0
+    first = 0
     for start in range(0, total, step):
         end = min(start + step, total)
-        found = products(query.rows[start:end], places.rows)
+        block = products(query.rows[start:end], places.rows)
         if places.unit != 1:
-            found /= places.unit
-        pairs = found.astype(np.int16).ravel()
-        _add_shifted(beside[start * columns : end * columns], pairs, columns + 1)
-        # The last row of the grid waits for the one below it.
+            block /= places.unit
+        pairs = block.astype(np.int16).ravel()
+        _add_shifted(line_sums[start * columns : end * columns], pairs, columns + 1)
+        # The last row of the grid waits for the products of the row below it.
         ready = end if end == total else end - line
-        if ready <= done:
+        if ready <= first:
             continue
         sums = _with_above_and_below(
-            beside[: end * columns], done * columns, ready * columns, below
+            line_sums[: end * columns], first * columns, ready * columns, below
         )
-        alike = sums.reshape(ready - done, columns)
-        _forbid_zeros(alike, line, places)
-        each = alike.reshape(-1, places.size)
-        here = each.argmax(axis=1)
-        place[done:ready] = here.reshape(ready - done, -1)
-        best[done:ready] = sums[here + starts[: len(here)]].reshape(ready - done, -1)
-        np.maximum(most, alike.max(axis=0), out=most)
-        done = ready
+        similarities = sums.reshape(ready - first, columns)
+        _forbid_zeros(similarities, line, places)
+        by_place = similarities.reshape(-1, places.size)
+        feature = by_place.argmax(axis=1)
+        place[first:ready] = feature.reshape(ready - first, -1)
+        best[first:ready] = sums[feature + starts[: len(feature)]].reshape(ready - first, -1)
+        np.maximum(most, similarities.max(axis=0), out=most)
+        first = ready
     return Nearest(place, best, most.reshape(-1, places.size))
 
 
 def _add_shifted(sums: NDArray[np.int16], pairs: NDArray[np.int16], shift: int) -> None:
-    """Write to sums each of pairs with those `shift` before and after it."""
+    """Write to `sums` each entry of `pairs` plus the entries `shift` before and after it."""
     sums[-shift:] = pairs[-shift:]
     np.add(pairs[:-shift], pairs[shift:], out=sums[:-shift])
     sums[shift:] += pairs[:-shift]
@@ -143,18 +144,18 @@ def _add_shifted(sums: NDArray[np.int16], pairs: NDArray[np.int16], shift: int) 
 def _with_above_and_below(
     sums: NDArray[np.int16], start: int, end: int, shift: int
 ) -> NDArray[np.int16]:
-    """Entries `start` to `end` of sums, each with those `shift` before and after it."""
+    """Entries `start` to `end` of `sums`, each plus the entries `shift` before and after it."""
     after = sums[start + shift : end + shift]
-    alike = np.empty(end - start, np.int16)
-    np.add(sums[start : start + len(after)], after, out=alike[: len(after)])
-    alike[len(after) :] = sums[start + len(after) : end]
+    totals = np.empty(end - start, np.int16)
+    np.add(sums[start : start + len(after)], after, out=totals[: len(after)])
+    totals[len(after) :] = sums[start + len(after) : end]
     skipped = max(shift - start, 0)
-    alike[skipped:] += sums[start + skipped - shift : max(end - shift, 0)]
-    return alike
+    totals[skipped:] += sums[start + skipped - shift : max(end - shift, 0)]
+    return totals
 
 
-def _forbid_zeros(alike: NDArray[np.int16], line: int, places: Views) -> None:
-    alike[::line] = NEVER
-    grid = alike.reshape(len(alike), -1, places.grid[0] + 1, places.line)
+def _forbid_zeros(similarities: NDArray[np.int16], line: int, places: Views) -> None:
+    similarities[::line] = NEVER
+    grid = similarities.reshape(len(similarities), -1, places.grid[0] + 1, places.line)
     grid[..., 0] = NEVER
     grid[:, :, -1] = NEVER

@@ -1,4 +1,4 @@
-"""Local features of photos, laid out so that neighbours on the grid are found by their distance."""
+"""Local features of photos in one array, where grid neighbours are at a fixed distance."""
 
 from typing import Any, NamedTuple
 
@@ -20,9 +20,9 @@ _WORDS = _SIGNS.view(np.int64).ravel()
 class Views(NamedTuple):
     """Photos of one grid (h, w), ready to be matched: (count·(h+1)·(w+1), bits) int8 rows.
 
-    Of places they are in units of 1/`unit`. A feature of zeros begins each row of the grid, and a
-    row of zeros ends each photo, so that nothing has neighbours beyond its grid. A photo's black
-    frame is zeros too.
+    The rows of places are in units of 1/`unit`. A feature of zeros begins each row of the grid, and
+    a row of zeros ends each photo, so that no feature has neighbours beyond its grid. A photo's
+    black frame is zeros too.
     """
 
     grid: Grid
@@ -31,41 +31,41 @@ class Views(NamedTuple):
 
     @property
     def bits(self) -> int:
-        """The width of a feature."""
+        """The number of components of a feature."""
         return int(self.rows.shape[1])
 
     @property
     def line(self) -> int:
-        """From a feature to the one below it."""
+        """The number of rows from a feature to the feature below it."""
         return self.grid[1] + 1
 
     @property
     def size(self) -> int:
-        """From a photo to the next one."""
+        """The number of rows from a photo to the next photo."""
         return (self.grid[0] + 1) * self.line
 
     def has_features(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
-        """Whether there is a feature in each of some rows: its first and last numbers tell."""
+        """A mask of the `rows` with a feature, by the first and last numbers of each."""
         words = self.rows.view(np.int64)
         return np.asarray((words[rows, 0] | words[rows, -1]) != 0)
 
     @property
     def photos(self) -> int:
-        """How many photos these are."""
+        """The number of photos."""
         return len(self.rows) // self.size
 
 
 def full_view(local_features: NDArray[np.float32]) -> Views:
     """A query's projected features, (h, w, bits) float32 of norm 1, with norm √bits."""
-    return _laid_out(in_units(local_features[None] * local_features.shape[-1] ** 0.5), UNIT)
+    return _padded(in_units(local_features[None] * local_features.shape[-1] ** 0.5), UNIT)
 
 
 def coarse_view(local_features: NDArray[np.float32]) -> Views:
-    """The same at half the resolution, again of norm √bits."""
+    """A query's projected features at half the resolution, again with norm √bits."""
     sums = _sums(local_features[None])
     norms = np.sqrt(np.einsum("nhwb,nhwb->nhw", sums, sums)[..., None] / sums.shape[-1])
     np.divide(sums, norms, out=sums, where=norms > 0)
-    return _laid_out(in_units(sums), UNIT)
+    return _padded(in_units(sums), UNIT)
 
 
 def full_place(place: Codes) -> Views:
@@ -74,15 +74,15 @@ def full_place(place: Codes) -> Views:
     A code of zeros stands for no feature.
     """
     codes, grid = place
-    return _laid_out(_signs(codes, (1, *grid)), 1)
+    return _padded(_signs(codes, (1, *grid)), 1)
 
 
 def coarse_places(places: list[NDArray[np.uint8]], grid: Grid) -> Views:
     """Places of one grid at half its resolution, one after the other: means of 2 × 2 signs.
 
-    Where the four disagree they count for less.
+    A mean of four signs that disagree is near 0, so that it counts for less.
     """
-    return _laid_out(_sums(_signs(np.stack(places), (len(places), *grid))), 4)
+    return _padded(_sums(_signs(np.stack(places), (len(places), *grid))), 4)
 
 
 def in_units(features: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -100,8 +100,8 @@ def _signs(codes: NDArray[np.uint8], shape: tuple[int, int, int]) -> NDArray[np.
     return signs.reshape(*shape, -1)
 
 
-def _laid_out(features: NDArray[np.int8], unit: int) -> Views:
-    """(n, h, w, bits) with the zeros that belong between them."""
+def _padded(features: NDArray[np.int8], unit: int) -> Views:
+    """The views of (n, h, w, bits) features, with the zeros of `Views` between them."""
     count, height, width, bits = features.shape
     rows = np.zeros((count, height + 1, width + 1, bits), np.int8)
     rows[:, :height, 1:] = features

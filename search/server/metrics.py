@@ -44,7 +44,7 @@ class Metrics:
 
     def worked(self, stages: Stages) -> None:
         """Count the stages of a request; one with two photos has two of some."""
-        for stage in stages.done:
+        for stage in stages.finished:
             self._stages.labels(stage.name).observe(stage.seconds)
 
     def answered(self, route: str, status: int, seconds: float, problem: str | None) -> None:

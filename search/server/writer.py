@@ -241,7 +241,7 @@ class Writer:
 
     def _keep_calibrated(self, engine: "Engine") -> None:
         """Keep up the index's own calibration; what was added stays where that fails."""
-        from place_search.search.calibrating.keep import keep_calibrated
+        from place_search.search.calibrating.upkeep import keep_calibrated
 
         try:
             with decoding_until(math.inf):  # the request's time is for its own photos

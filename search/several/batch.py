@@ -12,11 +12,11 @@ from place_search.indexer import Hit, Index
 from place_search.search.tracks.standardize import Standard, Statistics, standards
 
 _SAMPLE = 1024
-"""Places, evenly spread, that say what the descriptors of an index have in common."""
+"""The number of evenly spread places that the statistics of an index are measured on."""
 
 
 class BatchStandards(NamedTuple):
-    """What the descriptors of `photos` queries and those of the places are standardised by."""
+    """The standards of the descriptors of `photos` queries, and of those of the places."""
 
     queries: Standard
     places: Standard
@@ -24,7 +24,7 @@ class BatchStandards(NamedTuple):
 
     @property
     def note(self) -> str:
-        """What an answer says of it."""
+        """The note of an answer whose places were ranked so."""
         return (
             f"Places are ranked by descriptors standardised over {self.photos} photos of the batch;"
             " similarities are those without it."
@@ -39,12 +39,12 @@ class BatchStandards(NamedTuple):
         only: NDArray[np.int64] | None,
         box: Box | None,
     ) -> Sequence[Hit]:
-        """The k places most similar to a (D,) descriptor by standardised ones, the best first."""
+        """The k places most similar to a (D,) descriptor when both are standardised, best first."""
         [query] = self.queries.apply(descriptor[None])
         # A cosine with a standardised place is that of this vector with the place itself, but for
         # the places' own lengths: near enough to choose candidates by.
-        found = index.search(query / self.places.scale, k, only=only, box=box)
-        ids = np.array([hit.place_id for hit in found], np.int64)
+        hits = index.search(query / self.places.scale, k, only=only, box=box)
+        ids = np.array([hit.place_id for hit in hits], np.int64)
         stored = index.descriptors().take(np.searchsorted(index.place_ids, ids))
         likeness = self.places.cosines(stored, query)
         similarities = stored @ (descriptor / np.linalg.norm(descriptor))

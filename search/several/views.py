@@ -1,4 +1,4 @@
-"""The views of one panorama as one query: each looks elsewhere, so each is searched by itself."""
+"""The views of one panorama as one query. They look elsewhere, so each is searched by itself."""
 
 import math
 from collections.abc import Sequence
@@ -20,11 +20,12 @@ TAKEN_WHOLE = (
 )
 
 
-class Found(NamedTuple):
-    """A place that a search found: how probable it is, None beyond those that are told of.
+class RankedPlace(NamedTuple):
+    """A place that a search found, and its probability, None beyond the places of the answer.
 
-    `verification` is that of the photo that it agrees with most, `score` the sum over all photos of
-    the query. `facing` is where the view looks that shows it, None for a query that is no panorama.
+    `verification` is that of the photo that the place agrees with most, `score` the sum over all
+    photos of the query. `facing` is the direction of the view that shows the place, None for a
+    query that is no panorama.
     """
 
     hit: Hit
@@ -34,8 +35,11 @@ class Found(NamedTuple):
     facing: Facing | None = None
 
 
-class Asked(NamedTuple):
-    """What is asked of each part of a query: `k` places or `spots`; what is odd goes to `notes`."""
+class SearchOptions(NamedTuple):
+    """The options of a search that hold for each part of its query: `k` places or `spots`.
+
+    `checking` is whether geometry is verified; `notes` collects the remarks for the answer.
+    """
 
     k: int
     spots: bool
@@ -49,40 +53,40 @@ class Asked(NamedTuple):
 
 
 def parts_of(photos: Sequence[Photo]) -> list[Sequence[Photo]]:
-    """What is searched by itself: each view of a panorama, or photos of one spot together."""
+    """The parts of a query that are searched apart: views of a panorama, or all photos at once."""
     views = photos[0].views
     return [[view] for view in views] if views else [photos]
 
 
-def best_of_views(by_view: Sequence[Sequence[Found]]) -> list[Found]:
+def best_of_views(by_view: Sequence[Sequence[RankedPlace]]) -> list[RankedPlace]:
     """The places of all views, each by the view that shows it best, the best place first.
 
-    A photo that is no panorama is one view. Of many photos of unknown places one looks like a known
-    one sooner or later, so the odds of each are divided by the number of views that have nothing in
-    common.
+    A photo that is no panorama is one view. Among many views of unknown places one view looks like
+    a known place sooner or later, so the odds of each place are divided by the number of views
+    that do not overlap.
     """
     ranked = sorted(by_view[0] if len(by_view) == 1 else _best(by_view), key=_standing)
     if ranked:
-        likely = probability_first([one.probability or 0.0 for one in ranked])
+        likely = probability_first([place.probability or 0.0 for place in ranked])
         ranked[0] = ranked[0]._replace(probability=likely)
     return ranked
 
 
-def _best(by_view: Sequence[Sequence[Found]]) -> list[Found]:
+def _best(by_view: Sequence[Sequence[RankedPlace]]) -> list[RankedPlace]:
     views = max(len(by_view) / OVERLAP, 1.0)
-    best: dict[int, Found] = {}
-    for found in sorted((one for view in by_view for one in view), key=_rank):
-        best.setdefault(found.hit.place_id, found)
-    return [found._replace(probability=_among(found.probability, views)) for found in best.values()]
+    best: dict[int, RankedPlace] = {}
+    for place in sorted((place for view in by_view for place in view), key=_rank):
+        best.setdefault(place.hit.place_id, place)
+    return [place._replace(probability=_among(place.probability, views)) for place in best.values()]
 
 
-def _standing(found: Found) -> tuple[int, float]:
-    return standing(found.verification, found.probability)
+def _standing(place: RankedPlace) -> tuple[int, float]:
+    return standing(place.verification, place.probability)
 
 
-def _rank(found: Found) -> tuple[float, float]:
-    score = -1.0 if found.verification is None else found.score
-    return -score, -found.hit.similarity
+def _rank(place: RankedPlace) -> tuple[float, float]:
+    score = -1.0 if place.verification is None else place.score
+    return -score, -place.hit.similarity
 
 
 def _among(probability: float | None, views: float) -> float | None:

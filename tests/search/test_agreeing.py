@@ -10,11 +10,11 @@ from PIL import Image
 from place_search.core.geodesy import Position
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import CODE_BYTES, Model
-from place_search.search.agreeing import Matched, in_agreement, share_a_part
+from place_search.search.agreeing import MatchedPlace, in_agreement, share_a_part
 from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.probability import UNSURE_FROM
-from place_search.search.several.views import Found
+from place_search.search.several.views import RankedPlace
 from place_search.search.verification import NOTHING
 from tests.search.conftest import Street, jpeg
 
@@ -110,7 +110,7 @@ def test_places_that_match_other_parts_of_the_photo_share_none(
 
 def test_places_without_a_match_share_nothing() -> None:
     blank = np.zeros((100, CODE_BYTES), np.uint8), (10, 10)
-    assert not share_a_part([Matched(blank, NOTHING)] * 3)
+    assert not share_a_part([MatchedPlace(blank, NOTHING)] * 3)
 
 
 def side_by_side(left: Image.Image, right: Image.Image) -> Image.Image:
@@ -152,6 +152,6 @@ def engine_at(street: Street, model: Model, tmp_path: Path) -> Callable[..., Eng
 
 def test_nothing_is_said_of_no_results(driven: Path) -> None:
     notes: list[str] = []
-    nothing: list[Found] = []
+    nothing: list[RankedPlace] = []
     assert in_agreement(open_index(driven), nothing, 0.95, notes) == []
     assert notes == []

@@ -113,8 +113,11 @@ def test_spots_are_found_though_geometry_puts_one_first(
         ids = [hit.place_id for hit in candidates._hits]
         order = sorted(ranking.order, key=lambda row: (ids[row] < 2, ids[row] == 0))
         scores = {row: float(len(order) - at) for at, row in enumerate(order)}
-        found = {row: one._replace(score=scores[row]) for row, one in ranking.found.items()}
-        return ranking._replace(order=order, found=found)
+        scored = {
+            row: verification._replace(score=scores[row])
+            for row, verification in ranking.verifications.items()
+        }
+        return ranking._replace(order=order, verifications=scored)
 
     monkeypatch.setattr(sys.modules[Engine.__module__], "rank_by_geometry", one_spot_first)
     found = Engine(index, model).search(street.query(0), k=2, spots=True)

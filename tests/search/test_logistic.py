@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from place_search.models import included_calibration
-from place_search.search.calibrating.keep import summary_of
 from place_search.search.calibrating.logistic import (
     area_under_roc,
     calibration_error,
@@ -13,6 +12,7 @@ from place_search.search.calibrating.logistic import (
     precision_recall,
     sigmoid,
 )
+from place_search.search.calibrating.upkeep import summary_of
 from place_search.search.index_calibration import IndexCalibration
 
 RANDOM = np.random.default_rng(4)

@@ -16,14 +16,14 @@ from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.probability import (
     UNSURE_FROM,
-    Others,
+    Cohort,
     candidate_probabilities,
     match_of,
     pair_probability,
     probability_first,
     standing,
 )
-from place_search.search.several.views import Found, best_of_views
+from place_search.search.several.views import RankedPlace, best_of_views
 from place_search.search.verification import Verification
 from tests.search.calibration_0_1 import CALIBRATION as CALIBRATION_0_1
 from tests.search.photos import encoded
@@ -118,7 +118,7 @@ def test_the_first_result_is_unsure_where_one_behind_it_is_likely() -> None:
     assert probability_first([0.06, 0.1]) == 0.06
     assert probability_first([]) == 0.0
     first, second = (
-        Found(Hit(place, 0.3), verification(90, 200), chance)
+        RankedPlace(Hit(place, 0.3), verification(90, 200), chance)
         for place, chance in enumerate((0.06, 0.99))
     )
     assert best_of_views([[first, second]]) == [first._replace(probability=UNSURE_FROM), second]
@@ -194,4 +194,4 @@ def test_without_verification_the_probability_is_by_similarity(engine: Engine, s
 
 @given(st.lists(st.floats(-1, 1), min_size=1, max_size=100))
 def test_what_is_usual_is_numpy_s_median(similarities: list[float]) -> None:
-    assert Others.of(similarities).usual == np.median(similarities)
+    assert Cohort.of(similarities).usual == np.median(similarities)

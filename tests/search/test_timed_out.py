@@ -119,7 +119,7 @@ def test_work_that_has_begun_to_change_something_is_awaited(leaves: bool) -> Non
         if not leaves:
             assert (await asked)[0] == "changed"
         await until(lambda: not queue.depth, "it does not end")
-        assert stages.done
+        assert stages.finished
         queue.close()
 
     asyncio.run(run())

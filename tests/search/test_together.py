@@ -13,9 +13,9 @@ from place_search.models import included_calibration
 from place_search.photos import PhotoBox, UnreadablePhotoError
 from place_search.search.engine import Engine
 from place_search.search.errors import ParameterError
-from place_search.search.probability import match_of, told_probability
-from place_search.search.several.together import fused_probabilities
-from place_search.search.several.views import Found, best_of_views
+from place_search.search.probability import match_of, rounded_probability
+from place_search.search.several.fusion import fused_probabilities
+from place_search.search.several.views import RankedPlace, best_of_views
 from tests.search.conftest import jpeg
 from tests.search.replies import problem
 
@@ -37,8 +37,8 @@ def test_several_photos_are_told_as_surely_as_one(unsure: float) -> None:
     sure = 1 - unsure
     for by_photo in ([sure, 0.5], [sure, sure, 1e-3], [sure] * 16):
         [none, fused] = fused_probabilities([[unsure, one] for one in by_photo])
-        assert told_probability(fused) == pytest.approx(sure, abs=2e-12)
-        assert told_probability(none) == pytest.approx(unsure, abs=2e-12)
+        assert rounded_probability(fused) == pytest.approx(sure, abs=2e-12)
+        assert rounded_probability(none) == pytest.approx(unsure, abs=2e-12)
         assert match_of(CALIBRATION, fused).verdict == "found"
         assert match_of(CALIBRATION, none).verdict == "not_found"
 
@@ -59,7 +59,7 @@ def test_one_sure_photo_does_not_outvote_the_others() -> None:
 
 def test_a_view_of_a_panorama_is_told_as_surely_as_a_photo() -> None:
     for unsure, verdict in ((1e-9, "found"), (1e-2, "found"), (1e-1, "unsure"), (0.9, "not_found")):
-        [seen] = best_of_views([[Found(Hit(0, 0.9), None, 1 - unsure)], *[[]] * 7])
+        [seen] = best_of_views([[RankedPlace(Hit(0, 0.9), None, 1 - unsure)], *[[]] * 7])
         assert seen.probability is not None
         assert 1 - seen.probability < 10 * unsure
         assert match_of(CALIBRATION, seen.probability).verdict == verdict

@@ -176,7 +176,7 @@ def test_few_candidates_are_all_matched_in_full() -> None:
     alone = [verify(query, coded(grid)) for grid in places]
     assert ranking.order == sorted(range(6), key=lambda row: -alone[row].score)
     assert ranking.order[0] == 3
-    assert {row: one.score for row, one in ranking.found.items()} == {
+    assert {row: one.score for row, one in ranking.verifications.items()} == {
         row: one.score for row, one in enumerate(alone)
     }
     assert ranking.late == 0
@@ -189,23 +189,23 @@ def test_of_many_candidates_the_most_alike_are_matched_in_full_and_none_is_lost(
     ranking = rank_by_geometry(Query(places[0]), Grids(places))
     assert ranking.order[:2] == [0, 40]
     assert sorted(ranking.order) == list(range(41))
-    assert set(ranking.found) == set(ranking.order[:IN_FULL])
-    assert len(rank_by_geometry(Query(places[0]), Grids(places), 30).found) == 30
+    assert set(ranking.verifications) == set(ranking.order[:IN_FULL])
+    assert len(rank_by_geometry(Query(places[0]), Grids(places), 30).verifications) == 30
 
 
 def test_candidates_far_behind_the_best_are_not_matched_in_full() -> None:
     places = [cells(seed, 13, 17) for seed in range(82)]
     unlike = rank_by_geometry(Query(cells(90, 13, 17)), Grids(places))
-    assert len(unlike.found) == 16
+    assert len(unlike.verifications) == 16
     alike = rank_by_geometry(Query(places[81]), Grids(places))
     assert alike.order[0] == 81
-    assert len(alike.found) == IN_FULL
+    assert len(alike.verifications) == IN_FULL
 
 
 def test_where_nothing_agrees_similarity_decides() -> None:
     noise = Grids([cells(seed) for seed in range(1, 31)])
     ranking = rank_by_geometry(Query(cells(0)), noise)
-    assert {found.score for found in ranking.found.values()} == {0.0}
+    assert {found.score for found in ranking.verifications.values()} == {0.0}
     assert ranking.order[:3] == [0, 1, 2]
     assert ranking.order[:IN_FULL] == sorted(ranking.order[:IN_FULL])
 
@@ -361,7 +361,7 @@ class Same:
     similarities = [1.0] * 40
     def codes(self, row):
         return place
-print(len(rank_by_geometry(Query(cells), Same()).found))
+print(len(rank_by_geometry(Query(cells), Same()).verifications))
 """
     for _ in range(3):
         done = subprocess.run(

@@ -107,7 +107,7 @@ class Traces:
             start_time=offset + int(began * 1e9),
         )
         stages: Stages | None = scope.get("stages")
-        for stage in stages.done if stages else ():
+        for stage in stages.finished if stages else ():
             start = offset + int(stage.began * 1e9)
             child = self._tracer.start_span(
                 stage.name, context=set_span_in_context(span), start_time=start

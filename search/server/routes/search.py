@@ -25,7 +25,7 @@ from place_search.search.server.problems import (
 )
 from place_search.search.server.roles import allows
 from place_search.search.server.served import CurrentState
-from place_search.search.several.together import require_few
+from place_search.search.several.fusion import require_few
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[CHECKED_FIELDS])
 

@@ -111,7 +111,7 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
     from dataclasses import asdict
 
     from place_search.indexer import open_index
-    from place_search.search.calibrating.keep import calibrate_and_keep, summary_of
+    from place_search.search.calibrating.upkeep import calibrate_and_keep, summary_of
     from place_search.search.index_calibration import FILE
 
     index = open_index(folder)

@@ -33,7 +33,7 @@ def command(
     The exit code is 1 where something is wrong and was not repaired.
     """
     from place_search.indexer import repair_index, verify_index
-    from place_search.search.calibrating.keep import with_calibration
+    from place_search.search.calibrating.upkeep import with_calibration
 
     with progress("MB") as advance:
 

@@ -1,4 +1,4 @@
-"""How many places it takes to show so many spots."""
+"""Counting places and the spots that they show."""
 
 from collections.abc import Iterable
 
@@ -8,14 +8,14 @@ from place_search.indexer import Groups
 
 
 def spots_among(groups: Groups, place_ids: Iterable[int]) -> int:
-    """How many spots these places show."""
+    """The number of spots that places show."""
     return len(groups.first_of_spots(np.fromiter(place_ids, np.int64)))
 
 
 def places_of_spots(groups: Groups, place_ids: Iterable[int], spots: int) -> int:
-    """How many of these places, the best first, show `spots` spots; all where they show fewer.
+    """The number of places, best first, that show `spots` spots; all where they show fewer.
 
-    Places of one group show one spot, and one of no group is a spot of its own.
+    Places of one group show one spot; a place without a group is a spot of its own.
     """
     ids = np.fromiter(place_ids, np.int64)
     first = groups.first_of_spots(ids)

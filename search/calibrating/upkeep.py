@@ -1,4 +1,4 @@
-"""When an index measures a calibration of its own, whoever changes it: Python, a server too."""
+"""Measure the calibration of an index whenever it changes, from Python or in a server."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from place_search.search.index_calibration import IndexCalibration
 
 ENOUGH = 100
-"""Fewer places show only some of what photos of other places look like."""
+"""The number of places below which a calibration is called uncertain."""
 
 
 def calibrate_and_keep(
     index: "Index", model: "Model", progress: Progress = silent, *, read: "Read | None" = None
 ) -> "IndexCalibration":
-    """Measure a calibration on an index's own photos, which `read` decodes, and keep it there.
+    """Measure a calibration on an index's own photos, which `read` decodes, and store it there.
 
     Raises:
         ModelMismatchError: another model made the index.
-        CalibrationError: its places are too few, or too much alike, to say anything.
+        CalibrationError: the places are too few or too much alike.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     from place_search.search.calibrating.measure import calibrate_index
@@ -40,11 +40,11 @@ def calibrate_and_keep(
 def keep_calibrated(
     folder: Path, model: "Model", progress: Progress = silent, *, read: "Read | None" = None
 ) -> "str | None":
-    """Measure a calibration for an index whose model has none, again when its places are others.
+    """Measure a calibration for an index whose model has none, again when its places change.
 
-    One that was measured by hand, where the model has its own, is kept up in the same way.
+    A calibration that was measured by hand, where the model has its own, is renewed likewise.
 
-    Returns: what is to be said of it, None where there was nothing to measure.
+    Returns: a sentence on the measurement, None where there was nothing to measure.
     """
     from place_search.indexer import open_index
     from place_search.search.index_calibration import FILE, calibration_of_index
@@ -53,9 +53,9 @@ def keep_calibrated(
     if not needed and not (folder / FILE).exists():  # the index is not opened for it
         return None
     index = open_index(folder)
-    kept = calibration_of_index(index, model)
-    if kept is not None:
-        needed = not kept.is_of(index)
+    stored = calibration_of_index(index, model)
+    if stored is not None:
+        needed = not stored.is_of(index)
     if not needed:
         return None
     try:
@@ -70,7 +70,7 @@ def with_calibration(
     model: "Callable[[], Model] | None",
     progress: Progress = silent,
 ) -> "VerifyReport":
-    """A check of an index with that of its calibration; a `model` measures a damaged one again."""
+    """The report of a check, with that of the calibration; a `model` renews a damaged one."""
     from place_search.indexer import Defect, IndexFormatError, open_index
     from place_search.search.index_calibration import FILE, read_index_calibration
 
@@ -80,8 +80,8 @@ def with_calibration(
     try:
         read_index_calibration(index)
     except IndexFormatError as error:
-        what = str(error).removeprefix(f"{index.folder / FILE} ").rstrip(".")
-        report = replace(report, problems=[*report.problems, Defect(FILE, what)])
+        defect = str(error).removeprefix(f"{index.folder / FILE} ").rstrip(".")
+        report = replace(report, problems=[*report.problems, Defect(FILE, defect)])
         if model is not None:
             calibrate_and_keep(index, model(), progress)
             report = replace(report, repaired=[*report.repaired, FILE])
@@ -89,14 +89,14 @@ def with_calibration(
 
 
 def summary_of(measured: "IndexCalibration") -> str:
-    """What was measured, and what it is worth, in a sentence."""
+    """A sentence on a measurement: its copies and places, recall and precision."""
     recall, precision = measured.calibration.recall, measured.calibration.precision
-    found = "none is found"
+    figures = "none is found"
     if precision is not None:
-        found = f"{100 * recall:.0f} % found, {100 * precision:.0f} % of them right"
+        figures = f"{100 * recall:.0f} % found, {100 * precision:.0f} % of them right"
     places = counted(measured.places, "place")
     few = "" if measured.places >= ENOUGH else f"; {places} are little to go by"
     return (
         f"{counted(measured.copies, 'altered copy')} of {places}, each beside its own place and "
-        f"others: {found}{few}."
+        f"others: {figures}{few}."
     )
