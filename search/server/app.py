@@ -49,7 +49,7 @@ from place_search.search.server.routes.page import (
     tiles_elsewhere,
     tiles_origin,
 )
-from place_search.search.server.served import LoadBeside, ServedIndex
+from place_search.search.server.served import ServedIndex, SharedModelLoader
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import EngineLoader, ServerState, Shared
 from place_search.search.server.state_metrics import StateCollector
@@ -66,10 +66,10 @@ DESCRIPTION = (
     "`GET /v1/indexes` lists; without a name it leads to the first one."
 )
 MEMORY_SECONDS = 1.0
-BODIES_HELD = 4
-"""How many bodies of the largest size all requests together may hold in memory."""
+LARGEST_BODIES = 4
+"""The number of bodies of the largest size that all requests together may hold in memory."""
 
-# FastAPI's own spans tell queries, and with them positions; ours do not.
+# FastAPI's own spans have the query, and with it positions; those of `Traces` do not.
 _NO_TELEMETRY: TelemetryConfig = {
     "tracing": False,
     "metrics": False,
@@ -94,13 +94,13 @@ ROUTERS = (
 
 
 def routes_of(app: FastAPI) -> list[BaseRoute]:
-    """All routes of an application, those of its routers among them."""
+    """All routes of an application, including those of its routers."""
     own = [route for route in app.routes if isinstance(route, Route)]
     return [*(route for router in ROUTERS for route in router.routes), *own]
 
 
 def methods_of(app: FastAPI) -> list[str]:
-    """All methods that some route takes."""
+    """The methods of all routes."""
     return sorted(
         {name for route in routes_of(app) for name in getattr(route, "methods", None) or ()}
     )
@@ -120,19 +120,19 @@ def create_app(
     traces: "TracerProvider | None" = None,
     samples: Samples | None = None,
 ) -> FastAPI:
-    """The application around an engine, or around what loads one.
+    """The application around an engine, or around the loader of an engine.
 
-    A loader runs in a thread once the server is up: until it is done `/readyz` and everything that
-    needs the index answer 503. `decoder` decodes the places' photos and is closed with the
-    application; without it that happens in this process. With an `index_folder` the loader is
-    called again, with the engine to replace, for each new version that is found there, and for
-    those that the server makes itself where it may. `others` are further indexes by name, folder
-    and loader; the first is called `name`. `on_loaded` is called once all engines are loaded, or
-    one could not be; `traces` takes the spans of requests; the pages offer `samples` to try.
+    A loader runs in a thread once the server is up: until it ends, `/readyz` and all routes that
+    need the index answer 503. `decoder` decodes the places' photos and is closed with the
+    application; without it they are decoded in this process. With an `index_folder` the loader is
+    called again, with the engine to replace, for each new version in the folder, and for those that
+    a writable server makes. `others` are further indexes by name, folder and loader; the first is
+    called `name`. `on_loaded` is called once all engines are loaded, or one has failed; `traces`
+    takes the spans of requests; the pages offer `samples` to try.
 
     Raises:
-        ServerError: the options name two grounds for the map, or one whose address is none or whose
-            file cannot be read; or a folder of reports that is not there.
+        ServerError: the options name two sources of map tiles, or one that cannot be read, or a
+            missing folder of reports.
     """
     options = options or ServerSettings()
     app = FastAPI(
@@ -148,7 +148,7 @@ def create_app(
         telemetry=_NO_TELEMETRY,
     )
     shared = Shared(options)
-    # Reports tell of the first index; who may see another may not see these.
+    # Reports are about the first index; a key for another index may not see them.
     service = ServerState(engine, options, shared, decoder=decoder, reports=options.reports)
     indexes = dict[str, ServedIndex]()
     shared.metrics.register(StateCollector(shared, indexes, decoder))
@@ -165,8 +165,8 @@ def create_app(
 
     serve(name, index_folder, engine, service)
     for other, (folder, load) in others.items():
-        beside = LoadBeside(folder, load, indexes)
-        serve(other, folder, beside, ServerState(beside, options, shared, decoder=decoder))
+        loader = SharedModelLoader(folder, load, indexes)
+        serve(other, folder, loader, ServerState(loader, options, shared, decoder=decoder))
     state = app.state
     state.indexes, state.on_loaded = indexes, on_loaded
     for router in ROUTERS:
@@ -176,7 +176,7 @@ def create_app(
     add_page(app, tiles=ground, reports=service.reports.served, samples=samples)
     state.routes = routes_of(app)
     add_problem_handlers(app)
-    # The last one added is the first to see a request.
+    # The middleware that is added last handles a request first.
     app.add_middleware(Disconnects)
     app.add_middleware(
         ApiKeyMiddleware,
@@ -192,7 +192,7 @@ def create_app(
     app.add_middleware(
         BodyLimit,
         max_bytes=options.max_body_bytes,
-        max_held_bytes=BODIES_HELD * options.max_body_bytes,
+        max_held_bytes=LARGEST_BODIES * options.max_body_bytes,
         seconds=options.read_seconds,
     )
     if options.cors:
@@ -222,14 +222,14 @@ def create_app(
         root_path=options.root_path,
         proxies=options.trusted_proxies,
     )
-    # All others see a GET, so that HEAD is allowed, counted and limited as that is.
+    # All other middleware sees a GET, so that HEAD is allowed, counted and limited like GET.
     app.add_middleware(Head)
     app.openapi = lambda: openapi_of(app, state.routes)  # type: ignore[method-assign]
     return app
 
 
 def _add_ground(app: FastAPI, options: ServerSettings) -> dict[str, Any] | None:
-    """Serve the map's tiles, where there is a file of them; returns what the pages must know."""
+    """Serve the map's tiles from a file, if any; returns the facts of the tiles for the pages."""
     if options.tiles_file is None:
         return None if options.tiles_url is None else tiles_elsewhere(options.tiles_url)
     if options.tiles_url is not None:
@@ -259,19 +259,19 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
 
 
 async def _load(app: FastAPI, indexes: Sequence[ServedIndex]) -> None:
-    """Load one index after the other, so that those of one model share it."""
-    told = indexes[0].service
+    """Load one index after the other, so that indexes of one model share it."""
+    reported = indexes[0].service
     for served in indexes:
         await served.service.load()
         if served.service.failure is not None:
-            told = served.service
+            reported = served.service
             break
     if app.state.on_loaded is not None:
-        app.state.on_loaded(told)
+        app.state.on_loaded(reported)
 
 
 async def _free_memory(services: Sequence[ServerState]) -> None:
-    """Hold to the ceiling on memory until cancelled: answers grow too, not only graphs."""
+    """Enforce the limit on memory until cancelled: answers take memory too, not only graphs."""
     while True:
         await asyncio.sleep(MEMORY_SECONDS)
         for service in services:

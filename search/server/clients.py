@@ -1,4 +1,4 @@
-"""Whom a request is counted for."""
+"""The client that a request is counted for."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
@@ -6,13 +6,13 @@ from starlette.types import Scope
 
 
 def client_of(scope: Scope) -> str:
-    """Whom to count a request for: the key that it showed, else the address that it came from."""
+    """The client to count a request for: its key, else the network of its address."""
     key = scope.get("key")
     return f"key {key}" if key else client_network((scope.get("client") or ("",))[0])
 
 
 def client_network(host: str) -> str:
-    """The address to count by: for IPv6 the network of 64 bits that one customer has."""
+    """The network to count by: an IPv4 address, or the 64 bits of IPv6 that one customer has."""
     try:
         address = client_address(host)
         if isinstance(address, IPv6Address):
@@ -23,10 +23,10 @@ def client_network(host: str) -> str:
 
 
 def client_address(host: str) -> IPv4Address | IPv6Address:
-    """An address, IPv4 as such: a socket for both kinds tells it as ::ffff:192.0.2.1.
+    """An address; one such as ::ffff:192.0.2.1, which a socket for both kinds gives, as IPv4.
 
     Raises:
-        ValueError: it is none.
+        ValueError: `host` is no address.
     """
     address = ip_address(host)
     return getattr(address, "ipv4_mapped", None) or address

@@ -1,4 +1,4 @@
-"""Connections that may not be held for nothing: the parts of a server below a request."""
+"""Bounds on connections: their number, and the times and sizes of what they send and read."""
 
 import asyncio
 import json
@@ -15,11 +15,11 @@ HEAD_BYTES = 1 << 16
 SLICE_BYTES = 4096
 FREE_CHUNKS = 1000
 LEAST_CHUNK = 256
-"""Bytes that chunks beyond the free ones must have on average: each costs as much as many bytes."""
+"""The average size in bytes of chunks beyond `FREE_CHUNKS`: small chunks cost as much as large."""
 
 
 class _CountingChunks(h11.Connection):
-    """Counts the pieces in which a request's body comes."""
+    """Counts the chunks and bytes of a request's body."""
 
     chunks = size = 0
 
@@ -34,12 +34,12 @@ class _CountingChunks(h11.Connection):
 
     @property
     def too_many(self) -> bool:
-        """Whether the chunks are so small that reading them keeps all others waiting."""
+        """Whether the chunks are so small that reading them delays all other connections."""
         return self.chunks > FREE_CHUNKS + self.size // LEAST_CHUNK
 
 
 class _Connection(H11Protocol):
-    """A connection; its bounds are those of a subclass, see `connection_class`."""
+    """A connection; a subclass sets its bounds, see `connection_class`."""
 
     read_seconds: ClassVar[float]
     write_seconds: ClassVar[float]
@@ -62,15 +62,15 @@ class _Connection(H11Protocol):
             self._make_room()
 
     def _make_room(self) -> None:
-        open_ones = [
+        open_connections = [
             connection
             for connection in self.connections
             if isinstance(connection, _Connection) and not connection.transport.is_closing()
         ]
-        if len(open_ones) <= self.most:
+        if len(open_connections) <= self.most:
             return
-        counts = Counter(connection._host for connection in open_ones)
-        waiting = [each for each in open_ones if each._waits_for_client]
+        counts = Counter(connection._host for connection in open_connections)
+        waiting = [each for each in open_connections if each._waits_for_client]
         victim = max(waiting, key=lambda each: (counts[each._host], -each._since))
         victim._give_up()
 
@@ -80,7 +80,7 @@ class _Connection(H11Protocol):
 
     @property
     def _idle(self) -> bool:
-        """Whether no request is under way."""
+        """Whether no request is in progress."""
         return self.cycle is None or self.cycle.response_complete
 
     @property
@@ -89,7 +89,7 @@ class _Connection(H11Protocol):
 
     def _give_up(self) -> None:
         if self.cycle is not None and (self._idle or self.cycle.response_started):
-            self.transport.abort()  # another answer would be taken for part of one
+            self.transport.abort()  # an error now would be read as part of the answer
         else:
             self._refuse(BUSY, "The server has too many connections; try again in a second.")
 
@@ -98,7 +98,7 @@ class _Connection(H11Protocol):
         super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
-        # Chunks of a few bytes each would keep the loop from all other connections.
+        # Chunks of a few bytes would keep the event loop from all other connections.
         start = 0
         while start < len(data) and not self.transport.is_closing():
             end = start + SLICE_BYTES if self._idle or self._chunked else len(data)
@@ -113,7 +113,7 @@ class _Connection(H11Protocol):
         return any(name == b"transfer-encoding" for name, _ in self.headers)
 
     def _time_head(self) -> None:
-        """Time the head of a request while one is awaited or under way."""
+        """Limit the time of a request's head while the connection waits for it."""
         awaited = self._idle
         if not awaited and self._reading is not None:
             self._reading.cancel()
@@ -161,8 +161,8 @@ def connection_class(*, read_seconds: float, write_seconds: float, most: int) ->
     """The protocol class of a server's connections.
 
     A request's head must arrive within `read_seconds`, and a client may not stop reading an answer
-    for `write_seconds`. Where there are more connections than `most`, the client with the most of
-    them loses the one on which the server has waited longest, with an answer of 429.
+    for `write_seconds`. Above `most` connections, the client with the most connections loses the
+    one on which the server has waited longest, with an answer of 429.
     """
     bounds = {"read_seconds": read_seconds, "write_seconds": write_seconds, "most": most}
     return type("Connection", (_Connection,), bounds)

@@ -1,4 +1,4 @@
-"""API keys: who may read and who may write, kept as hashes."""
+"""API keys with their roles, stored as hashes."""
 
 import hashlib
 import hmac
@@ -17,7 +17,7 @@ from place_search.search.errors import ServerError
 log = logging.getLogger("place_search.keys")
 
 LOOK_SECONDS = 1.0
-"""The keys file is looked at this often at most."""
+"""The least time between two looks at the keys file, in seconds."""
 
 Role = Literal["read", "write"]
 
@@ -28,9 +28,9 @@ _LINE = re.compile(rf"({_NAME})\s+(\w+)(?:\s+({_NAME}))?\s+sha256:([0-9a-f]{{64}
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key's name, what it may do, the SHA-256 of it, and the one `index` that it may see, if any.
+    """A key's name, role and SHA-256, and the one `index` that it may see, "" for all.
 
-    Keys are 256 random bits, which no search will find: a slow hash would protect no better.
+    Keys are 256 random bits, which nobody can guess: a slow hash would protect no better.
     """
 
     name: str
@@ -40,13 +40,13 @@ class ApiKey:
 
     @property
     def line(self) -> str:
-        """The key as a keys file lists it."""
+        """The key's line in a keys file."""
         only = f" {self.index}" if self.index else ""
         return f"{self.name} {self.role}{only} sha256:{self.digest.hex()}"
 
 
 def new_key(name: str, role: Role, index: str = "") -> tuple[str, ApiKey]:
-    """A new random key, and what to keep of it; with an `index` it sees that one only."""
+    """A new random secret and its key; with an `index` the key is for that index only."""
     secret = _PREFIX + secrets.token_urlsafe(32)
     return secret, ApiKey(name, role, _digest(secret), index)
 
@@ -62,14 +62,14 @@ def parse_keys(text: str, where: str) -> list[ApiKey]:
         content = line.partition("#")[0].strip()
         if not content:
             continue
-        found = _LINE.fullmatch(content)
-        if found is None or found[2] not in get_args(Role) or found[1] in keys:
+        match = _LINE.fullmatch(content)
+        if match is None or match[2] not in get_args(Role) or match[1] in keys:
             raise ServerError(
                 f"Line {number} of {where} is no new API key; write lines as "
                 "`place-search key NAME` prints them."
             )
-        role: Role = "write" if found[2] == "write" else "read"
-        keys[found[1]] = ApiKey(found[1], role, bytes.fromhex(found[4]), found[3] or "")
+        role: Role = "write" if match[2] == "write" else "read"
+        keys[match[1]] = ApiKey(match[1], role, bytes.fromhex(match[4]), match[3] or "")
     return list(keys.values())
 
 
@@ -77,7 +77,7 @@ def read_keys(file: Path | None, variable: str) -> list[ApiKey]:
     """The keys of a file and of an environment variable's text, where `;` ends a line too.
 
     Raises:
-        ServerError: the file cannot be read or holds no key, or either holds something else.
+        ServerError: the file cannot be read or has no key, or a line of either is no key.
     """
     keys = parse_keys(variable.replace(";", "\n"), "PLACE_SEARCH_API_KEYS")
     if file is not None:
@@ -93,16 +93,17 @@ def read_keys(file: Path | None, variable: str) -> list[ApiKey]:
 def _listed(file: Path) -> list[ApiKey]:
     """The keys of a file, perhaps none. Raises `ServerError`."""
     try:
-        # Some editors begin a file with a mark of its encoding.
+        # Some editors begin a file with a byte order mark.
         return parse_keys(read_regular(file).decode("utf-8-sig"), str(file))
     except (OSError, UnicodeDecodeError):
         raise ServerError(f"The keys file {file} cannot be read; check --keys.") from None
 
 
 class KeyRing:
-    """The keys that open a server: those it began with, and those of its file as that is now.
+    """The valid keys of a server: those of its variable, and those of the present keys file.
 
-    A file that is gone, damaged or cannot be read changes nothing; one without keys opens nothing.
+    While the file is missing, damaged or unreadable the earlier keys stay valid; a file without
+    keys leaves none.
     """
 
     def __init__(
@@ -113,9 +114,9 @@ class KeyRing:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`keys` are what `read_keys` gave for the `file` and the `variable`."""
-        self.asked = bool(keys)
-        """Whether keys are asked for: as long as the server runs, whatever becomes of the file."""
+        """`keys` are those that `read_keys` gave for the `file` and the `variable`."""
+        self.required = bool(keys)
+        """Whether requests need keys: fixed while the server runs, even if the file is removed."""
         self._keys = list(keys)
         self._file = file
         self._variable = variable
@@ -124,7 +125,7 @@ class KeyRing:
         self._seen: _Version | None = None
 
     def find(self, secret: str) -> ApiKey | None:
-        """The key that a request shows, None where it is not, or no longer, among them."""
+        """The key of a secret, None where no valid key has it."""
         if self._file is not None and self._clock() - self._looked >= LOOK_SECONDS:
             self._looked = self._clock()
             self._look(self._file)
@@ -149,7 +150,7 @@ _Version: TypeAlias = tuple[int, ...]
 
 
 def _version_of(file: Path) -> _Version:
-    """What changes with a file; nothing of one that is not there."""
+    """The facts that change with a file; () for a missing file."""
     try:
         status = file.stat()
     except OSError:
@@ -158,13 +159,13 @@ def _version_of(file: Path) -> _Version:
 
 
 def find_key(keys: Sequence[ApiKey], secret: str) -> ApiKey | None:
-    """The key that a request shows, in a time that tells nothing about the others."""
+    """The key of a secret, in a time that depends on the number of keys only."""
     digest = _digest(secret)
-    found = None
+    match = None
     for key in keys:
         if hmac.compare_digest(key.digest, digest):
-            found = key
-    return found
+            match = key
+    return match
 
 
 def _digest(secret: str) -> bytes:

@@ -11,7 +11,7 @@ WAITING_LINES = 10_000
 
 
 class _DroppingHandler(QueueHandler):
-    """A handler that would rather lose a line than hold a request up."""
+    """A handler that drops a line when the queue is full, so that no request waits."""
 
     def enqueue(self, record: logging.LogRecord) -> None:
         with suppress(queue.Full):
@@ -20,9 +20,9 @@ class _DroppingHandler(QueueHandler):
 
 @contextmanager
 def logging_to_stderr() -> Iterator[None]:
-    """Write what is logged under "place_search", as it is, until the end of the block."""
+    """Write the messages logged under "place_search", unformatted, during the `with` block."""
     for library in ("python_multipart", "uvicorn"):
-        # They warn of every malformed request, which is no news to a server.
+        # They warn of every malformed request, which needs nobody's attention.
         logging.getLogger(library).setLevel(logging.ERROR)
     logger = logging.getLogger("place_search")
     lines: queue.Queue[logging.LogRecord] = queue.Queue(WAITING_LINES)

@@ -1,4 +1,4 @@
-"""What a server counts, as Prometheus reads it at /metrics."""
+"""The counters of a server, for Prometheus at /metrics."""
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram
 from prometheus_client import generate_latest as _generate
@@ -43,12 +43,12 @@ class Metrics:
         )
 
     def worked(self, stages: Stages) -> None:
-        """Count the stages of a request; one with two photos has two of some."""
+        """Count the stages of a request; with two photos some stages occur twice."""
         for stage in stages.finished:
             self._stages.labels(stage.name).observe(stage.seconds)
 
     def answered(self, route: str, status: int, seconds: float, problem: str | None) -> None:
-        """Count an answer; `route` is a pattern, so that nobody can make up new ones."""
+        """Count an answer; `route` is a pattern, so that clients cannot create new labels."""
         self._requests.labels(route, str(status)).observe(seconds)
         if problem is not None:
             self._problems.labels(problem).inc()
@@ -58,7 +58,7 @@ class Metrics:
         self._reloads.labels(result).inc()
 
     def register(self, collector: Collector) -> None:
-        """Show too what a collector reads when the page is asked for."""
+        """Add a collector, which is read whenever the page is requested."""
         self._registry.register(collector)
 
     def text(self) -> bytes:

@@ -1,4 +1,4 @@
-"""Where a server listens, and where other devices of the network reach it."""
+"""The addresses of a server: the socket that it listens on, and its URL in the network."""
 
 import errno
 import fcntl
@@ -11,16 +11,16 @@ from pathlib import Path
 from place_search.search.errors import ServerError
 
 BACKLOG = 128
-"""Connections that the system keeps until the server takes them, all at once."""
+"""The number of connections that the system queues until the server accepts them."""
 ROUTES = Path("/proc/net/route")
 _ANY = ("", "0.0.0.0", "::")  # noqa: S104 - compared only
 """Hosts that stand for all addresses of the machine."""
 _SIOCGIFADDR = 0x8915
-_EVERYWHERE = "00000000"
+_DEFAULT_ROUTE = "00000000"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens there. Raises ServerError where that cannot be."""
+    """A socket that listens on an address. Raises ServerError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # asyncio turns Nagle's algorithm off, 40 ms a reply, only where the protocol is named.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -47,9 +47,9 @@ def address_of(host: str, listener: socket.socket) -> str:
 
 
 def network_url(host: str, url: str) -> str | None:
-    """The URL that a phone can open, of a server that listens on `host` and is at `url` here.
+    """The URL for other devices, of a server that listens on `host` with the local `url`.
 
-    None where it listens for this machine alone, or the machine is in no network.
+    None where the server listens for this machine alone, or the machine is in no network.
     """
     if host not in _ANY:
         with suppress(ValueError):
@@ -60,26 +60,26 @@ def network_url(host: str, url: str) -> str | None:
 
 
 def lan_address() -> str | None:
-    """This machine's IPv4 address in its network, as the kernel knows it: nobody is asked."""
+    """This machine's IPv4 address in its network, from the kernel, without sending anything."""
     for name in _interfaces():
         request = struct.pack("256s", name.encode()[:15])
         with (
-            suppress(OSError),  # it has no such address
-            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking,
+            suppress(OSError),  # the interface has no IPv4 address
+            socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as query_socket,
         ):
-            address = IPv4Address(fcntl.ioctl(asking, _SIOCGIFADDR, request)[20:24])
+            address = IPv4Address(fcntl.ioctl(query_socket, _SIOCGIFADDR, request)[20:24])
             if not (address.is_loopback or address.is_link_local):
                 return str(address)
     return None
 
 
 def _interfaces() -> list[str]:
-    """The network interfaces, that of the way to everywhere first: others may be containers'."""
+    """The network interfaces, that of the default route first: others may be of containers."""
     try:
         rows = [line.split() for line in ROUTES.read_text("ascii").splitlines()[1:]]
     except OSError:
         rows = []
-    leading = sorted((int(row[6]), row[0]) for row in rows if row[1] == _EVERYWHERE)
+    leading = sorted((int(row[6]), row[0]) for row in rows if row[1] == _DEFAULT_ROUTE)
     return [name for _, name in leading] + [name for _, name in socket.if_nameindex()]
 
 

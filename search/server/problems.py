@@ -64,7 +64,7 @@ class ProblemReply(Reply):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """A kind of error: its stable name, its HTTP status and what it is called."""
+    """A kind of error: its stable name, its HTTP status and its title."""
 
     name: str
     status: int
@@ -72,12 +72,12 @@ class Problem:
 
     @property
     def type(self) -> str:
-        """The URI reference that names this kind."""
+        """The URI reference of this kind of error."""
         return f"/problems/{self.name}"
 
     def describe(self, detail: str, **more: Any) -> dict[str, Any]:
         """The problem's JSON; `detail` is a sentence."""
-        # JSON can name half of a letter, which no reply can.
+        # JSON may have half of a surrogate pair, which UTF-8 cannot encode.
         detail = detail.encode("utf-8", "replace").decode()
         reply = ProblemReply(
             type=self.type,
@@ -91,7 +91,7 @@ class Problem:
 
 
 class ProblemResponse(JSONResponse):
-    """The HTTP response that tells a problem; it leaves the problem's name in the scope."""
+    """The HTTP response of a problem; it leaves the problem's name in the scope."""
 
     media_type = MEDIA_TYPE
 
@@ -100,7 +100,7 @@ class ProblemResponse(JSONResponse):
         self.problem = problem
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it."""
+        """Send the response."""
         scope["problem"] = self.problem.name
         await super().__call__(scope, receive, send)
 
@@ -137,10 +137,10 @@ INDEX_DAMAGED = Problem("index-damaged", 503, "A file of the index is damaged")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
 
 OF_PHOTOS = (BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO)
-"""What a request can be refused for that brings photos."""
+"""The problems of a request with photos."""
 
-PROBLEMS = {found.name: found for found in (*globals().values(),) if isinstance(found, Problem)}
-"""Every problem above, by its name."""
+PROBLEMS = {value.name: value for value in (*globals().values(),) if isinstance(value, Problem)}
+"""All problems above, by their names."""
 
 _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     PhotoGoneError: PHOTO_GONE,
@@ -181,7 +181,7 @@ def problem_response(
     errors: Sequence[ParameterProblem] | None = None,
     headers: Mapping[str, str] | None = None,
 ) -> ProblemResponse:
-    """The HTTP response that tells a problem."""
+    """The HTTP response of a problem; `detail` is a sentence."""
     content = problem.describe(detail, errors=None if errors is None else list(errors))
     extra = dict(headers or {})
     if problem.status in (429, 503):
@@ -193,8 +193,8 @@ def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
     """The `responses` of a route that can answer with these problems, for its documentation."""
     by_status: dict[int | str, dict[str, Any]] = {}
     for problem in problems:
-        known = by_status.get(problem.status)
-        title = f"{known['description']}, or: {problem.title}" if known else problem.title
+        previous = by_status.get(problem.status)
+        title = f"{previous['description']}, or: {problem.title}" if previous else problem.title
         by_status[problem.status] = {
             "description": title,
             "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemReply"}}},
@@ -203,7 +203,7 @@ def documented(*problems: Problem) -> dict[int | str, dict[str, Any]]:
 
 
 async def _on_place_search_error(request: Request, error: Exception) -> ProblemResponse:
-    # Loaded by now; importing it takes the server's start.
+    # Imported here, as the indexer would delay the server's start; by now it is loaded.
     from place_search.indexer import (
         EditConflictError,
         FieldError,
@@ -224,13 +224,13 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
     if isinstance(error, UnknownPlaceError):
         return problem_response(UNKNOWN_PLACE, str(error))
     if isinstance(error, StoreOutageError):
-        # Where that is and what it said is for the log alone.
+        # The engine's address and its error are for the log alone.
         return problem_response(
             ENGINE_DOWN,
             "The engine that holds the index's vectors does not answer; try again soon.",
         )
     if isinstance(error, (IndexFormatError, IndexReadError)):
-        served_of(request).service.tell_damage(error)
+        served_of(request).service.note_damage(error)
         return problem_response(
             INDEX_DAMAGED,
             "A file of the index is damaged, and the answer needs what was in it; the server's log "
@@ -239,7 +239,7 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
     for kind in type(error).__mro__:
         if kind in _OF_ERROR:
             return problem_response(_OF_ERROR[kind], str(error))
-    raise error  # nobody foresaw it here, so it is a failure, which the log tells
+    raise error  # without a problem of its own it is a failure, which is logged
 
 
 async def _on_http_exception(request: Request, error: Exception) -> ProblemResponse:
@@ -253,7 +253,7 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
     )
     headers = error.headers
     if problem is METHOD_NOT_ALLOWED:
-        # What raised it knows one route of several.
+        # The error has the methods of one route, and the address may have several.
         served: ServedIndex | None = request.scope["served"]
         writable = served is not None and served.writer is not None
         methods = methods_at(request.app.state.routes, request.scope, writable=writable)
@@ -273,10 +273,10 @@ async def _on_invalid_request(request: Request, error: Exception) -> ProblemResp
 
 
 def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
-    where = item["loc"]
-    # The last part may be the number of one of several values.
-    named = next(part for part in reversed(where) if isinstance(part, str))
-    name = str(item["input"] if where[0] == "path" else named)[:40]
+    location = item["loc"]
+    # The last part may be the position of a value in a list.
+    field = next(part for part in reversed(location) if isinstance(part, str))
+    name = str(item["input"] if location[0] == "path" else field)[:40]
     if item["type"] == FIELD_PROBLEM:
         reason = item["msg"]
     elif name == "photo":
@@ -284,8 +284,8 @@ def _parameter_problem(item: Mapping[str, Any]) -> ParameterProblem:
     elif item["type"] == "missing":
         reason = "this parameter is required"
     else:
-        said = item["msg"].removeprefix("Value error, ")
-        reason = f"{said[:1].lower()}{said[1:]}"
+        message = item["msg"].removeprefix("Value error, ")
+        reason = f"{message[:1].lower()}{message[1:]}"
         if plain := _PLAIN.get(item["type"]):
             reason = plain.format_map(item.get("ctx", {}))
         if not isinstance(item["input"], list):
@@ -304,11 +304,11 @@ _PLAIN = {
     "too_long": "give at most {max_length}, not {actual_length}",
     "too_short": "give at least {min_length}",
 }
-"""What pydantic says of values, by its types of errors, in plain words."""
+"""Plain reasons for the types of pydantic's errors."""
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Make every expected error of an app a problem+json response; `RequestLog` sees to others."""
+    """Answer the expected errors of an app with problem+json; `RequestLog` handles all others."""
     app.add_exception_handler(PlaceSearchError, _on_place_search_error)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid_request)

@@ -1,4 +1,4 @@
-"""New versions of an index are served as soon as they are there, and broken ones are not."""
+"""New versions of an index are served as soon as they are on disk; broken versions are refused."""
 
 import asyncio
 import json
@@ -22,17 +22,17 @@ log = logging.getLogger("place_search.index")
 
 POLL_SECONDS = 0.5
 RETRY_POLLS = 20
-"""A refused version is looked at again: its files may have been still on their way."""
+"""The number of polls after which a refused version is opened again: its files may be complete."""
 
 
 def version_on_disk(folder: Path) -> tuple[tuple[int, ...], ...] | None:
-    """What changes with every version of an index or its calibration; None where there is none."""
+    """The facts that change with a version of an index or calibration; None without an index."""
     manifest = _status(folder / MANIFEST)
     return (manifest, _status(folder / CALIBRATION)) if manifest else None
 
 
 def _status(file: Path) -> tuple[int, ...]:
-    """What changes with every writing of a file; () where there is none."""
+    """The facts that change when a file is written; () for a missing file."""
     try:
         status = file.stat()
     except OSError:
@@ -51,13 +51,13 @@ class Reloader:
         *,
         poll_seconds: float = POLL_SECONDS,
     ) -> None:
-        """`load` opens the version on disk, given the engine that it is to replace."""
+        """`load` opens the version on disk, given the engine that it replaces."""
         self._service = service
         self._folder = folder
         self._load = load
         self._poll_seconds = poll_seconds
         self.seen = version_on_disk(folder)
-        """The version that was looked at last."""
+        """The version that was opened last."""
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -72,11 +72,11 @@ class Reloader:
             retry = self._service.refused is not None and polls % RETRY_POLLS == 0
             if version != self.seen or retry:
                 self.seen = version
-                await self._take(served)
+                await self._load_version(served)
 
-    async def _take(self, served: "Engine") -> None:
+    async def _load_version(self, served: "Engine") -> None:
         if self._service.refused is None and await asyncio.to_thread(self._is_of, served):
-            return  # it came by a change of the server's own
+            return  # the server made this version itself
         try:
             engine = await asyncio.to_thread(self._load, served)
         except Exception as error:
@@ -84,17 +84,17 @@ class Reloader:
             if self._service.refused != reason:
                 self._service.refused = reason
                 self._service.metrics.reloaded("refused")
-                _tell("index refused", served.index.index_id, reason=reason)
+                _log_event("index refused", served.index.index_id, reason=reason)
             return
         if self._service.loaded is not served:
-            self.seen = None  # a change of the server's own was faster: look again
+            self.seen = None  # the server has changed the index meanwhile: look again
             return
         self._service.replace(engine)
         self._service.metrics.reloaded("served")
-        _tell("index replaced", engine.index.index_id, was=served.index.index_id)
+        _log_event("index replaced", engine.index.index_id, was=served.index.index_id)
 
     def _is_of(self, served: "Engine") -> bool:
-        """Whether the version on disk is the one that is served, by the calibration there."""
+        """Whether the version on disk is the served version, with the same calibration."""
         try:
             if read_manifest(self._folder) != served.index.manifest:
                 return False
@@ -103,6 +103,6 @@ class Reloader:
             return False
 
 
-def _tell(event: str, index_id: str, **more: Any) -> None:
+def _log_event(event: str, index_id: str, **more: Any) -> None:
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
     log.warning(json.dumps({"time": time, "event": event, "serving": index_id, **more}))

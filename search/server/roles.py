@@ -1,4 +1,7 @@
-"""Who may ask what, and what is counted: each route declares both, and is closed if it does not."""
+"""The role that each route needs, and whether its requests count towards a client's rate.
+
+A route that declares no role is closed.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Literal, TypeAlias, TypeVar
@@ -17,9 +20,9 @@ _COUNTED = "counted"
 
 
 def allows(access: Access, *, counted: bool = False) -> Callable[[Endpoint], Endpoint]:
-    """Declare who may ask an endpoint; to be written right above it.
+    """Declare the role that an endpoint needs; the decorator stands right above the endpoint.
 
-    What is `counted`, as all that writes is, one client may ask only so often in a minute.
+    Requests that are `counted`, as are all that write, are limited to a client's rate.
     """
 
     def declare(endpoint: Endpoint) -> Endpoint:
@@ -36,13 +39,13 @@ def is_counted(route: BaseRoute) -> bool:
 
 
 def access_of(route: BaseRoute) -> Access | None:
-    """Who may ask a route, None where it does not say."""
+    """The role that a client needs for a route; None where the route declares none."""
     declared: Access | None = getattr(getattr(route, "endpoint", None), _ATTRIBUTE, None)
     return declared
 
 
 def methods_at(routes: Sequence[BaseRoute], scope: Scope, *, writable: bool) -> list[str]:
-    """The methods that the address of a request takes; not `writable`, none that changes places."""
+    """The methods of a request's address; without `writable` those that change no places."""
     methods = set[str]()
     for route in routes:
         match, _ = route.matches(scope)
@@ -50,14 +53,14 @@ def methods_at(routes: Sequence[BaseRoute], scope: Scope, *, writable: bool) -> 
             if writable or access_of(route) != "write":
                 methods |= route.methods or set()
             if match is Match.FULL and scope["method"] not in (route.methods or ()):
-                break  # the address is its alone
+                break  # no other route has this address
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
 
 
 def find_route(routes: Sequence[BaseRoute], scope: Scope) -> BaseRoute | None:
-    """The route by which a request is judged, None where there is no such address.
+    """The route whose role a request needs, None for an unknown address.
 
-    A request whose method its address does not know is judged by another route of that address.
+    For a method that the address does not have, it is another route of the same address.
     """
     partial: BaseRoute | None = None
     for route in routes:

@@ -1,4 +1,4 @@
-"""The indexes of one server, by name: the first is what addresses without a name lead to."""
+"""The indexes of one server, by name: addresses without a name lead to the first."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ServedIndex:
-    """One index of a server, with what answers from it and what changes it."""
+    """One index of a server, with its state, its reloader and its writer."""
 
     name: str
     folder: Path | None
@@ -28,9 +28,9 @@ class ServedIndex:
 
     @property
     def status(self) -> str:
-        """`loading`, `ready`, `removed` where its folder has gone, `outdated` for a newer one.
+        """`loading`, `ready`, `removed` without a folder, or `outdated` for a refused version.
 
-        An index whose folder was removed answers from what it has open, as long as the server runs.
+        An index whose folder was removed answers from its open files while the server runs.
         """
         if self.service.loaded is None:
             return "loading"
@@ -40,15 +40,15 @@ class ServedIndex:
 
 
 @dataclass(frozen=True, slots=True)
-class LoadBeside:
-    """Opens an index of a server that has others, by the model of one of those where it fits."""
+class SharedModelLoader:
+    """Opens a further index of a server, with the model of another index where it is the same."""
 
     folder: Path
     load: EngineLoader
     others: Mapping[str, ServedIndex]
 
     def __call__(self, served: "Engine | None" = None) -> "Engine":
-        """The engine; `served` is the one that it is to replace."""
+        """The engine; `served` is the engine that it replaces."""
         from place_search.indexer import read_manifest
 
         if served is None:

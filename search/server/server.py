@@ -31,16 +31,18 @@ if TYPE_CHECKING:
 
 SHUTDOWN_SECONDS = 10
 STARTING_SWITCH_SECONDS = 0.0001
-"""How long a thread keeps Python's lock from another while a server starts."""
+"""The seconds after which a thread hands Python's lock to another while a server starts."""
 _SWITCH_SECONDS = sys.getswitchinterval()
 VERIFY_BUDGET_S = 2.0
-"""Who asks a server waits: after this a search begins to verify no more."""
-FILES_BESIDE = 4 * BACKLOG
-"""Open files beside connections: those that are just taken or refused, and what answers need."""
+"""The seconds after which a search begins no further verification, as its client waits."""
+EXTRA_FILES = 4 * BACKLOG
+"""The number of open files besides connections: connections being accepted or refused, and files
+that answers need."""
 MIB = 1 << 20
 LEAST_BYTES = 64 * MIB
-"""What answering takes beyond what a server holds once it is ready: the graph of one shape."""
+"""The least memory for answers beyond that of a ready server: the compiled graph of one shape."""
 ALLOWED_BYTES = 150 * MIB
+"""The memory for answers beyond that of a ready server, by default, with `ALLOWED_BYTES_A_CORE`."""
 ALLOWED_BYTES_A_CORE = 100 * MIB
 
 
@@ -53,11 +55,11 @@ def open_engine(
 ) -> "Engine":
     """Open an index and the model that it was built with.
 
-    Photos are read by `decoder` if there is one. The model of an engine that was `served` until now
-    is used again where it fits.
+    Photos are read by `decoder`, if given. The model of the engine that was `served` until now is
+    used again where it fits.
 
     Raises:
-        PlaceSearchError: either cannot be opened, or they do not belong together.
+        PlaceSearchError: the index or the model cannot be opened, or they do not fit.
     """
     from place_search.indexer import (
         IndexWriteError,
@@ -73,7 +75,7 @@ def open_engine(
         and not _is_of(served, index_folder)
         and KeptPhotos(index_folder).is_unsettled()
     ):
-        with suppress(IndexWriteError):  # the first change says what is wrong
+        with suppress(IndexWriteError):  # the first change will report it
             collect_leftovers(index_folder)
     index = open_index(index_folder)
     if (
@@ -120,7 +122,7 @@ class SandboxedDecode:
 
 @dataclass(slots=True)
 class EngineOpener:
-    """Opens the version of an index that is on disk, ready to answer at once."""
+    """Opens the version of an index on disk, and prepares it for the first search."""
 
     index_folder: Path
     options: ServerSettings
@@ -128,8 +130,8 @@ class EngineOpener:
     _begun: "Future[Engine] | None" = None
 
     def begin(self) -> None:
-        """Begin in a thread what the first call waits for."""
-        # What it imports first, so that no two threads import at once.
+        """Begin to open the index in a thread; the first call waits for it."""
+        # Imported before the thread starts, so that no two threads import at once.
         import place_search.search.engine  # noqa: F401
 
         pool = ThreadPoolExecutor(1, thread_name_prefix="open")
@@ -137,13 +139,13 @@ class EngineOpener:
         pool.shutdown(wait=False)
 
     def __call__(self, served: "Engine | None" = None) -> "Engine":
-        """The engine; `served` is the one that it is to replace."""
+        """The engine; `served` is the engine that it replaces."""
         begun, self._begun = self._begun, None
         engine = self._open(served) if begun is None else begun.result()
         if not _is_of(served, self.index_folder):
             _bound_memory(self.options.memory, self.decoder)
-            # Beside the files of this index, too, which it keeps open.
-            allow_open_files(self.options.connections + FILES_BESIDE)
+            # In addition to the files of this index, which stay open.
+            allow_open_files(self.options.connections + EXTRA_FILES)
         return engine
 
     def _open(self, served: "Engine | None") -> "Engine":
@@ -153,18 +155,18 @@ class EngineOpener:
 
 
 def _is_of(served: "Engine | None", index_folder: Path) -> bool:
-    """Whether an engine is of this index; that of another one only shares its model."""
+    """Whether an engine is of this index, not of another index that shares its model."""
     return served is not None and served.index.folder.resolve() == index_folder.resolve()
 
 
 def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:
-    """Bound what this process and its decoders hold, now that it has opened what it needs.
+    """Limit the memory of this process and its decoders, once the index and model are open.
 
     Raises:
-        ServerError: the limit is below that.
+        ServerError: the limit is below what they take already.
     """
-    keep_freed_memory()  # what is large goes back to the system at once
-    return_freed_memory()  # opening takes more than it keeps
+    keep_freed_memory()  # large blocks still go back to the system at once
+    return_freed_memory()  # opening takes more memory than an open index
     CEILING.others = decoder.memory
     ready = CEILING.used()
     least = ready + LEAST_BYTES
@@ -181,20 +183,20 @@ def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:
         CEILING.limit = limit_mb * MIB
 
 
-def _bound_connections(asked: int) -> int:
-    """How many connections may be open, each of which is an open file.
+def _bound_connections(requested: int) -> int:
+    """The number of connections that may be open, each of which is an open file.
 
-    Where there is no file left for the next one, the server could answer nobody, nor say so. They
-    get a quarter of the files, however few there are.
+    Without a file for the next connection, the server could not even refuse it. Connections get at
+    least a quarter of the files.
     """
-    files = allow_open_files(asked + FILES_BESIDE)
-    most = max(files - FILES_BESIDE, files // 4)
-    if most < asked:
+    files = allow_open_files(requested + EXTRA_FILES)
+    most = max(files - EXTRA_FILES, files // 4)
+    if most < requested:
         _warn(
             f"WARNING: this process may open {files} files, so it takes {most} connections at "
-            f"most, not {asked}; raise the limit with `ulimit -n`, or lower --connections."
+            f"most, not {requested}; raise the limit with `ulimit -n`, or lower --connections."
         )
-    return min(most, asked)
+    return min(most, requested)
 
 
 class _Run:
@@ -206,8 +208,8 @@ class _Run:
         self.server: uvicorn.Server | None = None
 
     def loaded(self, state: "ServerState") -> None:
-        """Say that it is ready, or stop where the engine cannot be opened."""
-        # What it has opened stays, so that no later answer waits while that is looked through.
+        """Report that the server is ready, or stop it where the engine cannot be opened."""
+        # The open index stays, so no garbage collection during an answer needs to scan it.
         gc.freeze()
         _started()
         if state.failure is not None:
@@ -216,17 +218,17 @@ class _Run:
             self._on_ready(self._address, state.engine)
 
     def stop(self, _signum: int = 0, _frame: FrameType | None = None) -> None:
-        """Answer what was asked, then stop."""
+        """Answer the requests in progress, then stop."""
         if self.server is not None:
             self.server.should_exit = True
 
 
 @contextmanager
 def _starting() -> Iterator[None]:
-    """A start makes no garbage, and looking for it takes a tenth of its time.
+    """Disable garbage collection during the start, of which it takes a tenth for nothing.
 
-    The thread that opens the index reads little at a time. After each piece it waits until the one
-    that imports gives it Python's lock: usually 5 ms, which made a start a tenth longer.
+    Also switch threads more often: the thread that opens the index reads in small pieces, and after
+    each it waits for Python's lock, by default 5 ms, which made the start a tenth longer.
     """
     gc.disable()
     sys.setswitchinterval(STARTING_SWITCH_SECONDS)
@@ -257,8 +259,8 @@ def serve(
     it can search. The pages offer `samples` to try.
 
     Raises:
-        ServerError: the address is taken or cannot be listened on, or no key may write where
-            `options` let it.
+        ServerError: the server cannot listen on the address, or `options` are writable without a
+            key that may write.
         PlaceSearchError: the index or its model cannot be opened.
     """
     options = options or ServerSettings()
@@ -275,14 +277,14 @@ def serve(
 
         traces = open_provider()
     with ExitStack() as opened:
-        # It starts while this process imports what it needs itself.
+        # The decoder starts while this process imports its modules.
         decoder = opened.enter_context(
             closing(Decoder(workers=options.decoders, limits=options.decode))
         )
         from place_search.indexer import read_manifest
 
         for folder in (index_folder, *others.values()):
-            read_manifest(folder)  # of a wrong index and a wrong port the index is told first
+            read_manifest(folder)  # a wrong index is reported before a wrong port
         listener = opened.enter_context(listen(options.host, options.port))
         if is_loopback(listener):
             hosts = (*options.allowed_hosts, options.host)
@@ -293,7 +295,7 @@ def serve(
                 "photos; use --keys, or --host 127.0.0.1."
             )
         opener = EngineOpener(index_folder, options, decoder)
-        opener.begin()  # the graph is compiled on another core than the rest is imported on
+        opener.begin()  # compiles the graph on another core while this thread imports
         from place_search.search.server.app import create_app
         from place_search.search.server.log import logging_to_stderr
 
@@ -353,17 +355,18 @@ def _uvicorn_server(app: "FastAPI", options: ServerSettings) -> "uvicorn.Server"
 
 @contextmanager
 def _stopped_by_signals(run: _Run) -> Iterator[None]:
-    """SIGINT and SIGTERM stop the run; uvicorn hands each on to the handler that it found."""
-    found = {signum: signal.signal(signum, run.stop) for signum in (signal.SIGINT, signal.SIGTERM)}
+    """SIGINT and SIGTERM stop the run; uvicorn passes each on to the handler installed before."""
+    signums = (signal.SIGINT, signal.SIGTERM)
+    previous = {signum: signal.signal(signum, run.stop) for signum in signums}
     try:
         yield
     finally:
-        for signum, handler in found.items():
+        for signum, handler in previous.items():
             signal.signal(signum, handler)
 
 
 def _warn_of_useless(keys: Sequence[ApiKey], names: Collection[str]) -> None:
-    """Servers may share a file of keys, so a key that opens nothing here is no error."""
+    """Warn of keys for other indexes: no error, as servers may share a file of keys."""
     for key in keys:
         if key.index and key.index not in names:
             _warn(

@@ -40,19 +40,19 @@ _ORIGIN = re.compile(r"\*|https?://[^\s/?#@]+")
 
 
 def default_workers() -> int:
-    """One search a core, and two whose photos are decoded meanwhile."""
+    """A search for each core, and two more whose photos are being decoded."""
     return min(len(os.sched_getaffinity(0)) + 2, MAX_DEFAULT_WORKERS)
 
 
 def split_names(text: Any) -> Any:
-    """The names of a text with commas between them; anything else as it is."""
+    """The names in a text with commas between them; another value is returned unchanged."""
     if not isinstance(text, str):
         return text
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def check_root_path(path: str) -> str:
-    """A path without a slash at its end. Raises `ServerError` where it is none."""
+    """The path without a slash at its end. Raises `ServerError` for text that is no path."""
     bare = path.rstrip("/")
     if not ROOT_PATH.fullmatch(bare):
         raise ServerError(f"'{path}' is no path; give --root-path the likes of /places.")
@@ -63,14 +63,14 @@ Names = Annotated[Sequence[str], BeforeValidator(split_names)]
 
 
 WAITING_SECONDS = 0.5
-"""What a photo may take to decode beyond its CPU time."""
+"""The time in seconds that decoding a photo may take beyond its CPU time."""
 
 
 class ServerSettings(BaseModel):
-    """How the server listens and how much it takes on.
+    """The settings of a server: its address, limits, keys and pages.
 
-    The constructor reads no environment: `from_environment` does. A field is also the option of
-    `place-search serve`, with hyphens, unless it is a secret (`on_command_line` False).
+    The constructor reads no environment: `from_environment` does. Each field is an option of
+    `place-search serve`, with hyphens, except secrets (`on_command_line` False).
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -213,16 +213,16 @@ class ServerSettings(BaseModel):
     )
 
     @classmethod
-    def from_environment(cls, **given: Any) -> "ServerSettings":
-        """Settings from the variables `PLACE_SEARCH_…`; those that are given win.
+    def from_environment(cls, **overrides: Any) -> "ServerSettings":
+        """Settings from the variables `PLACE_SEARCH_…`, replaced by `overrides` where given.
 
         Raises:
-            ServerError: a variable or what is given has no meaning or is out of bounds.
+            ServerError: a variable or an override is invalid or out of bounds.
         """
         variables = {setting.name: setting.in_environment for setting in server_settings()}
-        found = {name: text for name, text in variables.items() if text is not None}
+        values = {name: text for name, text in variables.items() if text is not None}
         try:
-            return cls(**{**found, **given})
+            return cls(**{**values, **overrides})
         except ValidationError as error:
             first = error.errors()[0]
             name = f"{PREFIX}{first['loc'][0]}".upper()
@@ -230,12 +230,12 @@ class ServerSettings(BaseModel):
 
     @property
     def max_body_bytes(self) -> int:
-        """The largest request."""
+        """The largest request, in bytes."""
         return self.max_body_mb * 2**20
 
     @property
     def decode(self) -> DecodeLimits:
-        """What one photo may cost."""
+        """The limits for decoding one photo."""
         return DecodeLimits(
             self.decode_seconds,
             self.decode_mb * 2**20,
@@ -245,12 +245,12 @@ class ServerSettings(BaseModel):
 
     @property
     def decoders(self) -> int:
-        """Processes that decode photos: at most half of the work on one is decoding."""
+        """The number of decoding processes: decoding is at most half of the work on a photo."""
         return max(2, self.workers // 2)
 
     @model_validator(mode="after")
     def _check_names(self) -> "ServerSettings":
-        """Refuse names that could never be asked by; a `ServerError` passes through Pydantic."""
+        """Refuse names that no request can have; a `ServerError` passes through Pydantic."""
         for origin in self.cors:
             if not _ORIGIN.fullmatch(origin):
                 raise ServerError(

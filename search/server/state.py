@@ -1,4 +1,4 @@
-"""What the routes of one server share: the engine once it is loaded, and the work queues."""
+"""The state that the routes of one server share: the engine once it is loaded, and the queues."""
 
 import asyncio
 import logging
@@ -29,17 +29,17 @@ log = logging.getLogger("place_search.index")
 T = TypeVar("T")
 
 EngineLoader: TypeAlias = "Callable[..., Engine]"
-"""Opens an engine, given the one that it is to replace if any; what it raises ends the server."""
+"""Opens an engine, given the engine that it replaces if any; its exceptions end the server."""
 
 CHANGE_SECONDS = 300.0
 LEAST_SECONDS = 1.0
-"""What decoding may take however long a request has waited."""
+"""The least time for decoding a photo, in seconds, however long its request has waited."""
 IMAGES_WAITING = 64
-"""A page asks for many pictures at once, each of them quick."""
+"""The least number of pictures that may wait: a page requests many at once, each of them quick."""
 
 
 class Shared:
-    """What all indexes of one server share: the queues that work waits in, and the counters."""
+    """The state that all indexes of one server share: the work queues, and the counters."""
 
     def __init__(self, options: ServerSettings) -> None:
         self.searches = WorkQueue(
@@ -58,7 +58,7 @@ class Shared:
             seconds=options.search_seconds,
             patience=options.queue_seconds,
         )
-        # One at a time: each makes a new version of the index.
+        # One at a time, as each change makes a new version of the index.
         self.changes = WorkQueue(
             "change",
             workers=1,
@@ -70,7 +70,7 @@ class Shared:
 
 
 class ServerState:
-    """An engine in the making or ready, and the queues that bound the work on it."""
+    """The engine of an index, loading or ready, and the queues that bound the work on it."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class ServerState:
         decoder: Decoder | None = None,
         reports: Path | None = None,
     ) -> None:
-        """`reports` is a folder of them. Raises `ServerError` where there is no such folder."""
+        """`reports` is a folder of reports. Raises `ServerError` where there is no such folder."""
         self.searches = shared.searches
         self.images = shared.images
         self.changes = shared.changes
@@ -93,9 +93,9 @@ class ServerState:
         self.decoder = decoder
         self.failure: Exception | None = None
         self.refused: str | None = None
-        """Why the version of the index that is on disk is not the one that is served."""
+        """The reason why the index version on disk is not served; None where it is served."""
         self.damage: set[str] = set()
-        """Which files of the version that is served were found to be damaged, a sentence each."""
+        """A sentence on each damaged file of the served version."""
         self._loader = engine if callable(engine) else None
         self._engine = None if callable(engine) else engine
 
@@ -128,11 +128,11 @@ class ServerState:
     ) -> T:
         """Run a job in the queue of searches; its stages are counted, logged and traced.
 
-        The job is called with these arguments, and with `stages` to time its work by. One that
+        The job is called with these arguments, and with `stages`, which time its work. A job that
         changes something calls `stages.commit` before.
 
         Raises:
-            BusyError: too many jobs are waiting, or this one waited too long.
+            BusyError: too many jobs are waiting, or this job waited too long.
             TimedOutError: the job began, but takes too long.
         """
         return await self._run(self.searches, request, partial(job, *arguments, **options))
@@ -163,17 +163,17 @@ class ServerState:
         return reply
 
     def _decoded_by(self) -> float:
-        """When the photos of a request that comes now must be decoded."""
+        """The deadline, by `time.monotonic`, to decode the photos of a request that arrives now."""
         return time.monotonic() + self.decode_seconds
 
     def replace(self, engine: "Engine") -> None:
-        """Answer from another engine from now on; what runs ends with its own."""
+        """Answer from another engine from now on; running requests keep the engine they have."""
         self._engine = engine
         self.refused = None
         self.damage.clear()
 
-    def tell_damage(self, error: Exception) -> None:
-        """A file of the index turned out to be damaged; the log has it once."""
+    def note_damage(self, error: Exception) -> None:
+        """Note that a file of the index is damaged; each error is logged once."""
         if str(error) not in self.damage:
             self.damage.add(str(error))
             log.error("%s", error)
@@ -188,12 +188,12 @@ class ServerState:
 
 
 def _begin(job: Callable[..., T], stages: Stages, decoded_by: float) -> T:
-    """Begin with a job that has waited until now."""
+    """Begin a job that has waited until now."""
     stages.begin()
     return _in_time(partial(job, stages=stages), decoded_by)
 
 
 def _in_time(job: Callable[[], T], decoded_by: float) -> T:
-    """Do a job whose photos are to be decoded by then; after a long wait they still get a while."""
+    """Do a job with a deadline for decoding its photos, at least `LEAST_SECONDS` from now."""
     with decoding_until(max(decoded_by, time.monotonic() + LEAST_SECONDS)):
         return job()

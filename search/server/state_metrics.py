@@ -1,4 +1,4 @@
-"""What a server is doing now, as its metrics show it."""
+"""The present state of a server, for its metrics."""
 
 from collections.abc import Iterator, Mapping
 
@@ -17,7 +17,7 @@ from place_search.search.server.state import Shared
 
 
 class StateCollector(Collector):
-    """Reads the queues, the indexes and the decoder when it is asked."""
+    """Reads the queues, the indexes and the decoder whenever metrics are requested."""
 
     def __init__(
         self, shared: Shared, indexes: Mapping[str, ServedIndex], decoder: Decoder | None
@@ -25,11 +25,11 @@ class StateCollector(Collector):
         self._shared, self._indexes, self._decoder = shared, indexes, decoder
 
     def describe(self) -> list[Metric]:
-        """Nothing: names are told with the figures."""
+        """No metrics: their names come with the figures."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """The figures of now."""
+        """The present figures."""
         yield from self._of_queues()
         yield from self._of_indexes()
         yield from self._of_memory()
@@ -59,8 +59,8 @@ class StateCollector(Collector):
         yield places
 
     def _of_indexes(self) -> Iterator[Metric]:
-        def gauge(name: str, what: str) -> GaugeMetricFamily:
-            return GaugeMetricFamily(f"place_search_{name}", what, labels=["index"])
+        def gauge(name: str, description: str) -> GaugeMetricFamily:
+            return GaugeMetricFamily(f"place_search_{name}", description, labels=["index"])
 
         ready = gauge("ready", "1 once the index can be searched.")
         refused = gauge("index_refused", "1 while a newer version of the index is refused.")

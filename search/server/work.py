@@ -14,23 +14,25 @@ from place_search.search.errors import BusyError, TimedOutError
 T = TypeVar("T")
 
 SLOW_SECONDS = 1.0
-"""Whose last job took longer runs one at a time: jobs as these wait for each other anyway."""
+"""The seconds of a client's last job above which its jobs run one at a time: jobs that long would
+wait for each other anyway."""
 CLIENTS_REMEMBERED = 1000
 
 
 def _always() -> bool:
-    """A job that changes nothing can be given up at any time."""
+    """The `give_up` of a job that changes nothing: it can be given up at any time."""
     return True
 
 
 class WorkQueue:
     """Runs up to `workers` jobs of a client at once, lets `waiting` more wait, refuses the rest.
 
-    A worker that is free takes a job of the client with the fewest running ones. `spare` workers
-    more are for others than the client that keeps `workers` busy. Where all places are taken, the
-    client with the most of them gives one that waits to a client with fewer.
+    A free worker takes a job of the client with the fewest running jobs. `spare` further workers
+    serve other clients while one client keeps `workers` busy. When all places of the queue are
+    taken, the client with the most places loses a waiting job to a client with fewer.
 
-    Who stops awaiting a job gives its place up: at once while it waits, else when it ends.
+    A job whose caller stops awaiting it leaves the queue: at once while it waits, else when it
+    ends.
     """
 
     def __init__(
@@ -52,24 +54,24 @@ class WorkQueue:
         self._lock = threading.RLock()
         self._waiting: dict[str, deque[_Job]] = {}
         self._running: Counter[str] = Counter()
-        self._taken: Counter[str] = Counter()
+        self._places_of: Counter[str] = Counter()
         self._slow: OrderedDict[str, None] = OrderedDict()
 
     @property
     def depth(self) -> int:
-        """How many jobs run or wait."""
-        return self._taken.total()
+        """The number of jobs that run or wait."""
+        return self._places_of.total()
 
     async def run(
         self, job: Callable[[], T], *, client: str = "", give_up: Callable[[], bool] = _always
     ) -> tuple[T, float]:
         """Run a job of a client; returns its result and the milliseconds that it waited.
 
-        `give_up` tells a job that runs that nobody waits for it any more. Where it returns False
-        the job changes something already, and its end is awaited however long it takes.
+        `give_up` tells a running job that nobody waits for it any more. Where it returns False the
+        job changes something already, and its end is awaited however long it takes.
 
         Raises:
-            BusyError: too many jobs are waiting, or this one waited too long.
+            BusyError: too many jobs are waiting, or this job waited too long.
             TimedOutError: the job began, but takes too long.
         """
         submitted = self._submit(client, job)
@@ -77,7 +79,7 @@ class WorkQueue:
         timer = asyncio.get_running_loop().call_later(self._patience, self._give_up, submitted)
         try:
             async with asyncio.timeout(self.seconds) as limit:
-                # Cancelled while it waits, it never begins.
+                # A job that is cancelled while it waits never begins.
                 result: tuple[T, float] = await asyncio.wrap_future(future)
                 return result
         except TimeoutError:
@@ -94,20 +96,20 @@ class WorkQueue:
             raise
         finally:
             timer.cancel()
-        raise _late()
+        raise _late_error()
 
     def _give_up(self, job: "_Job") -> None:
         """Refuse a job that still waits."""
         with self._lock:
             if job.waits:
-                job.future.set_exception(_late())
+                job.future.set_exception(_late_error())
 
     def _submit(self, client: str, call: Callable[[], Any]) -> "_Job":
         job = _Job(client, call, self)
         with self._lock:
             if self.depth >= self.places:
                 self._make_room(client)
-            self._taken[client] += 1
+            self._places_of[client] += 1
             self._waiting.setdefault(client, deque()).append(job)
         try:
             self._pool.submit(self._work)
@@ -117,18 +119,18 @@ class WorkQueue:
         return job
 
     def _make_room(self, client: str) -> None:
-        """Refuse the newest waiting job of the client with the most places, or this one."""
+        """Refuse the newest waiting job of the client with the most places, or the new job."""
         waiting = [job for jobs in self._waiting.values() for job in jobs if job.waits]
         newest = max(waiting, key=self._weight, default=None)
-        if newest is None or self._taken[newest.client] <= self._taken[client] + 1:
-            raise _refusal()
-        newest.future.set_exception(_refusal())
+        if newest is None or self._places_of[newest.client] <= self._places_of[client] + 1:
+            raise _refused_error()
+        newest.future.set_exception(_refused_error())
 
     def _weight(self, job: "_Job") -> tuple[int, float]:
-        return self._taken[job.client], job.submitted
+        return self._places_of[job.client], job.submitted
 
     def _work(self) -> None:
-        """Do jobs until there is none that may run."""
+        """Do jobs until none may run."""
         while (job := self._next()) is not None:
             began = time.perf_counter()
             try:
@@ -146,14 +148,14 @@ class WorkQueue:
                     job = jobs.popleft()
                     if job.future.set_running_or_notify_cancel():
                         self._running[client] += 1
-                        # Among clients with equally many, the one that had its turn goes last.
+                        # Among clients with equally many running jobs, this client is now last.
                         self._waiting[client] = self._waiting.pop(client)
                         return job
                 del self._waiting[client]
         return None
 
     def _most(self, client: str) -> int:
-        """How many jobs of a client may run at once."""
+        """The number of jobs of a client that may run at once."""
         return 1 if client in self._slow else self._workers
 
     def _end(self, client: str, seconds: float) -> None:
@@ -171,11 +173,11 @@ class WorkQueue:
                     self._pool.submit(self._work)  # more of its jobs may run again
 
     def release(self, job: "_Job") -> None:
-        """Give a job's place up, and what it holds where it has not begun."""
+        """Give up a job's place in the queue, and the job itself where it has not begun."""
         with self._lock:
-            self._taken[job.client] -= 1
-            if not self._taken[job.client]:
-                del self._taken[job.client]
+            self._places_of[job.client] -= 1
+            if not self._places_of[job.client]:
+                del self._places_of[job.client]
             waiting = self._waiting.get(job.client, ())
             if waiting and job in waiting:
                 waiting.remove(job)
@@ -183,7 +185,7 @@ class WorkQueue:
                     del self._waiting[job.client]
 
     def close(self) -> None:
-        """Drop what waits, and let what runs end."""
+        """Drop the waiting jobs, and let the running jobs end."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         with self._lock:
             waiting = [job for jobs in self._waiting.values() for job in jobs]
@@ -193,7 +195,7 @@ class WorkQueue:
 
 
 class _Job:
-    """A call of a client, which has a place of a queue until its future is done."""
+    """A call of a client, which has a place in a queue until its future is done."""
 
     def __init__(self, client: str, call: Callable[[], Any], queue: WorkQueue) -> None:
         self.client = client
@@ -205,11 +207,11 @@ class _Job:
 
     @property
     def waits(self) -> bool:
-        """Whether it is neither begun nor given up."""
+        """Whether the job has neither begun nor been given up."""
         return not (self.future.running() or self.future.done())
 
     def do(self, began: float) -> None:
-        """Call it; the future has the result, and the milliseconds since it was submitted."""
+        """Run the call; the future gets its result and the milliseconds that the job waited."""
         try:
             result = self._call()
         except BaseException as error:
@@ -221,9 +223,9 @@ class _Job:
         self._queue.release(self)
 
 
-def _late() -> BusyError:
+def _late_error() -> BusyError:
     return BusyError("The server is too busy to begin with this request; try again later.")
 
 
-def _refusal() -> BusyError:
+def _refused_error() -> BusyError:
     return BusyError("The server has too many requests waiting; try again in a second.")

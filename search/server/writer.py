@@ -1,4 +1,4 @@
-"""Changing the index of a running server: places come and go, and the next search knows."""
+"""Changing the index of a running server; the next search uses the changed index."""
 
 import hashlib
 import logging
@@ -30,7 +30,7 @@ from place_search.search.server.content.kept_answers import Answer, KeptAnswers,
 from place_search.search.server.content.matching import place_tag, require_group, required_version
 from place_search.search.server.content.plain_errors import plain_errors
 from place_search.search.server.content.reasons import REASONS
-from place_search.search.server.content.taken import TakenPhoto, panoramas_of, taken_photo
+from place_search.search.server.content.stored_photos import StoredPhoto, panoramas_of, stored_photo
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
@@ -45,10 +45,10 @@ LONGEST_NAME = 200
 
 
 class Writer:
-    """Adds and removes places of the index that a service answers from; one change at a time.
+    """Changes the index that a service answers from, one change at a time.
 
-    What is kept of a photo is an upright JPEG of at most 2048 pixels a side that the decoding
-    processes have made: no metadata, and nothing of a stranger is decoded outside of them.
+    Added photos are stored as upright JPEGs of at most 2048 pixels a side, without metadata. The
+    decoding processes make them, so that no photo of a stranger is decoded in this process.
     """
 
     def __init__(
@@ -74,94 +74,94 @@ class Writer:
         name: str,
         *,
         panorama: bool | None = None,
-        asked: RequestKey | None = None,
+        request_key: RequestKey | None = None,
         stages: Stages,
     ) -> Answer:
         """Add a place, on disk and in the index when this returns.
 
-        Without a `position` that of the photo's Exif is taken, without a `name` one of its content.
-        A 360° `panorama` is added as its views: where its metadata says that it is one for None,
-        where it is of 2:1 too for True.
-        A photo that is there already keeps its place, whatever it is called this time. A request
-        that was `asked` before is answered as then, and changes nothing.
+        Without a `position` the photo's Exif gives it, without a `name` a hash of its content. A
+        360° `panorama` is added as its views: for None where its metadata calls it a panorama, for
+        True also where its sides are 2:1. A photo that the index has already keeps its place and
+        its name. A request whose `request_key` was answered before gets the same answer, and
+        changes nothing.
 
         Raises:
             PhotoError: the photo cannot be read.
-            KeyReusedError: another request was asked under this key.
+            KeyReusedError: another request was sent under this key.
             CannotChangeError: the index cannot be written.
         """
-        known = self._answered(asked, stages)
-        if known:
-            return known
-        (taken,) = self._take([SentPhoto(name, content)], panorama, stages)
-        if isinstance(taken, PhotoError):
-            raise taken
-        taken = [one._replace(position=position or one.position) for one in taken]
-        index_id, places, before = self._add([taken], stages)
-        made = next((one for one in taken if one.file in places), None)
-        if made is None:
+        previous_answer = self._answered(request_key, stages)
+        if previous_answer:
+            return previous_answer
+        (parts,) = self._decode([SentPhoto(name, content)], panorama, stages)
+        if isinstance(parts, PhotoError):
+            raise parts
+        parts = [part._replace(position=position or part.position) for part in parts]
+        index_id, places, before = self._add([parts], stages)
+        added = next((part for part in parts if part.file in places), None)
+        if added is None:
             raise UnreadablePhotoError(NO_DESCRIPTOR)
-        place = places[made.file]
-        told = {**place_dict(place, index_id), "etag": place_tag(place)}
-        status = 200 if made.file in before else 201
-        return self._answer(Answer(status, told, _ids([place])), asked)
+        place = places[added.file]
+        body = {**place_dict(place, index_id), "etag": place_tag(place)}
+        status = 200 if added.file in before else 201
+        return self._answer(Answer(status, body, _ids([place])), request_key)
 
     def add_many(
         self,
         uploads: Sequence[tuple[str, bytes]],
         *,
         panorama: bool | None = None,
-        asked: RequestKey | None = None,
+        request_key: RequestKey | None = None,
         stages: Stages,
     ) -> Answer:
-        """Add the places of photos by one change of the index; those that cannot be read are told.
+        """Add the places of photos by one change of the index; the answer lists unreadable photos.
 
-        `uploads` are names and contents of files, photos and archives of them. Places are called by
-        their files. `panorama` is that of `add`.
+        `uploads` are names and contents of files, photos and archives of photos. Places have the
+        names of their files. `panorama` and `request_key` are those of `add`.
 
         Raises: as `add`, but for PhotoError, and ParameterError for a damaged archive, no photo, or
             too many.
         """
-        known = self._answered(asked, stages)
-        if known:
-            return known
+        previous_answer = self._answered(request_key, stages)
+        if previous_answer:
+            return previous_answer
         sent = photos_of(uploads, self._service.max_body_bytes)
-        taken = self._take(sent, panorama, stages)
-        added = [parts for parts in taken if not isinstance(parts, PhotoError)]
-        index_id, places, before = self._add(added, stages)
-        told: list[dict[str, Any]] = []
-        for photo, parts in zip(sent, taken, strict=True):
-            readable = [] if isinstance(parts, PhotoError) else parts
-            made = next((one for one in readable if one.file in places), None)
-            if made is None:
+        decoded = self._decode(sent, panorama, stages)
+        readable = [parts for parts in decoded if not isinstance(parts, PhotoError)]
+        index_id, places, before = self._add(readable, stages)
+        photos: list[dict[str, Any]] = []
+        for photo, parts in zip(sent, decoded, strict=True):
+            candidates = [] if isinstance(parts, PhotoError) else parts
+            added = next((part for part in candidates if part.file in places), None)
+            if added is None:
                 problem = str(parts) if isinstance(parts, PhotoError) else NO_DESCRIPTOR
-                told.append({"status": 422, "place": None, "problem": capitalized(problem)})
+                photos.append({"status": 422, "place": None, "problem": capitalized(problem)})
             else:
-                status = 200 if made.file in before else 201
-                place = place_dict(places[made.file], index_id)
-                told.append({"status": status, "place": place, "problem": None})
-                before = before | {made.file}  # the same photo may be among them twice
-            told[-1]["file"] = photo.file
-        counts = Counter(photo["status"] for photo in told)
+                status = 200 if added.file in before else 201
+                place = place_dict(places[added.file], index_id)
+                photos.append({"status": status, "place": place, "problem": None})
+                before = before | {added.file}  # the request may have the same photo twice
+            photos[-1]["file"] = photo.file
+        counts = Counter(photo["status"] for photo in photos)
         body = {
             "index_id": index_id,
             "added": counts[201],
             "known": counts[200],
             "refused": counts[422],
-            "photos": told,
+            "photos": photos,
         }
-        return self._answer(Answer(200, body, _ids(places.values())), asked)
+        return self._answer(Answer(200, body, _ids(places.values())), request_key)
 
-    def _take(
+    def _decode(
         self, photos: Sequence[SentPhoto], panorama: bool | None, stages: Stages
-    ) -> list[list[TakenPhoto] | PhotoError]:
-        """What is to be kept of photos, the views of panoramas, or why they cannot be read."""
+    ) -> list[list[StoredPhoto] | PhotoError]:
+        """For each photo the photo or views to store, or the error why it cannot be read."""
         card = self._service.engine.model.card
-        taken: list[list[TakenPhoto] | PhotoError] = []
-        each = self._service.decode_seconds
+        decoded: list[list[StoredPhoto] | PhotoError] = []
+        seconds = self._service.decode_seconds
         for file, content, problem in photos:
-            # The time that a request's photos may take is for one photo.
-            with stages.timed("decode"), decoding_until(time.monotonic() + each):
+            # Each photo may take the time that a request with one photo has.
+            with stages.timed("decode"), decoding_until(time.monotonic() + seconds):
                 try:
                     if problem:
                         raise UnreadablePhotoError(problem)
@@ -174,51 +174,51 @@ class Writer:
                         jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
                         pictures = [(None, jpeg)]
                 except PhotoError as error:
-                    taken.append(error)
+                    decoded.append(error)
                     continue
             name = file if is_shown(file) and len(file) <= LONGEST_NAME else ""
             original = hashlib.sha256(content).digest()
-            taken.append(
-                [taken_photo(name, original, seen, facing, jpeg) for facing, jpeg in pictures]
+            decoded.append(
+                [stored_photo(name, original, seen, facing, jpeg) for facing, jpeg in pictures]
             )
-        return taken
+        return decoded
 
-    def _add(self, sent: Sequence[Sequence[TakenPhoto]], stages: Stages) -> "_Added":
-        """Add photos by one change; the views of a panorama are then a group."""
+    def _add(self, sent: Sequence[Sequence[StoredPhoto]], stages: Stages) -> "_Added":
+        """Add photos by one change of the index, and group the views of each panorama."""
         from place_search.indexer import change_groups, with_views
 
         photos = list(chain.from_iterable(sent))
         with plain_errors():
             engine = self._current(stages)
             files = {photo.file for photo in photos}
-            there = {file for file in files if (self._photos.folder / file).exists()}
+            on_disk = {file for file in files if (self._photos.folder / file).exists()}
             indexed = engine.index.places_holding({photo.original for photo in photos})
-            known = {
+            known_places = {
                 photo.file: indexed[photo.original] for photo in photos if photo.original in indexed
-            } | _by_file(engine.index, there)
-            new: dict[str, TakenPhoto] = {}
+            } | _by_file(engine.index, on_disk)
+            new: dict[str, StoredPhoto] = {}
             for photo in photos:
-                if photo.file not in known:
-                    new.setdefault(photo.file, photo)  # called as it was the first time
+                if photo.file not in known_places:
+                    new.setdefault(photo.file, photo)  # the first of equal photos gives the name
             if new:
-                engine = self._add_new(new, there, engine, stages)
-            places = known | _by_file(engine.index, new)
-            # Known views are in no group either where the change that added them failed then.
+                engine = self._add_new(new, on_disk, engine, stages)
+            places = known_places | _by_file(engine.index, new)
+            # Known views have no group where the earlier change failed after adding them.
             panoramas = panoramas_of(sent, places)
             if any(engine.index.groups.of(view) is None for view in chain(*panoramas)):
                 with stages.changing():
                     change_groups(self._index_folder, partial(with_views, panoramas))
                 engine = self._changed(engine, stages)
-        return _Added(engine.index.index_id, places, frozenset(known))
+        return _Added(engine.index.index_id, places, frozenset(known_places))
 
     def _add_new(
-        self, new: Mapping[str, TakenPhoto], there: set[str], engine: "Engine", stages: Stages
+        self, new: Mapping[str, StoredPhoto], on_disk: set[str], engine: "Engine", stages: Stages
     ) -> "Engine":
-        """Add photos that the index does not have, by their files, some of which are `there`."""
+        """Add photos that the index lacks, by their files, some of which are `on_disk` already."""
         from place_search.indexer import PhotoList, Source, add_photos
 
-        kept = self._photos
-        listed = PhotoList(kept.folder)
+        storage = self._photos
+        listed = PhotoList(storage.folder)
         for file, photo in new.items():
             listed.append(
                 file,
@@ -227,8 +227,8 @@ class Writer:
                 taken=photo.taken,
                 heading=photo.heading,
             )
-        source = Source(kept.folder, listed, "csv")
-        with kept.changing(*(new.keys() - there)) as folder:
+        source = Source(storage.folder, listed, "csv")
+        with storage.changing(*(new.keys() - on_disk)) as folder:
             with stages.changing():
                 for photo in new.values():
                     write_whole(folder / photo.file, photo.jpeg)
@@ -240,40 +240,40 @@ class Writer:
         return engine
 
     def _keep_calibrated(self, engine: "Engine") -> None:
-        """Keep up the index's own calibration; what was added stays where that fails."""
+        """Renew the index's own calibration; where that fails, the added places stay."""
         from place_search.search.calibrating.upkeep import keep_calibrated
 
         try:
-            with decoding_until(math.inf):  # the request's time is for its own photos
+            with decoding_until(math.inf):  # the request's deadline is for its own photos
                 keep_calibrated(self._index_folder, engine.model, silent, read=engine.decode)
         except (PlaceSearchError, OSError) as error:
             log.warning("The calibration is not measured again: %s", error)
 
-    def _answered(self, asked: RequestKey | None, stages: Stages) -> Answer | None:
-        """What a request was answered before, None where it is new or the index was made anew."""
+    def _answered(self, request_key: RequestKey | None, stages: Stages) -> Answer | None:
+        """The earlier answer to a request; None for a new request, or an index made anew."""
         with plain_errors():
-            known = asked and self._answers.find(asked)
-            return known if known and known.is_of(self._current(stages).index) else None
+            answer = request_key and self._answers.find(request_key)
+            return answer if answer and answer.is_of(self._current(stages).index) else None
 
-    def _answer(self, answer: Answer, asked: RequestKey | None) -> Answer:
-        if asked is not None:
+    def _answer(self, answer: Answer, request_key: RequestKey | None) -> Answer:
+        if request_key is not None:
             try:
-                self._answers.keep(asked, answer)
+                self._answers.keep(request_key, answer)
             except OSError as error:
-                # The places are there, which an error would deny; a repeat finds them by content.
+                # The places were added, so no error; a repeat finds their photos by content.
                 log.warning("The answer to an Idempotency-Key is not on disk: %s", error)
         return answer
 
     def edit(
         self, place_id: int, patch: Mapping[str, Any], if_match: str | None, *, stages: Stages
     ) -> tuple[str, "Place"]:
-        """Say something of a place; see `place_search.indexer.edit_place`.
+        """Edit a place; see `place_search.indexer.edit_place`.
 
-        Returns: the index's id, and the place as it is now.
+        Returns: the index's id, and the edited place.
 
         Raises:
             UnknownPlaceError: there is no such place.
-            EditConflictError: it is not what `if_match` names.
+            EditConflictError: the place is not the version that `if_match` names.
             FieldError: a value does not fit.
             CannotChangeError: the index cannot be written.
         """
@@ -290,11 +290,11 @@ class Writer:
     def change_group(
         self, place_id: int, patch: Mapping[str, Any], if_match: str | None, *, stages: Stages
     ) -> "Index":
-        """Change the group that a place is in; returns the index as it is then.
+        """Change the group that a place is in; returns the changed index.
 
         Raises:
             UnknownPlaceError: there is no such place.
-            EditConflictError: the group is not what `if_match` names.
+            EditConflictError: the group is not the version that `if_match` names.
             FieldError, ParameterError: a value does not fit.
             CannotChangeError: the index cannot be written.
         """
@@ -310,7 +310,7 @@ class Writer:
                 return index
 
             def changed(groups: "Groups") -> "Groups":
-                # Another program may have changed them before they were locked.
+                # Another program may have changed the groups before they were locked.
                 require_group(groups.only(index.place_ids), place_id, if_match)
                 return edit.changed(groups)
 
@@ -319,11 +319,11 @@ class Writer:
             return self._changed(engine, stages).index
 
     def remove(self, place_id: int, if_match: str | None = None, *, stages: Stages) -> None:
-        """Remove a place. Its photo, if it was added here, goes when the index is compacted.
+        """Remove a place. A photo that the server stored is deleted when the index is compacted.
 
         Raises:
             UnknownPlaceError: there never was such a place.
-            EditConflictError: it is not what `if_match` names.
+            EditConflictError: the place is not the version that `if_match` names.
             CannotChangeError: the index cannot be written.
         """
         from place_search.indexer import UnknownPlaceError, remove_places
@@ -348,8 +348,8 @@ class Writer:
         """
         from place_search.indexer import restore_places
 
-        gone = f"Place {place_id} cannot be restored: it never was, or has gone for good."
-        with plain_errors(gone):
+        unknown = f"Place {place_id} cannot be restored: it never was, or has gone for good."
+        with plain_errors(unknown):
             engine = self._current(stages)
             with stages.changing():
                 restore_places(self._index_folder, [place_id])
@@ -359,7 +359,7 @@ class Writer:
     def _current(self, stages: Stages) -> "Engine":
         """The engine of the version on disk, which another program may just have made.
 
-        What was read of places of that version must not be said of those of another.
+        The facts of one version's places must not enter an answer on another version.
         """
         from place_search.indexer import read_manifest
 
@@ -382,7 +382,7 @@ class Writer:
 
 
 class _Added(NamedTuple):
-    """What the index has of photos afterwards: places by file, and the files it had `before`."""
+    """The result of an addition: places by file, and the files that the index had `before`."""
 
     index_id: str
     places: Mapping[str, "Place"]
@@ -395,6 +395,6 @@ def _ids(places: Iterable["Place"]) -> dict[str, int]:
 
 
 def _by_file(index: "Index", files: Collection[str]) -> dict[str, "Place"]:
-    """The places whose kept photos these are, by the names of the files."""
-    kept = KeptPhotos(index.folder)
-    return {place.path.name: place for place in index.places_of(files) if kept.holds(place.path)}
+    """The places of the server's photos with these names of files, by the names."""
+    storage = KeptPhotos(index.folder)
+    return {place.path.name: place for place in index.places_of(files) if storage.holds(place.path)}

@@ -14,7 +14,7 @@ import pytest
 
 from place_search.search.errors import ParameterError
 from place_search.search.server.content import kept_answers
-from place_search.search.server.content.archives import MOST, photos_of
+from place_search.search.server.content.archives import MAX_PHOTOS, photos_of
 from place_search.search.server.content.kept_answers import (
     FILE,
     KEPT_SECONDS,
@@ -53,8 +53,8 @@ def test_what_unpacks_to_far_more_than_was_sent_is_refused() -> None:
 
 
 def test_too_many_and_no_photos_are_refused() -> None:
-    crowd = zipped({f"{n}.jpg": b"x" for n in range(MOST + 1)})
-    with pytest.raises(ParameterError, match=f"more than {MOST} photos"):
+    crowd = zipped({f"{n}.jpg": b"x" for n in range(MAX_PHOTOS + 1)})
+    with pytest.raises(ParameterError, match=f"more than {MAX_PHOTOS} photos"):
         photos_of([("crowd.zip", crowd)], MOST_BYTES)
     with pytest.raises(ParameterError, match="no photo"):
         photos_of([("empty.zip", zipped({}))], MOST_BYTES)

@@ -170,13 +170,13 @@ def test_a_place_is_told_though_the_disk_has_no_room_for_its_answer(
 ) -> None:
     answers = index.with_name("index-photos") / FILE
     before, key = (RequestKey("me", name, "a") for name in "12")
-    assert taking.add(street.query(8), None, "", asked=before, stages=Stages()).status == 201
+    assert taking.add(street.query(8), None, "", request_key=before, stages=Stages()).status == 201
     answers.unlink()
     answers.symlink_to("/dev/full")
-    first = taking.add(street.query(9), None, "", asked=key, stages=Stages())
+    first = taking.add(street.query(9), None, "", request_key=key, stages=Stages())
     assert first.status == 201
     assert "No space left" in caplog.text
-    assert taking.add(street.query(9), None, "", asked=key, stages=Stages()) == first
+    assert taking.add(street.query(9), None, "", request_key=key, stages=Stages()) == first
     assert service.engine.index.count == 8
 
 
@@ -272,12 +272,12 @@ def test_an_answer_is_not_given_of_an_index_that_is_made_anew(
     service: Service, taking: Writer, index: Path, model: Model, street: Any, photos: int
 ) -> None:
     key = RequestKey("me", "1", "a")
-    first = taking.add(street.query(9), None, "", asked=key, stages=Stages())
+    first = taking.add(street.query(9), None, "", request_key=key, stages=Stages())
     assert first.body["place_id"] == 6
     taking.remove(6, stages=Stages())
-    assert taking.add(street.query(9), None, "", asked=key, stages=Stages()) == first
+    assert taking.add(street.query(9), None, "", request_key=key, stages=Stages()) == first
     assert service.engine.index.count == 6, "the place was removed, and nothing is added"
     index_of_street(index.parent, street, model, [f"{n}.jpg" for n in range(photos)])
-    anew = taking.add(street.query(9), None, "", asked=key, stages=Stages())
+    anew = taking.add(street.query(9), None, "", request_key=key, stages=Stages())
     assert (anew.status, anew.body["place_id"]) == (201, photos)
     assert service.engine.index.count == photos + 1

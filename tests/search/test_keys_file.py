@@ -48,7 +48,7 @@ def test_keys_come_and_go_with_their_lines(ring: Ring) -> None:
     assert ring.valid() == ["a", "b", "variable"]
     ring.write()
     assert ring.valid() == ["variable"]
-    assert ring.ring.asked
+    assert ring.ring.required
 
 
 def test_a_key_is_revoked_by_any_editor(ring: Ring) -> None:

@@ -10,17 +10,17 @@ from typing import NamedTuple
 
 from place_search.search.errors import ParameterError
 
-MOST = 500
-"""Photos that one request may bring."""
+MAX_PHOTOS = 500
+"""The largest number of photos in a request."""
 LONGEST_FILE = 1000
-"""Letters of a file's name that are told."""
+"""The number of letters of a file's name that the answer repeats."""
 _COMPRESSED = (b"\x1f\x8b", b"BZh", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"7z\xbc\xaf")
-"""How gzip, bzip2, xz, Zstandard and 7-Zip begin, but no photo."""
+"""The first bytes of gzip, bzip2, xz, Zstandard and 7-Zip files, which no photo has."""
 _LINK = "It is a link or a device in its archive; pack the photo itself."
 
 
 class SentPhoto(NamedTuple):
-    """A photo by its file's name; no `content` where it could not be taken out, with the reason."""
+    """A photo with its file's name; where it cannot be read, no `content`, but a `problem`."""
 
     file: str
     content: bytes
@@ -30,8 +30,8 @@ class SentPhoto(NamedTuple):
 def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[SentPhoto]:
     """The photos of uploaded files, names and contents.
 
-    None may have more than `most_bytes`, nor all together more than twice as many: photos are
-    packed already, and what unpacks to far more is made to fill the memory.
+    A photo may have `most_bytes`, all together twice as many: photos are compressed already, so an
+    archive that unpacks to far more is made to fill the memory.
 
     Raises:
         ParameterError: an archive that is damaged, no photo, too many, or too much in all.
@@ -43,22 +43,22 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[Sen
             named = photo.file.removeprefix("./")[:LONGEST_FILE]  # as `tar cf x.tar .` writes it
             sent.append(photo._replace(file=named))
             total += len(photo.content)
-            if len(sent) > MOST or total > 2 * most_bytes:
+            if len(sent) > MAX_PHOTOS or total > 2 * most_bytes:
                 raise ParameterError(
-                    f"The request brings more than {MOST} photos, or more than "
+                    f"The request brings more than {MAX_PHOTOS} photos, or more than "
                     f"{2 * most_bytes // 2**20} MiB unpacked; send the others in further requests.",
                     "photo",
                 )
     if not sent:
-        raise ParameterError(f"The request brings no photo; send from 1 to {MOST}.", "photo")
+        raise ParameterError(f"The request brings no photo; send from 1 to {MAX_PHOTOS}.", "photo")
     return sent
 
 
 def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
-    """The photos of one uploaded file, none of which may have more than so many bytes.
+    """The photos of one uploaded file, each with at most `most_bytes`.
 
-    Archives are not unpacked to disk. Folders and what hidden files hold are left out; links, and
-    what lies outside of the archive, are told.
+    Archives are not unpacked to disk. Folders and hidden files are left out; links, and files with
+    paths outside of the archive, become photos with a problem.
 
     Raises:
         ParameterError: an archive that is damaged.
@@ -72,7 +72,7 @@ def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto
             raise ValueError
         else:
             yield SentPhoto(file, content)
-    except Exception:  # of many kinds: what others have packed may say anything of itself
+    except Exception:  # of many kinds, as the archive comes from a stranger
         raise ParameterError(
             f"The archive {file[:80]} is damaged or packed in an unusual way; send a zip or an "
             "uncompressed tar.",
@@ -95,7 +95,7 @@ def _zipped(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
                 yield SentPhoto(info.filename, b"", _too_large(most_bytes))
             else:
                 with archive.open(info) as member:
-                    # A header may tell less than there is.
+                    # The header may give less than the member's size.
                     unpacked = member.read(most_bytes + 1)
                 large = len(unpacked) > most_bytes
                 yield SentPhoto(
@@ -113,12 +113,12 @@ def _tarred(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
                 yield SentPhoto(name, b"", problem)
             elif info.issym() or info.islnk() or info.isdev():
                 yield SentPhoto(name, b"", _LINK)
-            # A sparse file's holes would take memory that was never sent.
+            # The holes of a sparse file would take memory beyond the sent bytes.
             elif info.size > most_bytes or info.issparse():
                 yield SentPhoto(name, b"", _too_large(most_bytes))
             elif (member := archive.extractfile(info)) is not None:
                 yield SentPhoto(name, member.read())
-        # At a header that is cut or damaged, too, tarfile ends without a word.
+        # At a damaged header tarfile ends without an error.
         if content[archive.offset : archive.offset + tarfile.BLOCKSIZE] != bytes(tarfile.BLOCKSIZE):
             raise ValueError
 
@@ -133,7 +133,7 @@ def _is_hidden(name: str) -> bool:
 
 
 def _outside(name: str) -> str:
-    """Why a path is none below the folder that was packed; "" where it is one."""
+    """The problem of a path that leads out of the packed folder; "" for a path inside."""
     path = _path(name)
     if not path.is_absolute() and ".." not in path.parts:
         return ""

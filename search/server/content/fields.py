@@ -1,4 +1,4 @@
-"""The fields of a request: one that its route does not know, or that comes twice, is an error."""
+"""The fields of a request: an unknown field, or a field sent twice, is an error."""
 
 import json
 import math
@@ -25,7 +25,7 @@ TWICE = "send it once, not twice"
 NO_WHOLE_NUMBER = "write a whole number in digits"
 NO_NUMBER = "write a number in digits"
 MOST_WRONG = 100
-"""Fields of a JSON body that are told to be wrong."""
+"""The largest number of wrong fields of a JSON body that an answer names."""
 
 
 async def check_fields(request: Request) -> None:
@@ -36,21 +36,21 @@ async def check_fields(request: Request) -> None:
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)  # noqa: S101 - those of the API only depend on this
-    known = route.dependant
-    wrong = _wrong(request.query_params.multi_items(), _query_fields(known))
-    if known.body_params:
-        form = await request.form()  # read already
-        wrong += _wrong(form.multi_items(), known.body_params)
+    dependant = route.dependant
+    wrong = _wrong_fields(request.query_params.multi_items(), _query_fields(dependant))
+    if dependant.body_params:
+        form = await request.form()  # FastAPI has read it already
+        wrong += _wrong_fields(form.multi_items(), dependant.body_params)
     _refuse(wrong)
 
 
 def _refuse(wrong: Sequence[tuple[str, str]]) -> None:
-    """Raise `RequestValidationError` for fields, by name and what is wrong, where there are any."""
+    """Raise `RequestValidationError` for fields with a name and a problem, if there are any."""
     if wrong:
         raise RequestValidationError(
             [
-                {"type": FIELD_PROBLEM, "loc": ("request", name), "msg": said, "input": None}
-                for name, said in wrong
+                {"type": FIELD_PROBLEM, "loc": ("request", name), "msg": problem, "input": None}
+                for name, problem in wrong
             ]
         )
 
@@ -59,7 +59,7 @@ CHECKED_FIELDS = Depends(check_fields)
 
 
 def _place_id(text: str) -> str:
-    """A text that is an id as it is written: pydantic takes "1.0" and "1_0" for whole numbers."""
+    """The text of a place id in plain digits: pydantic takes "1.0" and "1_0" for whole numbers."""
     if re.fullmatch("0|-?[1-9][0-9]*", text):
         return text
     raise ValueError("place ids are whole numbers")
@@ -110,8 +110,8 @@ Fields = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class AskedFilter:
-    """What places must be, as an address says it; see `Filter`."""
+class FilterParameters:
+    """The filter of places that an address's query gives; see `Filter`."""
 
     tag: Tags
     field: Fields
@@ -136,22 +136,22 @@ class AskedFilter:
         )
 
 
-FilterFields = Annotated[AskedFilter, Depends()]
+FilterFields = Annotated[FilterParameters, Depends()]
 
 
 async def photo_in(field: str, upload: UploadFile) -> bytes:
-    """The photo that came in a field. Raises `ParameterError` where it holds none."""
+    """The bytes of the photo in a field. Raises `ParameterError` where there are none."""
     if content := await upload.read():
         return content
     raise ParameterError(f"The field {field} holds no bytes; send a photo in it.", field)
 
 
 async def json_object(request: Request, model: type[BaseModel], example: str) -> dict[str, Any]:
-    """The JSON object of a body, of which only the names are checked against the model.
+    """The JSON object of a body; only the names of its fields are checked against the model.
 
     Raises:
-        ParameterError: it is none; `example` is one.
-        RequestValidationError: a field is unknown, or comes twice at whatever depth.
+        ParameterError: the body is no JSON object; the sentence shows the `example`.
+        RequestValidationError: a field is unknown, or repeated at any depth.
     """
     twice: list[str] = []
 
@@ -165,34 +165,42 @@ async def json_object(request: Request, model: type[BaseModel], example: str) ->
         sent = None
     if not isinstance(sent, dict):
         raise ParameterError(f"The body is no JSON object; send one such as {example}.", "body")
-    known = list(model.model_fields)
-    wrong = [*_unknown(sent, known), *((name, TWICE) for name in dict.fromkeys(twice))]
-    _refuse([(name.encode("utf-8", "replace").decode(), said) for name, said in wrong[:MOST_WRONG]])
+    wrong = [
+        *_unknown(sent, list(model.model_fields)),
+        *((name, TWICE) for name in dict.fromkeys(twice)),
+    ]
+    _refuse(
+        [
+            (name.encode("utf-8", "replace").decode(), problem)
+            for name, problem in wrong[:MOST_WRONG]
+        ]
+    )
     return sent
 
 
 def _query_fields(dependant: Dependant) -> list[ModelField]:
-    """The fields of the query that a route takes, itself or by what it depends on."""
+    """The query fields of a route and of its dependencies."""
     fields = list(dependant.query_params)
     for other in dependant.dependencies:
         fields += _query_fields(other)
     return fields
 
 
-def _wrong(
-    given: Sequence[tuple[str, object]], fields: Sequence[ModelField]
+def _wrong_fields(
+    sent: Sequence[tuple[str, object]], fields: Sequence[ModelField]
 ) -> list[tuple[str, str]]:
+    """The wrong fields among those that were sent, each with its problem."""
     many = {field.alias for field in fields if get_origin(field.field_info.annotation) is list}
-    known = [field.alias for field in fields]
-    names = [name for name, _ in given]
-    twice = [name for name in known if names.count(name) > 1 and name not in many]
+    field_names = [field.alias for field in fields]
+    names = [name for name, _ in sent]
+    twice = [name for name in field_names if names.count(name) > 1 and name not in many]
     kinds = {field.alias: _kinds(field) for field in fields}
     numbers = [
-        (name, f"{said}, not '{text[:40]}'")
-        for name, text in given
-        if isinstance(text, str) and text and (said := _no_number(text, kinds.get(name, ())))
+        (name, f"{problem}, not '{text[:40]}'")
+        for name, text in sent
+        if isinstance(text, str) and text and (problem := _no_number(text, kinds.get(name, ())))
     ]
-    return [*_unknown(names, known), *((name, TWICE) for name in twice), *numbers]
+    return [*_unknown(names, field_names), *((name, TWICE) for name in twice), *numbers]
 
 
 def _kinds(field: ModelField) -> tuple[Any, ...]:
@@ -201,7 +209,7 @@ def _kinds(field: ModelField) -> tuple[Any, ...]:
 
 
 def _no_number(text: str, kinds: Sequence[Any]) -> str:
-    """What is wrong of a text for a number: pydantic takes "1_0", " 10" and "１０" for 10."""
+    """The problem of a text for a number, if any: pydantic takes "1_0", " 10" and "１０" for 10."""
     if int in kinds:
         return "" if re.fullmatch("-?[0-9]+", text) else NO_WHOLE_NUMBER
     if float in kinds:
@@ -210,7 +218,7 @@ def _no_number(text: str, kinds: Sequence[Any]) -> str:
     return ""
 
 
-def _unknown(names: Iterable[str], known: Sequence[str]) -> list[tuple[str, str]]:
-    here = f"here are {', '.join(known)}" if known else "this address takes none"
-    unknown = dict.fromkeys(name for name in names if name not in known)
-    return [(name, f"there is no such field; {here}") for name in unknown]
+def _unknown(names: Iterable[str], field_names: Sequence[str]) -> list[tuple[str, str]]:
+    listing = f"here are {', '.join(field_names)}" if field_names else "this address takes none"
+    unknown = dict.fromkeys(name for name in names if name not in field_names)
+    return [(name, f"there is no such field; {listing}") for name in unknown]

@@ -1,4 +1,4 @@
-"""Groups over HTTP: told, listed page by page, and what a change asks of one."""
+"""Groups over HTTP: as JSON, listed page by page, and changed by a JSON object."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -26,10 +26,10 @@ def list_groups(index: "Index", served: str, limit: int, cursor: str | None) -> 
     groups = index.groups
     start = 0
     if cursor is not None:
-        made_for, _, last = cursor.rpartition(":")
-        if not (made_for and last.isascii() and last.isdecimal() and len(last) < 19):
+        index_name, _, last = cursor.rpartition(":")
+        if not (index_name and last.isascii() and last.isdecimal() and len(last) < 19):
             raise ParameterError(NO_CURSOR, "cursor")
-        if made_for != served:
+        if index_name != served:
             raise ParameterError(OTHER_CURSOR, "cursor")
         start = int(np.searchsorted(groups.told, int(last), "right"))
     shown = groups.told[start : start + limit].tolist()
@@ -43,7 +43,7 @@ def list_groups(index: "Index", served: str, limit: int, cursor: str | None) -> 
 
 
 def group_dict(groups: "Groups", place_id: int) -> dict[str, Any]:
-    """The group that a place is in; of one that was never grouped, a group of itself alone."""
+    """The group that a place is in; for a place that was never grouped, a group of it alone."""
     group = groups.of(place_id)
     if group is None:
         return {"id": place_id, "name": None, "photos": 1, "held": False, "place_ids": [place_id]}
@@ -62,7 +62,7 @@ def _group(groups: "Groups", group: int) -> dict[str, Any]:
 
 
 def group_edit(index: "Index", place_id: int, patch: Mapping[str, Any]) -> GroupEdit | None:
-    """What a JSON object asks of the group of a place; None where that is so already.
+    """The change that a JSON object describes for the group of a place; None for no change.
 
     Raises:
         UnknownPlaceError: there is no such place.

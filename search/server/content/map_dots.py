@@ -1,4 +1,4 @@
-"""The places of a box of the map, thinned on a grid where they are many."""
+"""The places in a box of the map, clustered on a grid where they are many."""
 
 from typing import NamedTuple
 
@@ -10,13 +10,13 @@ from place_search.core.tables import parse_number
 from place_search.search.errors import ParameterError
 
 MERCATOR_LATITUDE = 85.0511
-"""Where a Web Mercator map ends, north and south, in degrees."""
+"""The northern and southern limit of a Web Mercator map, in degrees."""
 FINEST_LEVEL = 26
 """2^26 cells around the equator: 0.6 m each."""
 
 
 class PlaceClusters(NamedTuple):
-    """Rows of places to draw: (n,) row numbers, and (n,) how many places each stands for."""
+    """Clusters of places: (n,) rows of their first places, and (n,) numbers of their places."""
 
     rows: NDArray[np.intp]
     counts: NDArray[np.intp]
@@ -46,11 +46,11 @@ def cluster_places(positions: NDArray[np.float64], box: Box, limit: int) -> Plac
 
     `positions` is (N, 2) latitude and longitude in degrees, NaN for none. Where more places than
     `limit` lie in the box, the map is cut in square cells, fixed to the ground, and the first
-    place of each cell stands for all of them. Cells are the smallest, by powers of two, that give
-    few enough.
+    place of each cell stands for all of its places. The cells' side is the smallest power of two
+    that gives at most `limit` cells.
     """
     latitudes, longitudes = positions.T
-    # Comparisons with NaN are false, so places without a position fall out.
+    # Comparisons with NaN are false, so places without a position are left out.
     east_of, west_of = longitudes >= box.west, longitudes <= box.east
     inside = east_of & west_of if box.west <= box.east else east_of | west_of
     if 180 in (-box.west, box.east):  # 180° is -180° too
@@ -60,7 +60,7 @@ def cluster_places(positions: NDArray[np.float64], box: Box, limit: int) -> Plac
     if len(rows) <= limit:
         return PlaceClusters(rows, np.ones(len(rows), dtype=np.intp))
     x, y = _cells(latitudes[rows], longitudes[rows])
-    # Every step halves the cells' sides, so the first level with too many is found by bisection.
+    # Each level halves the cells' sides, so the finest level with few cells is found by bisection.
     low, high = 0, FINEST_LEVEL
     while low < high:
         level = (low + high + 1) // 2

@@ -1,4 +1,4 @@
-"""ETag and If-Match of places and groups: of two people who change one, the second is told."""
+"""ETag and If-Match of places and groups: the later of two conflicting changes is refused."""
 
 import hashlib
 import json
@@ -11,25 +11,25 @@ from place_search.search.server.content.groups import group_dict
 
 
 def place_tag(place: Place) -> str:
-    """The ETag of what is told of a place; another version of the index changes none."""
+    """The ETag of a place's JSON and version; it is the same in other versions of the index."""
     return _tag([place_dict(place, ""), place.version, str(place.path)])
 
 
-def group_tag(told: Mapping[str, Any]) -> str:
-    """The ETag of what is told of a group (`group_dict`)."""
-    return _tag(["group", told])
+def group_tag(group: Mapping[str, Any]) -> str:
+    """The ETag of a group's JSON (`group_dict`)."""
+    return _tag(["group", group])
 
 
-def _tag(told: object) -> str:
-    content = json.dumps(told).encode("utf-8", "surrogateescape")
-    return f'"{hashlib.sha256(content).hexdigest()[:24]}"'
+def _tag(content: object) -> str:
+    text = json.dumps(content).encode("utf-8", "surrogateescape")
+    return f'"{hashlib.sha256(text).hexdigest()[:24]}"'
 
 
 def required_version(place: Place, if_match: str | None) -> int | None:
-    """Which version of a place a change is meant for, None for any; see RFC 9110, If-Match.
+    """The version of a place that a change is for, None for any; see RFC 9110, If-Match.
 
     Raises:
-        EditConflictError: the place is not what the client has read.
+        EditConflictError: the place is not the version that the client has read.
     """
     if if_match is None:
         return None
@@ -42,10 +42,10 @@ def required_version(place: Place, if_match: str | None) -> int | None:
 
 
 def require_group(groups: Groups, place_id: int, if_match: str | None) -> None:
-    """Make sure that a change is meant for the group of a place as it is among these `groups`.
+    """Make sure that If-Match names the present version of a place's group in `groups`.
 
     Raises:
-        EditConflictError: the group is not what the client has read.
+        EditConflictError: the group is not the version that the client has read.
     """
     if if_match is not None and not _is_meant(group_tag(group_dict(groups, place_id)), if_match):
         raise EditConflictError(
@@ -55,5 +55,5 @@ def require_group(groups: Groups, place_id: int, if_match: str | None) -> None:
 
 
 def _is_meant(tag: str, if_match: str) -> bool:
-    # A proxy that compresses makes a tag weak, but it is of what is told, not of its bytes.
+    # A proxy that compresses makes a tag weak, but the tag is of the content, not of its bytes.
     return bool({"*", tag} & {each.strip().removeprefix("W/") for each in if_match.split(",")})

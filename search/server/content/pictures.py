@@ -1,4 +1,4 @@
-"""A place's pictures as the API shows them: upright, without metadata, of a bounded size."""
+"""The pictures of a place in the API: upright, without metadata, of a bounded size."""
 
 import hashlib
 from collections.abc import Iterable, Mapping
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 LONGEST_SIDE = 1600
 SHORTEST_SIDE = 64
-"""Pixels; nobody may ask for less."""
+"""The least size of a picture that a request may name, in pixels."""
 
 
 def picture_tag(place: "Place", side: int) -> str:
     """The ETag of a place's photo at a size, which changes with the file.
 
     Raises:
-        PhotoGoneError: the file is not there.
+        PhotoGoneError: the file is missing.
     """
     try:
         status = place.path.stat()
@@ -47,7 +47,7 @@ def place_picture(place: "Place", side: int, decoder: Decoder | None = None) -> 
     """A place's photo as a bare JPEG of at most `side` pixels a side, by a decoder if there is one.
 
     Raises:
-        PhotoGoneError: the file is not there or no photo any more. The message names no path.
+        PhotoGoneError: the file is missing, or no photo any more. The message names no path.
     """
     try:
         if decoder is not None:
@@ -67,27 +67,27 @@ def thumbnail_of(index: "Index", place_id: int, side: int) -> bytes:
     Raises:
         UnknownPlaceError: there is no such place.
     """
-    kept = index.thumbnail(place_id)
+    jpeg = index.thumbnail(place_id)
     if side >= THUMBNAIL_SIDE:
-        return kept
-    photo = decode_photo(kept)
+        return jpeg
+    photo = decode_photo(jpeg)
     size = fit_within(photo.width, photo.height, side)
     return encode_jpeg(photo.pixels, size, quality=THUMBNAIL_QUALITY)
 
 
 def thumbnails_of(index: "Index", place_ids: Iterable[int], side: int) -> dict[int, bytes]:
-    """The thumbnails of several places, by id, as `thumbnail_of`; of those that are there."""
-    found = {}
+    """The thumbnails of several places by their ids, as `thumbnail_of`, without unknown places."""
+    thumbnails = {}
     for place_id in place_ids:
         with suppress(UnknownPlaceError):
-            found[place_id] = thumbnail_of(index, place_id, side)
-    return found
+            thumbnails[place_id] = thumbnail_of(index, place_id, side)
+    return thumbnails
 
 
 def pictures_form(pictures: Mapping[int, bytes]) -> tuple[bytes, str]:
-    """JPEGs as a form with a file for each, named by its place's id, and the form's media type.
+    """A form with a JPEG for each place, named by its id, and the form's media type.
 
-    A browser reads it by `Response.formData()` (RFC 7578).
+    A browser reads the form with `Response.formData()` (RFC 7578).
     """
     digest = hashlib.sha256()
     for jpeg in pictures.values():

@@ -1,4 +1,4 @@
-"""What goes wrong with an index, told to who may know neither its folders nor its machine."""
+"""Errors of an index for clients, who must not learn the server's folders."""
 
 import logging
 
@@ -10,10 +10,10 @@ log = logging.getLogger("place_search.index")
 
 
 class plain_errors:  # noqa: N801 - used as a statement
-    """What the indexer raises names folders, which only the log may."""
+    """Replaces the indexer's errors, which name folders, by errors that clients may see."""
 
     def __init__(self, unknown: str = "") -> None:
-        """`unknown` says that there is no such place."""
+        """`unknown` is the sentence for an unknown place."""
         self._unknown = unknown
 
     def __enter__(self) -> None:

@@ -1,7 +1,7 @@
-"""What the sentences of the server are, for pages in other languages: their codes and values.
+"""The sentences of the server with their codes, for pages in other languages.
 
-A sentence is told by its template here, wherever it was written: also one that an index has kept
-of a photo since it was built. `web/reasons-hi.js` has words for each code.
+A sentence is recognised by its template here, wherever it was written: an index may have kept it
+with a photo. `web/reasons-hi.js` has words for each code.
 """
 
 import re
@@ -97,30 +97,30 @@ _OF_PAIR = re.compile(r"(First|Second) photo: (.+)")
 def reason_of(sentence: str) -> tuple[str, dict[str, str]] | None:
     """The code and the values of a sentence, whether it begins with a capital or not.
 
-    A sentence on one photo of two has the value `photo`, which is 1 or 2. None where the sentence
-    is none of the table.
+    A sentence on one of two photos has the value `photo`, which is 1 or 2. None for a sentence that
+    is not in the table.
     """
     of_pair = _OF_PAIR.fullmatch(sentence)
     values = {"photo": "1" if of_pair[1] == "First" else "2"} if of_pair else {}
-    said = of_pair[2] if of_pair else sentence
+    text = of_pair[2] if of_pair else sentence
     for code, parts in _parts().items():
-        found = _values(said, parts)
-        if found is not None:
-            return code, {**found, **values}
+        matched = _values(text, parts)
+        if matched is not None:
+            return code, {**matched, **values}
     return None
 
 
 @cache
 def _parts() -> Mapping[str, Sequence[str]]:
-    """What each sentence consists of, by code: plain words and names of values in turn."""
+    """The parts of each sentence by code: plain words and names of values in turn."""
     return {code: re.split(r"\{(\w+)\}", template) for code, template in REASONS.items()}
 
 
 def _values(sentence: str, parts: Sequence[str]) -> dict[str, str] | None:
-    """The values of a sentence that consists of these parts; None where it does not.
+    """The values of a sentence that consists of these parts; None for another sentence.
 
-    Each value ends where the words after it come first. Going on from there, never back, takes
-    time linear in the length of a sentence, in which a client may have written most.
+    Each value ends at the first occurrence of the words after it. Without backtracking the time is
+    linear in the length of the sentence, most of which a client may have written.
     """
     first, names, words = parts[0], parts[1::2], parts[2::2]
     begins = sentence[:1].lower() == first[:1].lower() and sentence[1 : len(first)] == first[1:]

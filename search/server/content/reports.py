@@ -20,7 +20,7 @@ FILES: Mapping[str, str] = {
     "recall.md": "text/plain",
     "recall.svg": "image/svg+xml",
 }
-"""What is shown of a report's folder, with media types; anything else in it is not."""
+"""The files of a report's folder that are served, with their media types."""
 
 
 class Reports:
@@ -34,19 +34,19 @@ class Reports:
 
     @property
     def served(self) -> bool:
-        """Whether there is a folder to look in."""
+        """Whether the server has a folder of reports."""
         return self._folder is not None
 
     def all(self) -> list[ReportReply]:
-        """What the reports found, the newest first; a folder that holds none is left out."""
-        found = [_read(name, folder) for name, folder in self._folders().items()]
-        return sorted(filter(None, found), key=lambda report: report.created, reverse=True)
+        """The figures of all reports, the newest first; folders without a report are left out."""
+        reports = [_read(name, folder) for name, folder in self._folders().items()]
+        return sorted(filter(None, reports), key=lambda report: report.created, reverse=True)
 
     def file(self, report: str, name: str) -> Path:
         """The path of a report's file.
 
         Raises:
-            UnknownReportError: no such report, or no such file of one.
+            UnknownReportError: there is no such report, or it has no such file.
         """
         folder = self._folders().get(report)
         path = Path() if folder is None else folder / name
@@ -55,7 +55,7 @@ class Reports:
         return path
 
     def _folders(self) -> dict[str, Path]:
-        """Where reports are, by name; names come from here only, never from a request."""
+        """The folders of reports by name; a request's name is only looked up here."""
         if self._folder is None:
             return {}
         if self._holds(self._folder / ABOUT):
@@ -67,7 +67,7 @@ class Reports:
         return {child.name: child for child in children if self._holds(child / ABOUT)}
 
     def _holds(self, path: Path) -> bool:
-        """Whether a file is there, and no link leads out of the folder to it."""
+        """Whether a file exists, and is no link that leads out of the folder."""
         assert self._folder is not None  # noqa: S101 - it has files
         return path.is_file() and path.resolve().is_relative_to(self._folder)
 
@@ -76,14 +76,14 @@ def _read(name: str, folder: Path) -> ReportReply | None:
     try:
         created = (folder / ABOUT).stat().st_mtime
         about: dict[str, Any] = json.loads(read_regular(folder / ABOUT))
-        fields = {field: about[field] for field in _SAME}
+        fields = {field: about[field] for field in _COPIED_FIELDS}
         return ReportReply(
             name=name,
             created=datetime.fromtimestamp(created, UTC).isoformat(timespec="seconds"),
             **fields,
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return None  # not a report, or one that is being written
+        return None  # no report, or an unfinished one
 
 
-_SAME = ("truth", "protocol", "model", "queries", "database", "recall", "chance")
+_COPIED_FIELDS = ("truth", "protocol", "model", "queries", "database", "recall", "chance")

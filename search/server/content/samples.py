@@ -9,7 +9,7 @@ from pathlib import Path
 class Samples:
     """JPEG files to search with, and pairs of them to compare.
 
-    Only these files are served, each at an address of its own, to whoever may search.
+    Each file is served at an address of its own, to every client that may search.
     """
 
     queries: Sequence[Path] = ()
@@ -22,7 +22,7 @@ class Samples:
         return {f"samples/{number}.jpg": photo for number, photo in enumerate(photos)}
 
     def addresses(self) -> dict[str, list[str] | list[list[str]]]:
-        """What the pages are told: the addresses of `queries` and of `pairs`."""
+        """The addresses of `queries` and of `pairs`, for the pages."""
         at = {photo: address for address, photo in self.files.items()}
         return {
             "queries": [at[photo] for photo in self.queries],

@@ -1,1 +1,1 @@
-"""What every request passes before its route."""
+"""The ASGI middleware that handles each request before its route."""

@@ -1,4 +1,4 @@
-"""Who may ask, and how often."""
+"""API keys, and the rate of requests of each client."""
 
 import base64
 import binascii
@@ -27,12 +27,12 @@ MAX_CLIENTS = 10_000
 
 
 class ApiKeyMiddleware:
-    """ASGI middleware that asks for API keys and bounds the rate of searches.
+    """ASGI middleware that requires API keys and bounds the rate of searches.
 
-    Each of the `routes` declares who may ask it, and whether it is counted: see
+    Each of the `routes` declares the role that it needs, and whether it is counted: see
     `search.server.roles`. A key is sent as `Authorization: Bearer`, as `X-API-Key` or, for reading
-    only, as the password that a browser asks for. `public` leaves reading to everybody. `rate`
-    bounds the counted requests that one key or address may send in a minute, 0 for no bound.
+    only, as the password that a browser asks for. With `public` reading needs no key. `rate` is
+    the number of counted requests that a key or address may send in a minute, 0 for no bound.
     """
 
     def __init__(
@@ -62,27 +62,27 @@ class ApiKeyMiddleware:
         if route is None or access == "open":
             scope["may_read"] = self._may_read(scope)
             return None
-        scope["route"] = route  # the log and the metrics name that of what is refused, too
+        scope["route"] = route  # for the log and the metrics, if the request is refused
         writes = access != "read"
         key = None
-        scope["may_write"] = not self.keys.asked
-        # The index that the key is for, and the only one that may be seen with it; "" for all.
+        scope["may_write"] = not self.keys.required
+        # The index that the key is for, and the only index that it may read; "" for all.
         scope["key_index"] = scope["only_index"] = ""
-        if self.keys.asked:
+        if self.keys.required:
             headers = Headers(scope=scope)
-            secret, by_browser = _shown(headers)
+            secret, by_browser = _sent_key(headers)
             key = self.keys.find(secret) if secret else None
             if key is None and (writes or secret or not self.public):
-                what = (
+                problem = (
                     "This API key is not known; check it, and"
                     if secret
                     else "This needs an API key;"
                 )
-                # A browser asks for a password itself where somebody goes, not beneath a page.
+                # A browser asks for a password when it opens a page, not for a page's requests.
                 challenge = BASIC if "text/html" in headers.get("accept", "") else BEARER
                 return problem_response(
                     UNAUTHORIZED,
-                    f"{what} type it on the page, or send it as Authorization: Bearer KEY.",
+                    f"{problem} type it on the page, or send it as Authorization: Bearer KEY.",
                     headers={"WWW-Authenticate": challenge},
                 )
             if writes and (by_browser or (key and key.role != "write")):
@@ -94,7 +94,7 @@ class ApiKeyMiddleware:
             scope["may_write"] = key is not None and key.role == "write" and not by_browser
             scope["key"] = key and key.name
             scope["key_index"] = key.index if key else ""
-            # What everybody may read is not closed by a key for something else.
+            # On a public server a key for another index does not prevent reading.
             only = "" if self.public and not writes else scope["key_index"]
             scope["only_index"] = only
             if only and scope.get("index_name") not in (None, only):
@@ -110,16 +110,16 @@ class ApiKeyMiddleware:
         return None
 
     def _may_read(self, scope: Scope) -> bool:
-        """Whether who asks for what is open to all may also read the index that it is about."""
-        if not self.keys.asked or self.public:
+        """Whether the client of an open route may also read the index of the request."""
+        if not self.keys.required or self.public:
             return True
-        secret, _ = _shown(Headers(scope=scope))
+        secret, _ = _sent_key(Headers(scope=scope))
         key = self.keys.find(secret) if secret else None
         return key is not None and key.index in ("", scope["index_name"])
 
 
-def _shown(headers: Headers) -> tuple[str, bool]:
-    """The key that a request shows, and whether a browser may have added it by itself."""
+def _sent_key(headers: Headers) -> tuple[str, bool]:
+    """The key that a request sends, and whether a browser may have added it by itself."""
     kind, _, value = headers.get("authorization", "").partition(" ")
     if kind.lower() == "bearer":
         return value.strip(), False
@@ -139,12 +139,12 @@ class TokenBuckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, client: str, now: float | None = None) -> int:
-        """Take a token: 0, or the seconds after which there will be one."""
+        """Take a token: 0, or the seconds until the next token is free."""
         now = time.monotonic() if now is None else now
-        tokens, before = self._buckets.pop(client, (float(self.per_minute), now))
-        tokens = min(float(self.per_minute), tokens + (now - before) * self.per_minute / 60)
-        left = tokens - 1 if tokens >= 1 else tokens
-        self._buckets[client] = left, now
+        tokens, last_time = self._buckets.pop(client, (float(self.per_minute), now))
+        tokens = min(float(self.per_minute), tokens + (now - last_time) * self.per_minute / 60)
+        remaining = tokens - 1 if tokens >= 1 else tokens
+        self._buckets[client] = remaining, now
         if len(self._buckets) > MAX_CLIENTS:
             self._buckets.popitem(last=False)
         return 0 if tokens >= 1 else int((1 - tokens) * 60 / self.per_minute) + 1

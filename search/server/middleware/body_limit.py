@@ -16,20 +16,20 @@ from place_search.search.server.problems import BODY_TOO_LARGE, problem_response
 DRAIN_SECONDS = 3.0
 DRAIN_BYTES = 1 << 26
 STALLED_SECONDS = 1.0
-"""What is left of a refused body is not waited for once so long nothing came."""
+"""The pause in a refused body, in seconds, after which its rest is not read."""
 TAIL_BYTES = 1024
-"""Of a body's end, where the last boundary of a form must be."""
+"""The size of a body's end that must have the last boundary of a form."""
 LEAST_RATE = 10_000
-"""Bytes a second, on average, below which a body is too slow."""
+"""The average rate in bytes a second below which a body is too slow."""
 
 
 class BodyLimit:
     """ASGI middleware that refuses bodies over `max_bytes` with a 413 problem.
 
     A body that announces its size is refused before it is read, any other as soon as it exceeds
-    the limit. A body may stand still for `seconds`, once for its whole length if it is slower than
-    `LEAST_RATE`. All bodies together may hold `max_held_bytes`: beyond that the client that holds
-    the most loses the oldest one that is still to come.
+    the limit. A body may pause for `seconds`, or for `seconds` in all if it is slower than
+    `LEAST_RATE`. All bodies together may hold `max_held_bytes` in memory: beyond that the client
+    that holds the most loses its oldest unfinished body.
     """
 
     def __init__(
@@ -39,9 +39,9 @@ class BodyLimit:
         self.max_bytes = max_bytes
         self.max_held_bytes = max(max_held_bytes, max_bytes)
         self.seconds = seconds
-        # Nothing of a photo touches the disk: forms are parsed in memory, whatever their size.
+        # No photo is written to disk: forms are parsed in memory, whatever their size.
         MultiPartParser.spool_max_size = max(MultiPartParser.spool_max_size, max_bytes)
-        # In the order in which they came.
+        # In the order of their arrival.
         self._bodies: dict[_Body, None] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,27 +61,27 @@ class BodyLimit:
             del self._bodies[body]
 
     def sentence(self) -> str:
-        """What a body that is too large is told."""
+        """The sentence of the answer to a body that is too large."""
         return (
             f"The request is larger than {self.max_bytes / 2**20:g} MiB, the server's limit; "
             "send a smaller photo."
         )
 
     def make_room(self, newest: "_Body") -> None:
-        """Give bodies up until the rest is within the bound.
+        """Give bodies up until the others are within the bound.
 
         Raises:
-            HTTPException: `newest` is the one to give up.
+            HTTPException: `newest` was given up.
         """
         while sum(body.size for body in self._bodies) > self.max_held_bytes:
-            held: Counter[str] = Counter()
+            client_bytes: Counter[str] = Counter()
             for body in self._bodies:
-                held[body.client] += body.size
+                client_bytes[body.client] += body.size
             coming = [body for body in self._bodies if body.is_coming]
-            if not coming:  # all others are worked on
+            if not coming:  # all others are complete, and in use
                 newest.give_up()
                 raise _too_many_uploads()
-            heaviest = max((body.client for body in coming), key=held.__getitem__)
+            heaviest = max((body.client for body in coming), key=client_bytes.__getitem__)
             victim = next(body for body in coming if body.client == heaviest)
             victim.give_up()
             if victim is newest:
@@ -89,10 +89,10 @@ class BodyLimit:
 
 
 class _Body:
-    """One request's body: counts what comes in, and takes in the rest before a response starts.
+    """One request's body: counts its bytes, and reads its rest before a response starts.
 
-    A client that is still sending when the server answers and closes sees a reset connection in
-    place of the answer; so what is left is read and dropped first, up to a bound.
+    A client that is still sending when the server answers and closes would see a reset connection
+    instead of the answer; so the rest is read and dropped first, up to a bound.
     """
 
     def __init__(self, limits: BodyLimit, scope: Scope, receive: Receive, send: Send) -> None:
@@ -100,7 +100,7 @@ class _Body:
         length = headers.get("content-length", "")
         self.announced = int(length) if length.isdecimal() and len(length) < 20 else 0
         self.size = 0
-        """Bytes that are held of it."""
+        """The bytes of the body in memory."""
         self._boundary = parse_options_header(headers.get("content-type"))[1].get(b"boundary")
         self._tail = b""
         self._scope = scope
@@ -111,22 +111,22 @@ class _Body:
         self._counted = True
         self._given_up = False
         self._timer: asyncio.Timeout | None = None
-        # A client that expects 100-continue has sent nothing yet and will not if refused.
+        # A client that expects 100-continue has sent nothing yet, and sends nothing if refused.
         self._drainable = "expect" not in headers
         self._finished = not (self.announced or "transfer-encoding" in headers)
 
     @property
     def client(self) -> str:
-        """Whose it is."""
+        """The client that sends the body."""
         return client_of(self._scope)
 
     @property
     def is_coming(self) -> bool:
-        """Whether there is more to come, so that it can be given up."""
+        """Whether the body is unfinished, so that it can be given up."""
         return not self._finished and not self._given_up
 
     def give_up(self) -> None:
-        """Hold it no more, and tell its client so."""
+        """Drop the body; its client gets an answer of 429."""
         self._given_up, self.size = True, 0
         if self._timer is not None:
             self._timer.reschedule(self._began)
@@ -147,7 +147,7 @@ class _Body:
         return message
 
     def _check_end(self, piece: bytes) -> None:
-        """Refuse a form that lacks its end: the parser would drop its last field without a word."""
+        """Refuse a form without its end: the parser would drop its last field without an error."""
         self._tail = (self._tail + piece[-TAIL_BYTES:])[-TAIL_BYTES:]
         if self._finished and self._boundary and b"--%b--" % self._boundary not in self._tail:
             raise HTTPException(400, "The form ends before its last boundary; send all of it.")
@@ -166,7 +166,7 @@ class _Body:
         except TimeoutError:
             if self._given_up:
                 raise _too_many_uploads() from None
-            # Who is this slow will not read the answer sooner if the rest is waited for.
+            # For so slow a client, reading the rest would only delay the answer.
             self._drainable = False
             raise HTTPException(
                 408, f"The request did not arrive within {seconds:g} s; send it again."

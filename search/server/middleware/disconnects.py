@@ -1,4 +1,4 @@
-"""Requests whose client has gone away are given up."""
+"""Requests are cancelled when their client disconnects."""
 
 import asyncio
 from contextlib import suppress
@@ -7,13 +7,13 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _NO_BODY: Message = {"type": "http.request", "body": b"", "more_body": False}
-_GONE: Message = {"type": "http.disconnect"}
+_DISCONNECT: Message = {"type": "http.disconnect"}
 
 
 class Disconnects:
     """ASGI middleware that cancels a request when its client disconnects.
 
-    A search that still waits for its turn then gives its place in the queue up.
+    A search that still waits then leaves the queue.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -30,12 +30,12 @@ class Disconnects:
 
         async def send_noting_the_end(message: Message) -> None:
             nonlocal answered
-            # The server tells of the end of an answer as it tells of a client that left.
+            # After the end of an answer the server sends the same message as for a disconnect.
             answered = message["type"] == "http.response.body" and not message.get("more_body")
             await send(message)
 
         answer = asyncio.ensure_future(self.app(scope, client.receive, send_noting_the_end))
-        watch = asyncio.ensure_future(client.wait_until_gone())
+        watch = asyncio.ensure_future(client.wait_for_disconnect())
         try:
             await asyncio.wait({answer, watch}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
@@ -52,10 +52,10 @@ class Disconnects:
 
 
 class _Client:
-    """What a client sends: its body for the application, its going for the watch."""
+    """The messages of a client: its body for the application, its disconnect for the watch."""
 
     def __init__(self, receive: Receive, has_body: bool) -> None:
-        self.gone = asyncio.Event()
+        self.disconnected = asyncio.Event()
         self._receive = receive
         self._sent = asyncio.Event()
         self._pending = not has_body
@@ -67,18 +67,18 @@ class _Client:
             self._pending = False
             return _NO_BODY
         if self._sent.is_set():
-            await self.gone.wait()
-            return _GONE
+            await self.disconnected.wait()
+            return _DISCONNECT
         message = await self._receive()
         if message["type"] == "http.disconnect":
-            self.gone.set()
+            self.disconnected.set()
             self._sent.set()
         elif not message.get("more_body", False):
             self._sent.set()
         return message
 
-    async def wait_until_gone(self) -> None:
+    async def wait_for_disconnect(self) -> None:
         await self._sent.wait()
-        while not self.gone.is_set():
+        while not self.disconnected.is_set():
             if (await self._receive())["type"] == "http.disconnect":
-                self.gone.set()
+                self.disconnected.set()

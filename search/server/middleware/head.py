@@ -1,10 +1,10 @@
-"""HEAD, which monitors and load balancers ask with: what GET answers, without its body."""
+"""HEAD, which monitors and load balancers send: the answer to GET, without its body."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class Head:
-    """ASGI middleware that answers HEAD as GET would be answered, head alone."""
+    """ASGI middleware that answers HEAD with the headers of the answer to GET."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

@@ -12,8 +12,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     ),
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
-    # Other sites' pages may not show the photos either, but for those that `--cors` names, which
-    # say who they are (`crossorigin`): of them browsers ask CORS instead.
+    # Pages of other sites may not show the photos, except those that `--cors` names: they set the
+    # attribute `crossorigin`, and browsers then check CORS instead.
     "Cross-Origin-Resource-Policy": "same-origin",
 }
 
@@ -21,7 +21,7 @@ SECURITY_HEADERS: Mapping[str, str] = {
 class SecurityHeaders:
     """ASGI middleware that adds the security headers a response does not set itself.
 
-    `images_from` is one more origin that the pages may show images of: that of the map's tiles.
+    `images_from` is another origin whose images the pages may show: that of the map's tiles.
     `shared` lets the pages of all other sites show pictures.
     """
 

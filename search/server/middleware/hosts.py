@@ -1,7 +1,7 @@
-"""A server answers to its own names only.
+"""The server answers requests to its own names only.
 
-Otherwise another site could point its name at this machine (DNS rebinding), and its pages would
-read the answers as their own.
+Otherwise another site could point its name at this machine (DNS rebinding), and its pages could
+read the answers.
 """
 
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ LOCALHOST = "localhost"
 class Hosts:
     """ASGI middleware that refuses requests to other names than `names` and this machine's.
 
-    Addresses in numbers are always taken: no name leads to them, so nobody can point one here.
+    IP addresses are always accepted: DNS rebinding needs a name.
     """
 
     def __init__(self, app: ASGIApp, names: Iterable[str]) -> None:
@@ -29,14 +29,14 @@ class Hosts:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        if scope["type"] == "http" and not self._is_ours(Headers(scope=scope).get("host", "")):
+        if scope["type"] == "http" and not self._is_own_name(Headers(scope=scope).get("host", "")):
             detail = "This server does not go by the name that was asked; add it with "
             response = problem_response(WRONG_HOST, f"{detail}--allowed-hosts.")
             await response(scope, receive, send)
             return
         await self.app(scope, receive, send)
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_own_name(self, host: str) -> bool:
         if ANY in self.names:
             return True
         try:

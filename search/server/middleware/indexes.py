@@ -1,7 +1,6 @@
-"""Which index a request is for.
+"""The index that a request is for.
 
-`/v1/indexes/NAME/…` serves all that `/v1/…` does, and `/indexes/NAME/…` all that `/…` does, the
-pages too.
+`/v1/indexes/NAME/…` has the routes of `/v1/…`, and `/indexes/NAME/…` those of `/…` with the pages.
 """
 
 import re
@@ -19,11 +18,11 @@ LISTING = "/v1/indexes"
 
 
 class Indexes:
-    """ASGI middleware that takes an index's name off a request's path, and leaves it in the scope.
+    """ASGI middleware that moves an index's name from a request's path into the scope.
 
     The name becomes part of the root path, so that addresses in the answers lead to the same index;
-    `server_path` is the root path without it.
-    `served` in the scope is the index, the first without a name, None where no index has that name.
+    `server_path` is the root path without the name. `served` in the scope is the index: the first
+    for a path without a name, None for an unknown name.
     """
 
     def __init__(self, app: ASGIApp, indexes: Mapping[str, ServedIndex]) -> None:
@@ -37,16 +36,16 @@ class Indexes:
             path = get_route_path(scope)
             scope["server_path"] = scope.get("root_path", "")
             name = self.first
-            if (found := _PAGES.fullmatch(path)) and found[2] in self.indexes:
-                prefix, name, rest = found.groups()
+            if (match := _PAGES.fullmatch(path)) and match[2] in self.indexes:
+                prefix, name, rest = match.groups()
                 scope["root_path"] = scope.get("root_path", "") + prefix
                 if rest is None:  # a page's own addresses are relative to the folder
                     await RedirectResponse(f"{scope['root_path']}/")(scope, receive, send)
                     return
                 path = rest
             scope["index_name"] = None if path == LISTING else name
-            if found := _BELOW.fullmatch(path):
-                prefix, name, rest = found.groups()
+            if match := _BELOW.fullmatch(path):
+                prefix, name, rest = match.groups()
                 scope["index_name"] = name
                 scope["root_path"] = scope.get("root_path", "") + prefix
                 scope["path"] = f"{scope['root_path']}/v1{rest or '/index'}"

@@ -19,9 +19,9 @@ HARMLESS = frozenset({"GET", "HEAD", "OPTIONS"})
 class Origins:
     """ASGI middleware that refuses work for pages of other sites than `allowed`.
 
-    That is what changes something, and what counts as a search, whatever its method.
-    Browsers say of each request whether it comes from another site; older ones name the site alone,
-    which is then compared with the host that is asked. Other clients say neither.
+    Work is a request that changes something, or that counts as a search, whatever its method.
+    Browsers mark requests from other sites with Sec-Fetch-Site; older browsers only send the
+    Origin, which is compared with the Host. Other clients send neither.
     """
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], allowed: Iterable[str]) -> None:

@@ -1,4 +1,4 @@
-"""What a proxy says of a request: who asked, by which scheme, and below which path."""
+"""The client, the scheme and the path prefix of a request, as a proxy forwards them."""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,10 +11,10 @@ from place_search.search.server.settings import ROOT_PATH
 
 
 class Proxies:
-    """ASGI middleware that believes the X-Forwarded headers of the named `proxies`, no others.
+    """ASGI middleware that uses the X-Forwarded headers of the named `proxies` only.
 
-    Links and addresses in answers begin with `root_path`, or with a proxy's X-Forwarded-Prefix. It
-    does not matter whether the proxy takes that off an address before it asks.
+    Links and addresses in answers begin with `root_path`, or with a proxy's X-Forwarded-Prefix. A
+    proxy may forward paths with this prefix or without.
     """
 
     def __init__(
@@ -33,21 +33,21 @@ class Proxies:
         """Handle one request."""
         if scope["type"] == "http" and (root_path := self._root_path(scope)):
             path: str = scope["path"]
-            if not f"{path}/".startswith(f"{root_path}/") or self._is_ours(scope):
+            if not f"{path}/".startswith(f"{root_path}/") or self._is_own_path(scope):
                 scope["path"] = root_path + path
-            # Routes are found by what follows the root path.
+            # Routes match the path after the root path.
             scope["root_path"] = root_path
         await self.forwarded(scope, receive, send)  # type: ignore[arg-type]
 
     def _root_path(self, scope: Scope) -> str:
         if (scope.get("client") or ("",))[0] in self.forwarded.trusted_hosts:
-            # Each of several proxies in a row adds its own.
+            # Each of several proxies in a row adds its own prefix.
             prefixes = ",".join(Headers(scope=scope).getlist("x-forwarded-prefix")).split(",")
-            told = "".join(prefix.strip().rstrip("/") for prefix in prefixes)
-            if told and ROOT_PATH.fullmatch(told):
-                return told
+            prefix = "".join(part.strip().rstrip("/") for part in prefixes)
+            if prefix and ROOT_PATH.fullmatch(prefix):
+                return prefix
         return self.root_path
 
-    def _is_ours(self, scope: Scope) -> bool:
-        """Whether the whole path is one of ours, though it begins like the root path."""
+    def _is_own_path(self, scope: Scope) -> bool:
+        """Whether a route has this whole path, though it begins like the root path."""
         return any(route.matches(scope)[0] is not Match.NONE for route in self.routes)

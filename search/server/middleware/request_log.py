@@ -1,4 +1,4 @@
-"""Every request counted and, where wanted, written as one line of JSON."""
+"""Each request is counted and, with `--log`, written as one line of JSON."""
 
 import json
 import logging
@@ -28,8 +28,8 @@ OTHER = "other"
 class RequestLog:
     """ASGI middleware: a request id, the counters, and a line in the log.
 
-    The line holds nothing of the photo, no query and no key; of the client's address only the
-    network, unless `addresses`.
+    The line has no photo, query or key; of the client's address it has only the network, unless
+    `addresses` is set.
     """
 
     def __init__(
@@ -45,8 +45,8 @@ class RequestLog:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        request_id = given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+        sent_id = Headers(scope=scope).get("x-request-id", "")
+        request_id = sent_id if _REQUEST_ID.fullmatch(sent_id) else secrets.token_hex(8)
         scope["request_id"] = request_id
         started = time.perf_counter()
         status = 0
@@ -61,11 +61,11 @@ class RequestLog:
         try:
             await self.app(scope, receive, send_with_id)
         except Exception as error:
-            _tell_failure(request_id, scope, error)
+            _log_failure(request_id, scope, error)
             under_way, status = bool(status), INTERNAL.status
             scope["problem"] = INTERNAL.name
             if under_way:
-                raise  # only the end of the connection can tell the client
+                raise  # the answer has begun, so only closing the connection shows the failure
             response = problem_response(INTERNAL, FAILED, headers=SECURITY_HEADERS)
             await response(scope, receive, send_with_id)
         finally:
@@ -87,7 +87,7 @@ class RequestLog:
             "key": scope.get("key"),
             "method": scope["method"],
             "route": route,
-            # A client that went away before the answer has seen no status.
+            # None for a client that disconnected before the answer.
             "status": status or None,
             "problem": scope.get("problem"),
             "ms": round(seconds * 1000, 1),
@@ -96,8 +96,8 @@ class RequestLog:
         log.info(json.dumps({key: value for key, value in line.items() if value is not None}))
 
 
-def _tell_failure(request_id: str, scope: Scope, error: Exception) -> None:
-    """A fault of ours is told whether requests are or not: one line, with where it happened."""
+def _log_failure(request_id: str, scope: Scope, error: Exception) -> None:
+    """Log a failure of the server with its traceback, even where requests are not logged."""
     line = {
         "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
         "event": "failed",
@@ -115,7 +115,7 @@ def route_of(scope: Scope) -> str:
 
 
 def network(address: str) -> str:
-    """The network of an address: /24 of IPv4, /48 of IPv6; "" where it is no address."""
+    """The network of an address: /24 of IPv4, /48 of IPv6; "" for text that is no address."""
     try:
         host = client_address(address)
         return str(ip_network(f"{host}/{24 if host.version == 4 else 48}", strict=False))

@@ -1,7 +1,7 @@
-"""OpenTelemetry traces: a span for each request, and in it one for each stage of its work.
+"""OpenTelemetry traces: a span for each request, with a child span for each stage of its work.
 
-Where they go is set as for any program with OpenTelemetry, by `OTEL_EXPORTER_OTLP_ENDPOINT` and
-its like. Spans tell of no photo, no query, no key and no address.
+The collector is set by OpenTelemetry's variables, such as `OTEL_EXPORTER_OTLP_ENDPOINT`. Spans
+have no photo, query, key or address.
 """
 
 import os
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 SERVICE = "place-search"
 EXPORT_SECONDS = 3.0
-"""How long a collector that does not answer may hold up the end of a server."""
+"""The time that a server's stop waits for a collector that does not answer, in seconds."""
 _METHODS = ("GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS")
 
 
 def open_provider() -> "TracerProvider":
-    """What sends spans to a collector by OTLP over HTTP, from a thread of its own.
+    """A provider that sends spans to a collector by OTLP over HTTP, in a thread of its own.
 
     Raises:
         ServerError: the extra `trace` is not installed.
@@ -51,7 +51,7 @@ def open_provider() -> "TracerProvider":
 class Traces:
     """ASGI middleware that makes a request's spans once it is answered.
 
-    A `traceparent` of the client is taken up, so that its trace goes on here.
+    The spans continue the client's trace where the request has a `traceparent`.
     """
 
     def __init__(self, app: ASGIApp, provider: "TracerProvider") -> None:
@@ -81,12 +81,12 @@ class Traces:
             status = INTERNAL.status
             raise
         finally:
-            self._tell(scope, began, status)
+            self._send_spans(scope, began, status)
 
-    def _tell(self, scope: Scope, began: float, status: int) -> None:
+    def _send_spans(self, scope: Scope, began: float, status: int) -> None:
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
-        # Stages are timed by a clock that never jumps; spans tell the time of day.
+        # Stages have times of a monotonic clock, spans the time of day.
         offset = time.time_ns() - int(time.perf_counter() * 1e9)
         method = scope["method"] if scope["method"] in _METHODS else "_OTHER"
         route = route_of(scope)
@@ -95,7 +95,7 @@ class Traces:
             "http.route": route,
             "place_search.request_id": scope.get("request_id", ""),
         }
-        if status:  # else the client went away before the answer
+        if status:  # 0 where the client disconnected before the answer
             attributes["http.response.status_code"] = status
         if "problem" in scope:
             attributes["place_search.problem"] = scope["problem"]

@@ -1,1 +1,1 @@
-"""The HTTP API, one module a group of addresses."""
+"""The HTTP API, with a module for each group of addresses."""

@@ -40,13 +40,13 @@ async def compare(
 
 
 def _compare(
-    engine: "Engine", one: bytes, other: bytes, *, box: PhotoBox | None, stages: Stages
+    engine: "Engine", first: bytes, second: bytes, *, box: PhotoBox | None, stages: Stages
 ) -> CompareResult:
-    # An index that was changed has yet to read its shared parts, which is work for the queue.
+    # A changed index reads its shared parts on first use, so this belongs in the queue.
     return compare_photos(
         engine.model,
-        one,
-        other,
+        first,
+        second,
         box=box,
         calibration=engine.calibration,
         shared_parts=engine.index.shared_parts,

@@ -1,4 +1,4 @@
-"""The model: what it is, and what it makes of a photo."""
+"""The model: its facts, and its steps from a photo to a descriptor."""
 
 from typing import TYPE_CHECKING
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
 SHOWN = 500
-"""Photos of one group that are told in full."""
+"""The number of photos of a group that are listed with all facts."""
 
 GroupIfMatch = Annotated[
     str | None, Header(description="ETag of GET /v1/places/{id}/group: change no other version.")
@@ -73,7 +73,7 @@ def group_of_place(
     The ETag is what If-Match of a change takes.
     """
     response.headers["Cache-Control"] = ASK_AGAIN
-    return _told(service.engine.index, place_id, request, response)
+    return _reply(service.engine.index, place_id, request, response)
 
 
 @router.patch(
@@ -111,13 +111,13 @@ async def change_group(
     """
     patch = await json_object(request, GroupPatch, '{"add": [17]}')
     index = await service.run_change(request, writer.change_group, place_id, patch, if_match)
-    return _told(index, place_id, request, response)
+    return _reply(index, place_id, request, response)
 
 
-def _told(index: "Index", place_id: int, request: Request, response: Response) -> PlaceGroupReply:
+def _reply(index: "Index", place_id: int, request: Request, response: Response) -> PlaceGroupReply:
     index.row_of(place_id)
-    told = group_dict(index.groups, place_id)
-    response.headers["ETag"] = group_tag(told)
-    places = [place_dict(index.place(id_), index.index_id) for id_ in told["place_ids"][:SHOWN]]
-    content = {"index_id": index.index_id, **told, "places": places}
+    group = group_dict(index.groups, place_id)
+    response.headers["ETag"] = group_tag(group)
+    places = [place_dict(index.place(id_), index.index_id) for id_ in group["place_ids"][:SHOWN]]
+    content = {"index_id": index.index_id, **group, "places": places}
     return PlaceGroupReply.model_validate(content, context=request.scope["root_path"])

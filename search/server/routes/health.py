@@ -46,7 +46,7 @@ async def ready(service: CurrentState, request: Request) -> ReadyReply:
     if not request.scope["may_read"]:
         return ReadyReply()
     refused = REFUSED if index.folder.is_dir() else REASONS["index-removed"]
-    # Why is for the log alone: it names files, and anyone may ask this.
+    # The reason is for the log alone: it names files, and this route is open to everybody.
     return ReadyReply(
         index_id=index.index_id,
         model=index.model_id,

@@ -1,4 +1,4 @@
-"""GET /v1/indexes: which indexes the server has."""
+"""GET /v1/indexes: the indexes of the server."""
 
 from collections.abc import Mapping
 
@@ -24,14 +24,14 @@ def list_indexes(request: Request) -> IndexesReply:
     scope = request.scope
     return IndexesReply(
         indexes=[
-            _told(served, scope["may_write"] and scope["key_index"] in ("", served.name))
+            _index_reply(served, scope["may_write"] and scope["key_index"] in ("", served.name))
             for served in indexes.values()
             if scope["only_index"] in ("", served.name)
         ]
     )
 
 
-def _told(served: ServedIndex, may_write: bool) -> ServedIndexReply:
+def _index_reply(served: ServedIndex, may_write: bool) -> ServedIndexReply:
     index = None if served.service.loaded is None else served.service.loaded.index
     fixed = served.writer is None or served.status == "removed"
     return ServedIndexReply(

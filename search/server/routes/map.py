@@ -100,14 +100,14 @@ def list_or_map_places(
         limit=limit or PAGE,
         cursor=cursor,
     )
-    told = {
+    content = {
         "index_id": index.index_id,
         "total": page.total,
         "places": [listed_dict(place, index) for place in page.places],
         "next_cursor": page.next_cursor,
         "changed": page.changed,
     }
-    return PlacesReply.model_validate(told, context=request.scope["root_path"])
+    return PlacesReply.model_validate(content, context=request.scope["root_path"])
 
 
 def dots_response(index: Index, bbox: str, limit: int) -> GeoJsonResponse:

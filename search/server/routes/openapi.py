@@ -1,4 +1,4 @@
-"""The API's document: FastAPI's schema, with our problems, keys and examples."""
+"""The API's document: FastAPI's schema, with the server's problems, keys and examples."""
 
 import json
 from collections.abc import Sequence
@@ -45,9 +45,9 @@ def openapi_of(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
         schemas.pop("HTTPValidationError", None)
         schemas.pop("ValidationError", None)
         for model in (DotsReply, GroupPatch, PlacePatch, PlaceReply, ProblemReply):
-            known = model.model_json_schema(ref_template="#/components/schemas/{model}")
-            schemas.update(known.pop("$defs", {}))
-            schemas[model.__name__] = known
+            model_schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
+            schemas.update(model_schema.pop("$defs", {}))
+            schemas[model.__name__] = model_schema
         schema["components"]["securitySchemes"] = _SECURITY
         own = [route for route in routes if isinstance(route, Route)]
         closed = {route.path for route in own if access_of(route) != "open"}
@@ -82,7 +82,7 @@ def _documented(*problems: Problem) -> dict[str, Any]:
 
 
 def _add_examples(responses: dict[str, Any]) -> None:
-    """Add what a server of the demo has answered, long lists cut short."""
+    """Add answers of a demo server as examples; long lists are cut short."""
     folder = files("place_search.search.server.content")
     examples = json.loads(folder.joinpath("examples.json").read_text("utf-8"))
     for response in responses.values():

@@ -20,7 +20,7 @@ from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.roles import Access, allows
 
-# Python's own table follows the machine's, which may not know these.
+# Python's own table follows that of the machine, which may lack these types.
 MEDIA_TYPES = {
     ".html": "text/html",
     ".css": "text/css",
@@ -58,8 +58,8 @@ def add_page(
 ) -> None:
     """Serve the files of the package `web`: index.html at /, other.html at /other.
 
-    /page.json tells the pages what only the server knows: the map's `tiles`, if there are any,
-    whether it shows `reports`, and the `samples` that it offers, if any.
+    /page.json gives the pages the facts of the server: the map's `tiles`, if there are any, whether
+    it shows `reports`, and its `samples`, if any.
     """
     for file in sorted(_package_folder("place_search.web").iterdir()):
         if file.suffix in MEDIA_TYPES:
@@ -81,10 +81,10 @@ def add_page(
 
 
 def tiles_elsewhere(tiles_url: str) -> dict[str, Any]:
-    """What pages must know of tiles that come from another host."""
+    """The facts that pages need of tiles from another host."""
     host = urlsplit(tiles_url).hostname or ""
-    theirs = host == OPENSTREETMAP or host.endswith(f".{OPENSTREETMAP}")
-    return {"url": tiles_url, "attribution": ATTRIBUTION if theirs else host}
+    is_openstreetmap = host == OPENSTREETMAP or host.endswith(f".{OPENSTREETMAP}")
+    return {"url": tiles_url, "attribution": ATTRIBUTION if is_openstreetmap else host}
 
 
 def tiles_origin(tiles_url: str) -> str:
@@ -148,7 +148,7 @@ def _address(file: Path) -> str:
 
 
 class _File:
-    """A file that all with this `access` may have, as an ASGI application; text is compressed."""
+    """A file for clients with this `access`, as an ASGI application; text is compressed."""
 
     def __init__(self, file: Path, access: Access) -> None:
         self.access = access

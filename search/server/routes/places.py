@@ -1,4 +1,4 @@
-"""What the index holds: itself, its places and their pictures."""
+"""The index, its places and their pictures."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -45,12 +45,12 @@ from place_search.search.similar import similar_places
 
 router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 
-# Private: what keys are asked for is in no cache that others share.
+# Private: answers that need a key must be in no shared cache.
 FOREVER = "private, max-age=31536000, immutable"
-# Without the index id in its address, the same address may show another index's place tomorrow.
+# An address without the index id may show the place of another index later.
 ASK_AGAIN = "private, no-cache"
-MOST_THUMBNAILS = 100
-"""Places of one request."""
+MAX_THUMBNAILS = 100
+"""The largest number of places in a request."""
 
 ThumbnailSide = Annotated[
     int,
@@ -90,8 +90,8 @@ def one_place(
     place = index.place(place_id)
     response.headers["ETag"] = place_tag(place)
     response.headers["Cache-Control"] = ASK_AGAIN
-    told = place_dict(place, index.index_id)
-    return PlaceDetailsReply.model_validate(told, context=request.scope["root_path"])
+    content = place_dict(place, index.index_id)
+    return PlaceDetailsReply.model_validate(content, context=request.scope["root_path"])
 
 
 @router.get(
@@ -118,7 +118,7 @@ async def places_like(
     """
     engine = service.engine
     wanted = filters.of(engine.index)
-    found = await service.run_search(
+    result = await service.run_search(
         request,
         partial(similar_places, engine, place_id),
         k=k,
@@ -127,7 +127,7 @@ async def places_like(
         radius_m=radius_m,
         wanted=wanted,
     )
-    return SimilarReply.model_validate(found.to_dict(), context=request.scope["root_path"])
+    return SimilarReply.model_validate(result.to_dict(), context=request.scope["root_path"])
 
 
 @router.get(
@@ -149,7 +149,7 @@ async def place_image(
     """The photo upright, without its metadata, at most `side` pixels a side."""
     place = service.engine.index.place(place_id)
     headers = {"ETag": picture_tag(place, side), "Cache-Control": ASK_AGAIN}
-    if _is_known(request, headers):
+    if _is_cached(request, headers):
         return Response(status_code=304, headers=headers)
     jpeg = await service.run_image(request, place_picture, place, side, service.decoder)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
@@ -179,7 +179,7 @@ async def place_thumbnail(
         "ETag": f'"{index.index_id}-{place.place_id}-{side}"',
         "Cache-Control": FOREVER if v == index.index_id else ASK_AGAIN,
     }
-    if _is_known(request, headers):
+    if _is_cached(request, headers):
         return Response(status_code=304, headers=headers)
     jpeg = await service.run_image(request, thumbnail_of, index, place_id, side)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
@@ -203,19 +203,19 @@ async def thumbnails(
     request: Request,
     place: Annotated[
         list[PlaceId],
-        Query(min_length=1, max_length=MOST_THUMBNAILS, description="A place's id; repeatable."),
+        Query(min_length=1, max_length=MAX_THUMBNAILS, description="A place's id; repeatable."),
     ],
     v: IndexVersion = None,
     side: ThumbnailSide = THUMBNAIL_SIDE,
 ) -> Response:
     """Those of a page of a gallery in one answer; places that are not there have none in it."""
     index = service.engine.index
-    there = await service.run_image(request, thumbnails_of, index, place, side)
-    form, media_type = pictures_form(there)
+    pictures = await service.run_image(request, thumbnails_of, index, place, side)
+    form, media_type = pictures_form(pictures)
     headers = {"Cache-Control": FOREVER if v == index.index_id else ASK_AGAIN}
     return Response(form, media_type=media_type, headers=headers)
 
 
-def _is_known(request: Request, headers: Mapping[str, str]) -> bool:
+def _is_cached(request: Request, headers: Mapping[str, str]) -> bool:
     """Whether the client has this version already."""
     return headers["ETag"] in request.headers.get("if-none-match", "")

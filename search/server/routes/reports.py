@@ -14,7 +14,7 @@ from place_search.search.server.served import CurrentState
 
 router = APIRouter(tags=["reports"])
 
-# A report is one file that asks for nothing; it comes from eval, but may come from others too.
+# A report needs no other file. The policy protects from reports that `eval` has not made.
 POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "

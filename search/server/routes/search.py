@@ -74,8 +74,8 @@ async def search_places(
     engine = service.engine
     require_few(len(photo))
     wanted = filters.of(engine.index)
-    contents = [await photo_in("photo", one) for one in photo]
-    found = await service.run_search(
+    contents = [await photo_in("photo", upload) for upload in photo]
+    result = await service.run_search(
         request,
         engine.search,
         contents,
@@ -88,4 +88,4 @@ async def search_places(
         radius_m=radius_m,
         wanted=wanted,
     )
-    return SearchReply.model_validate(found.to_dict(), context=request.scope["root_path"])
+    return SearchReply.model_validate(result.to_dict(), context=request.scope["root_path"])

@@ -30,8 +30,8 @@ from place_search.search.server.roles import allows
 
 ADDRESS = "/tiles/{z}/{x}/{y}"
 DEEPEST_ZOOM = 30
-DEEPEST = 4
-"""Directories lead to directories at most so often."""
+MAX_DIRECTORIES = 4
+"""The largest number of directories from the root to a tile."""
 HEADER_BYTES = 127
 MEDIA_TYPES = {
     TileType.PNG: "image/png",
@@ -83,7 +83,7 @@ class TileFile:
 
     @property
     def bounds(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """South-west and north-east of what is covered, latitude first, in degrees."""
+        """The south-west and north-east corners of the covered area, latitude first, in degrees."""
         head = self._header
         low, high = (
             (head["min_lat_e7"], head["min_lon_e7"]),
@@ -92,20 +92,20 @@ class TileFile:
         return (low[0] / 1e7, low[1] / 1e7), (high[0] / 1e7, high[1] / 1e7)
 
     def tile(self, z: int, x: int, y: int) -> bytes | None:
-        """A picture, or None where there is none."""
+        """The picture of a tile, or None where the file has none."""
         if not (0 <= z <= DEEPEST_ZOOM and 0 <= x < 1 << z and 0 <= y < 1 << z):
             return None
         number = zxy_to_tileid(z, x, y)
         offset, length = self._header["root_offset"], self._header["root_length"]
-        for _ in range(DEEPEST):
-            found = find_tile(self._directory(offset, length), number)
-            if found is None:
+        for _ in range(MAX_DIRECTORIES):
+            entry = find_tile(self._directory(offset, length), number)
+            if entry is None:
                 return None
-            if found.run_length:
-                picture = self._bytes(self._header["tile_data_offset"] + found.offset, found.length)
+            if entry.run_length:
+                picture = self._bytes(self._header["tile_data_offset"] + entry.offset, entry.length)
                 zipped = self._header["tile_compression"] == Compression.GZIP
                 return gzip.decompress(picture) if zipped else picture
-            offset, length = self._header["leaf_directory_offset"] + found.offset, found.length
+            offset, length = self._header["leaf_directory_offset"] + entry.offset, entry.length
         return None
 
     def _read_about(self) -> dict[str, object]:
@@ -123,14 +123,14 @@ class TileFile:
 
 
 def add_tiles(app: FastAPI, file: TileFile) -> None:
-    """Serve the tiles of a file; where there is none, nothing is answered."""
+    """Serve the tiles of a file; the answer to a missing tile is empty."""
 
     @allows("open")
     def send_tile(request: Request) -> Response:
         parts = [request.path_params[name] for name in "zxy"]
-        known = all(_NUMBER.fullmatch(part) for part in parts)
-        picture = file.tile(*map(int, parts)) if known else None
-        # An error would be in the browser's console for each tile beyond the edge.
+        are_numbers = all(_NUMBER.fullmatch(part) for part in parts)
+        picture = file.tile(*map(int, parts)) if are_numbers else None
+        # An error status would fill the browser's console, one line for each missing tile.
         if picture is None:
             return Response(status_code=204)
         headers = {"Cache-Control": "public, max-age=86400"}

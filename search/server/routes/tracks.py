@@ -1,4 +1,4 @@
-"""POST /v1/tracks and what is below it: where a camera is now, by the frames that it sends."""
+"""POST /v1/tracks and the routes below: the place of a camera by the frames that it sends."""
 
 from fastapi import APIRouter, Request, Response, UploadFile
 
@@ -55,8 +55,9 @@ async def add_frame(
 ) -> TrackedFrameReply:
     """Take the track's next frame, and say where it was taken by all frames so far."""
     track = service.tracks.find(track_id)
-    told = await service.run_search(request, track.add, await photo_in("photo", photo))
-    return TrackedFrameReply.model_validate(told)
+    content = await photo_in("photo", photo)
+    reply = await service.run_search(request, track.add, content)
+    return TrackedFrameReply.model_validate(reply)
 
 
 @router.get(
@@ -67,8 +68,8 @@ async def add_frame(
 @allows("read")
 async def read_track(service: CurrentState, request: Request, track_id: str) -> TrackPathReply:
     """The last thousand frames of a track, each located by those before it."""
-    told = await service.run_image(request, service.tracks.find(track_id).with_path)
-    return TrackPathReply.model_validate(told)
+    reply = await service.run_image(request, service.tracks.find(track_id).with_path)
+    return TrackPathReply.model_validate(reply)
 
 
 @router.delete(

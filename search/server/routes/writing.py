@@ -46,7 +46,7 @@ from place_search.search.server.writer import Writer
 
 
 class _NamedRoute(APIRoute):
-    """A route beside those of places, whose name is no id: it takes no method but its own."""
+    """A route whose path `/places/{place_id}` would match too: it allows its own method only."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
         match, child_scope = super().matches(scope)
@@ -57,7 +57,7 @@ router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 named_router = APIRouter(
     prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS], route_class=_NamedRoute
 )
-"""Stands before all routes of places."""
+"""The routes that come before all routes of places."""
 
 
 async def _writer_of(request: Request) -> Writer:
@@ -138,10 +138,10 @@ async def add_place(
         position = Position(latitude, longitude)
         if is_null_island(position):
             raise ParameterError(NULL_ISLAND, "latitude", "longitude")
-    said = [str(position), name, *_said_of(panorama)]
-    asked = request_key(request, idempotency_key, content, said)
+    fields = [str(position), name, *_panorama_text(panorama)]
+    key = request_key(request, idempotency_key, content, fields)
     answer = await service.run_change(
-        request, writer.add, content, position, name, panorama=panorama, asked=asked
+        request, writer.add, content, position, name, panorama=panorama, request_key=key
     )
     root_path = request.scope["root_path"]
     body = dict(answer.body)
@@ -173,24 +173,24 @@ async def add_places(
     added as its views; its answer has the place of the first.
     """
     uploads = [(upload.filename or "", await upload.read()) for upload in photo]
-    every = b"".join(hashlib.sha256(content).digest() for _, content in uploads)
-    said = [*(file for file, _ in uploads), *_said_of(panorama)]
-    asked = request_key(request, idempotency_key, every, said)
+    digests = b"".join(hashlib.sha256(content).digest() for _, content in uploads)
+    fields = [*(file for file, _ in uploads), *_panorama_text(panorama)]
+    key = request_key(request, idempotency_key, digests, fields)
     answer = await service.run_change(
-        request, writer.add_many, uploads, panorama=panorama, asked=asked
+        request, writer.add_many, uploads, panorama=panorama, request_key=key
     )
     return AddedPhotosReply.model_validate(answer.body, context=request.scope["root_path"])
 
 
-def _said_of(panorama: bool | None) -> list[str]:
-    """What keys of requests stand for beside the rest: nothing where nothing is said, as before."""
+def _panorama_text(panorama: bool | None) -> list[str]:
+    """The field `panorama` in the digest of a request; none by default, as in older versions."""
     return [] if panorama is None else [f"panorama {panorama}"]
 
 
 def request_key(
-    request: Request, key: str | None, content: bytes, said: Sequence[str]
+    request: Request, key: str | None, content: bytes, fields: Sequence[str]
 ) -> RequestKey | None:
-    """What an Idempotency-Key stands for, None without one. Raises `ParameterError`."""
+    """The key of a request with an Idempotency-Key, None without. Raises `ParameterError`."""
     if key is None:
         return None
     if not (key.isascii() and key.isprintable() and 0 < len(key) <= MAX_KEY):
@@ -198,9 +198,9 @@ def request_key(
             f"The Idempotency-Key must be 1 to {MAX_KEY} letters of ASCII, such as a UUID.",
             "Idempotency-Key",
         )
-    # Below whatever prefix or name the index goes by, it is the same request.
-    asked = [get_route_path(request.scope), hashlib.sha256(content).hexdigest(), *said]
-    digest = hashlib.sha256(json.dumps(asked).encode()).hexdigest()
+    # The path without a proxy's prefix or the index's name, so that a repeat may use another.
+    identity = [get_route_path(request.scope), hashlib.sha256(content).hexdigest(), *fields]
+    digest = hashlib.sha256(json.dumps(identity).encode()).hexdigest()
     return RequestKey(client_of(request.scope), key, digest)
 
 
@@ -238,8 +238,8 @@ async def restore_place(
     """Bring back a removed place as it was, until the index is compacted."""
     index_id, place = await service.run_change(request, writer.restore, place_id)
     response.headers["ETag"] = place_tag(place)
-    told = place_dict(place, index_id)
-    return PlaceDetailsReply.model_validate(told, context=request.scope["root_path"])
+    content = place_dict(place, index_id)
+    return PlaceDetailsReply.model_validate(content, context=request.scope["root_path"])
 
 
 @router.patch(
@@ -274,5 +274,5 @@ async def edit_place(
     patch = await json_object(request, PlacePatch, '{"name": "North gate"}')
     index_id, place = await service.run_change(request, writer.edit, place_id, patch, if_match)
     response.headers["ETag"] = place_tag(place)
-    told = place_dict(place, index_id)
-    return PlaceDetailsReply.model_validate(told, context=request.scope["root_path"])
+    content = place_dict(place, index_id)
+    return PlaceDetailsReply.model_validate(content, context=request.scope["root_path"])
