@@ -1,4 +1,4 @@
-"""The client, once blocking and once for asyncio."""
+"""The client of a server, blocking and for asyncio."""
 
 import asyncio
 import operator
@@ -11,6 +11,7 @@ import httpx
 
 from place_search_client.errors import ProblemError
 from place_search_client.photos import Photo, content_of, files_of
+from place_search_client.place_methods import AsyncPlaceMethods, PlaceMethods
 from place_search_client.queries import Filters, parameters, search_query, similar_request
 from place_search_client.reading import read, read_pictures
 from place_search_client.replies import (
@@ -25,11 +26,10 @@ from place_search_client.replies import (
     TrackInfo,
     TrackPath,
 )
-from place_search_client.tending import AsyncTending, Tending
 
 RETRIED = (429, 503)
-HOPELESS = ("/problems/timed-out", "/problems/index-damaged")
-"""What took too long once would again, and damage does not mend itself."""
+NOT_RETRIED = ("/problems/timed-out", "/problems/index-damaged")
+"""The problems that a repeated request would meet again."""
 LONGEST_WAIT_S = 30.0
 UNKNOWN_TRACK = "/problems/unknown-track"
 
@@ -38,7 +38,7 @@ Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 
 class _Base(Generic[Http]):
-    """What both clients are told."""
+    """The settings and the connections of both clients."""
 
     _open: ClassVar[Callable[..., Any]]
 
@@ -52,23 +52,23 @@ class _Base(Generic[Http]):
     ) -> None:
         """`key` is an API key, `timeout` in seconds.
 
-        A server that is busy or still loading is asked up to `retries` times more, each after the
-        seconds that it names.
+        While the server is busy or still loading, a request is sent up to `retries` times more,
+        each time after the seconds that the server names.
 
         Raises:
-            ValueError: a key that is none, or fewer than 0 retries.
+            ValueError: an invalid key, or fewer than 0 retries.
         """
         if retries < 0:
             raise ValueError(f"A request is asked again 0 times or more, not {retries}.")
         self.retries = retries
-        word = (key or "").strip()  # keys come from files, with the end of their line
-        if word and not (word.isascii() and word.isprintable()):
-            raise ValueError("An API key is one line of ASCII letters.")  # and is in no message
-        headers = {"Authorization": f"Bearer {word}"} if word else {}
+        secret = (key or "").strip()  # a key from a file has the end of its line
+        if secret and not (secret.isascii() and secret.isprintable()):
+            raise ValueError("An API key is one line of ASCII letters.")  # without the secret
+        headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         self._http: Http = self._open(base_url=server, timeout=timeout, headers=headers)
 
 
-class Client(Tending, _Base[httpx.Client]):
+class Client(PlaceMethods, _Base[httpx.Client]):
     """A blocking client; thread-safe, to be closed or used in a `with` block."""
 
     _open = httpx.Client
@@ -88,19 +88,20 @@ class Client(Tending, _Base[httpx.Client]):
     ) -> SearchResult:
         """The `k` places that look most like a photo, best first.
 
-        With `spots` places of one group count once, and all that come before the `k`-th spot are
-        told of, 100 at most. Several photos of one spot, up to 16, are one query with one answer.
-        `match` of the answer says whether its place is among them. `verify` checks the geometry; by
-        default that is done where the index can. With a `box` (x, y, width, height in pixels of the
-        upright photo as sent) only that part of it is searched with. A 360° `panorama` is cut into
-        views, by default where its metadata says that it is one, with True where it is twice as
-        wide as high. `near` (latitude, longitude in degrees) and `radius_m` together leave only the
-        places there, and `filters` those that fit them.
+        With `spots` places of one group count once, and the results are all places before the
+        `k`-th spot, 100 at most. Several photos of one spot, up to 16, are one query with one
+        answer. `match` of the answer tells whether the photo's place is among the results. `verify`
+        checks the geometry; by default where the index keeps local features. With a `box` (x, y,
+        width, height in pixels of the upright photo as sent) only that part of the photo is the
+        query. A 360° `panorama` is cut into views, by default where its metadata calls it a
+        panorama, with True where it is twice as wide as high. `near` (latitude, longitude in
+        degrees) and `radius_m` together leave only the places within that circle, and `filters`
+        those that fit them.
 
         Raises:
-            ProblemError: the server refused; see its `type`.
+            ProblemError: the server refused the request; see its `type`.
             httpx.TransportError: the server was not reached.
-            TypeError: a photo is none of a path, bytes and a file that gives bytes.
+            TypeError: a photo is not a path, bytes or a file opened to read bytes.
             ValueError: `near` is not two numbers, or `box` not four.
             OSError: a photo's file cannot be read, is closed, or was read to its end before.
         """
@@ -118,7 +119,7 @@ class Client(Tending, _Base[httpx.Client]):
         radius_m: float | None = None,
         **filters: Unpack[Filters],
     ) -> SimilarPlaces:
-        """The `k` places that look most like a place of the index, without itself.
+        """The `k` places that look most like a place of the index, without the place itself.
 
         Other photos of its group are left out too, unless `same_spot`. `near` (latitude, longitude)
         and `radius_m` are those of a search. Raises as `search` does.
@@ -129,42 +130,42 @@ class Client(Tending, _Base[httpx.Client]):
         )
 
     def index(self) -> IndexInfo:
-        """What the server searches in. Raises as `search` does."""
+        """The facts of the server's index. Raises as `search` does."""
         return read(IndexInfo, self._ask("GET", "/v1/index").json())
 
     def model(self) -> ModelInfo:
-        """The model that searches. Raises as `search` does."""
+        """The facts of the server's model. Raises as `search` does."""
         return read(ModelInfo, self._ask("GET", "/v1/model").json())
 
     def explain(self, photo: Photo) -> Explanation:
-        """What the model sees in a photo. Raises as `search` does."""
+        """The model's steps from a photo to its descriptor. Raises as `search` does."""
         files = {"photo": ("photo", content_of(photo))}
         return read(Explanation, self._ask("POST", "/v1/explain", files=files).json())
 
     def image(self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None) -> bytes:
-        """A place's photo, or its thumbnail, as a JPEG; `side` is the most pixels of a side.
+        """A place's photo, or its thumbnail, as a JPEG of at most `side` pixels a side.
 
         Raises as `search` does.
         """
         return self._ask("GET", _image_path(place, thumbnail, side)).content
 
     def thumbnails(self, place_ids: Iterable[int], *, side: int | None = None) -> dict[int, bytes]:
-        """The thumbnails of up to 100 places, by id, as JPEGs; of those that are there.
+        """The thumbnails of up to 100 places, by id, as JPEGs of at most `side` pixels a side.
 
-        `side` is the most pixels of a side. Raises as `search` does.
+        Places that the index does not have are left out. Raises as `search` does.
         """
         query = _thumbnails(place_ids, side)
         return _pictures(self._ask("GET", "/v1/thumbnails", query)) if query["place"] else {}
 
     def track(self) -> "Track":
-        """Open a track to frames, to be closed or used in a `with` block. Raises as `search`."""
+        """Open a track; close it, or use it in a `with` block. Raises as `search` does."""
         return Track(self, read(TrackInfo, self._ask("POST", "/v1/tracks").json()))
 
     def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
-        for left in range(self.retries, -1, -1):
+        for remaining in range(self.retries, -1, -1):
             response = self._http.request(method, path, params=parameters(query), **more)
             wait = _wait(response)
-            if wait is None or not left:
+            if wait is None or not remaining:
                 break
             time.sleep(wait)
         return _checked(response)
@@ -180,7 +181,7 @@ class Client(Tending, _Base[httpx.Client]):
         self.close()
 
 
-class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
+class AsyncClient(AsyncPlaceMethods, _Base[httpx.AsyncClient]):
     """A client for asyncio, to be closed or used in an `async with` block."""
 
     _open = httpx.AsyncClient
@@ -250,10 +251,10 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
         return AsyncTrack(self, read(TrackInfo, (await self._ask("POST", "/v1/tracks")).json()))
 
     async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
-        for left in range(self.retries, -1, -1):
+        for remaining in range(self.retries, -1, -1):
             response = await self._http.request(method, path, params=parameters(query), **more)
             wait = _wait(response)
-            if wait is None or not left:
+            if wait is None or not remaining:
                 break
             await asyncio.sleep(wait)
         return _checked(response)
@@ -270,9 +271,9 @@ class AsyncClient(AsyncTending, _Base[httpx.AsyncClient]):
 
 
 class Track:
-    """An open track: the server says where each frame was taken, by it and those before.
+    """An open track: the server locates each frame by the frame and those before.
 
-    The server closes it after ten minutes without a request for it, or sooner where many are open.
+    The server closes a track after ten minutes without a request, or sooner where many are open.
     """
 
     def __init__(self, client: Client, opened: TrackInfo) -> None:
@@ -281,7 +282,7 @@ class Track:
         self._path = f"/v1/tracks/{opened.track_id}"
 
     def add(self, photo: Photo) -> LocatedFrame:
-        """Send the next frame; says where the camera is now. Raises as `Client.search`."""
+        """Send the next frame; returns it with its place. Raises as `Client.search` does."""
         files = {"photo": ("photo", content_of(photo))}
         reply = self._client._ask("POST", f"{self._path}/frames", files=files)
         return read(TrackedFrame, reply.json()).frame
@@ -291,7 +292,7 @@ class Track:
         return read(TrackPath, self._client._ask("GET", self._path).json()).path
 
     def close(self) -> None:
-        """Close it on the server, which forgets it; one that is closed already stays so."""
+        """Close the track on the server, which forgets it; nothing happens to a closed track."""
         try:
             self._client._ask("DELETE", self._path)
         except ProblemError as error:
@@ -302,7 +303,7 @@ class Track:
         return self
 
     def __exit__(self, kind: object, *error: object) -> None:
-        # An error in the block says more than one that follows from it.
+        # An error in the block matters more than a later error on closing.
         with suppress(*(ProblemError, httpx.HTTPError) if kind else ()):
             self.close()
 
@@ -342,7 +343,7 @@ class AsyncTrack:
 
 
 def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:
-    """An image's path below the client's own `server`, which may have one that a proxy took off."""
+    """An image's path relative to the client's `server`, without the path of a proxy."""
     address = place.thumbnail_url if thumbnail else place.image_url
     path = address[address.rindex("/v1/") :]
     return path if side is None else f"{path}{'&' if '?' in path else '?'}side={int(side)}"
@@ -365,8 +366,8 @@ def _retry_after(response: httpx.Response) -> float:
 
 
 def _wait(response: httpx.Response) -> float | None:
-    """The seconds after which to ask again, or None where that would help nothing."""
-    if response.status_code not in RETRIED or _problem(response).type in HOPELESS:
+    """The seconds after which to send the request again, or None where that would not help."""
+    if response.status_code not in RETRIED or _problem(response).type in NOT_RETRIED:
         return None
     return min(_retry_after(response), LONGEST_WAIT_S)
 

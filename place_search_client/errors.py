@@ -1,4 +1,4 @@
-"""What a server answers where it does not do what it was asked."""
+"""The error of a request that the server refuses."""
 
 from typing import Any
 
@@ -10,13 +10,13 @@ class ProblemError(Exception):
         problem = body if isinstance(body, dict) else {}
         self.status = status
         self.body = body
-        """The answer's JSON, None where it had none."""
+        """The answer's JSON, None without any."""
         self.type = str(problem.get("type", "about:blank"))
-        """Stable, such as "/problems/busy"; docs/errors.md lists all."""
+        """The stable type of the problem, such as "/problems/busy"; docs/errors.md lists all."""
         self.title = str(problem.get("title", ""))
         self.retry_after = retry_after
         super().__init__(str(problem.get("detail", f"The server answered {status}.")))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # By default the sentence alone would be given to __init__, in another process.
+        # By default unpickling calls __init__ with the sentence alone.
         return type(self), (self.status, self.body, self.retry_after), self.__dict__

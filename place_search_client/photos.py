@@ -1,4 +1,4 @@
-"""What a photo may be given as: a path, the content of a file, or a file that is open."""
+"""The photos that the client takes: a path, the content of a file, or an open file."""
 
 from collections.abc import Iterable
 from os import PathLike
@@ -11,11 +11,11 @@ Photo = str | PathLike[str] | Content | BinaryIO
 
 
 def content_of(photo: Photo) -> bytes:
-    """The bytes of a photo; a file is read from where it stands.
+    """The bytes of a photo; an open file is read from its present position.
 
     Raises:
-        TypeError: it is none of a path, bytes and a file that gives bytes.
-        OSError: its file cannot be read, is closed, or was read to its end before.
+        TypeError: the photo is not a path, bytes or a file opened to read bytes.
+        OSError: the file cannot be read, is closed, or was read to its end before.
     """
     if isinstance(photo, Content):
         return bytes(photo)
@@ -45,16 +45,16 @@ def files_of(
     Raises: as `content_of`.
     """
     several: Any = photos
-    is_one = isinstance(photos, str | PathLike | Content) or hasattr(photos, "read")
-    if is_one or not isinstance(photos, Iterable):
+    is_single = isinstance(photos, str | PathLike | Content) or hasattr(photos, "read")
+    if is_single or not isinstance(photos, Iterable):
         several = (photos,)
     return [
-        ("photo", (_name(one, at) if named else f"{at}", content_of(one)))
-        for at, one in enumerate(several)
+        ("photo", (_name(photo, at) if named else f"{at}", content_of(photo)))
+        for at, photo in enumerate(several)
     ]
 
 
 def _name(photo: Photo, number: int) -> str:
-    """What a photo's file is called, its number where nobody says."""
+    """The name of a photo's file; its number where the photo has no name."""
     path = photo if isinstance(photo, str | PathLike) else getattr(photo, "name", None)
     return Path(path).name if isinstance(path, str | PathLike) else f"{number}"

@@ -1,4 +1,4 @@
-"""What is asked of a server, as the parameters of its address."""
+"""The parameters of requests in an address."""
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,14 +11,14 @@ _NUMBERS: Mapping[str, Sequence[str]] = {
     "box": ("x", "y", "width", "height"),
     "bbox": ("west", "south", "east", "north"),
 }
-"""Parameters that are several numbers in one value."""
+"""The parameters with several numbers in one value, and what the numbers are."""
 
 
 class Filters(TypedDict, total=False):
-    """What places must be to be found: all that is given, and is not None.
+    """The filters that the places of an answer fit; None is no filter.
 
-    Their photo lies in the `folder`, taken from one day to another, such as 2024-05-31; they have
-    each `tag`, and each own `field` is so, as in "floor:ge:3".
+    The photo is in the `folder`, and was taken from `taken_from` to `taken_to`, days such as
+    2024-05-31; the place has each `tag`, and fits each condition on a `field`, as in "floor:ge:3".
     """
 
     folder: str | None
@@ -38,9 +38,10 @@ def search_query(
     radius_m: float | None,
     filters: Filters,
 ) -> dict[str, Any]:
-    """What a search asks for."""
-    asked = {"verify": verify, "box": box, "panorama": panorama, "near": near, "radius_m": radius_m}
-    return {"k": k, "spots": spots or None, **asked, **filters}
+    """The parameters of a search."""
+    area = {"near": near, "radius_m": radius_m}
+    query = {"k": k, "spots": spots or None, "verify": verify, "box": box, "panorama": panorama}
+    return {**query, **area, **filters}
 
 
 def similar_request(
@@ -51,40 +52,40 @@ def similar_request(
     radius_m: float | None,
     filters: Filters,
 ) -> tuple[str, str, dict[str, Any]]:
-    """The method, the path and what is asked of a question for similar places."""
-    asked = {"k": k, "same_spot": same_spot, "near": near, "radius_m": radius_m, **filters}
-    return "GET", f"{place_path(place_id)}/similar", asked
+    """The method, the path and the parameters of a request for similar places."""
+    query = {"k": k, "same_spot": same_spot, "near": near, "radius_m": radius_m, **filters}
+    return "GET", f"{place_path(place_id)}/similar", query
 
 
-def parameters(asked: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """What is asked, by name, as httpx takes it: without what is None, and None for nothing.
+def parameters(query: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A query for httpx: without parameters that are None, and None for an empty query.
 
     Raises:
         ValueError: `near` is not two numbers, or a box not four.
     """
-    given = {name: value for name, value in (asked or {}).items() if value is not None}
-    for name in _NUMBERS.keys() & given.keys():
-        given[name] = ",".join(map(str, _numbers(name, given[name], _NUMBERS[name])))
-    return given or None
+    values = {name: value for name, value in (query or {}).items() if value is not None}
+    for name in _NUMBERS.keys() & values.keys():
+        values[name] = ",".join(map(str, _numbers(name, values[name], _NUMBERS[name])))
+    return values or None
 
 
 def point_in(position: Iterable[float]) -> dict[str, float]:
-    """A position as a form and a change have it. Raises ValueError where it is not two numbers."""
+    """A position as fields of a form or a change. Raises ValueError for other than two numbers."""
     return dict(zip(_POINT, map(float, _numbers("position", position, _POINT)), strict=True))
 
 
 def place_path(place_id: int) -> str:
-    """The address of a place. Raises TypeError where its id is no whole number."""
+    """The path of a place. Raises TypeError where its id is no whole number."""
     return f"/v1/places/{operator.index(place_id)}"
 
 
-def _numbers(name: str, given: Iterable[float], of: Sequence[str]) -> list[float]:
+def _numbers(name: str, numbers: Iterable[float], parts: Sequence[str]) -> list[float]:
     """The numbers of a point or a box, of Python or NumPy.
 
     Raises:
-        ValueError: they are not as many numbers as `of` names.
+        ValueError: not one number for each of the `parts`.
     """
-    values = list(given) if isinstance(given, Iterable) else []
-    if len(values) == len(of) and all(isinstance(value, Real) for value in values):
+    values = list(numbers) if isinstance(numbers, Iterable) else []
+    if len(values) == len(parts) and all(isinstance(value, Real) for value in values):
         return values
-    raise ValueError(f"{name} is the numbers {', '.join(of)}, not {given!r:.60}.")
+    raise ValueError(f"{name} is the numbers {', '.join(parts)}, not {numbers!r:.60}.")

@@ -1,4 +1,4 @@
-"""From a reply to its dataclass, or its pictures."""
+"""Reading replies: JSON into dataclasses, and forms of pictures."""
 
 import email
 import email.policy
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 def read(kind: type[T], body: Mapping[str, Any]) -> T:
-    """A reply from its JSON. Raises KeyError where a field that every server sends is missing."""
+    """A reply from its JSON. Raises KeyError for a missing field that every server sends."""
     hints = _hints(kind)  # type: ignore[arg-type]
     return kind(
         **{
@@ -23,7 +23,7 @@ def read(kind: type[T], body: Mapping[str, Any]) -> T:
 
 
 def read_pictures(media_type: str, form: bytes) -> dict[int, bytes]:
-    """The files of a form, by the number that is the name of each (RFC 7578)."""
+    """The files of a form by their names, which are numbers (RFC 7578)."""
     head = f"Content-Type: {media_type}\r\n\r\n".encode()
     message = email.message_from_bytes(head + form, policy=email.policy.HTTP)
     return {

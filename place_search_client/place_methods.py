@@ -1,4 +1,4 @@
-"""Comparing, listing, adding, editing and removing, once blocking and once for asyncio."""
+"""The methods of the clients for places and groups, blocking and for asyncio."""
 
 import asyncio
 import operator
@@ -27,8 +27,8 @@ from place_search_client.replies import (
 Page = TypeVar("Page", PlacesPage, GroupsPage)
 
 
-class Said(TypedDict, total=False):
-    """What to say of a place: what is left out stays, None takes back what was said."""
+class PlaceChange(TypedDict, total=False):
+    """A change of a place: fields that are left out stay, None removes a field's value."""
 
     name: str | None
     note: str | None
@@ -37,17 +37,17 @@ class Said(TypedDict, total=False):
     position: tuple[float, float] | None
 
 
-class SaidOfGroup(TypedDict, total=False):
-    """What to change of a group: a `name` of None is none, the groups of the places to `add` join
-    it, those to `remove` become another one."""
+class GroupChange(TypedDict, total=False):
+    """A change of a group: the `name`, None for no name, places whose groups to `add`, and places
+    to `remove`, which become another group."""
 
     name: str | None
     add: Iterable[int]
     remove: Iterable[int]
 
 
-class Wanted(Filters, total=False):
-    """Which places to list, and in which order; see GET /v1/places."""
+class Listing(Filters, total=False):
+    """The places to list, and their order; see GET /v1/places."""
 
     q: str | None
     sort: str | None
@@ -59,7 +59,7 @@ def _matching(etag: str | None) -> dict[str, str]:
 
 
 def _once() -> dict[str, str]:
-    """A key by which the retries of one request add nothing twice."""
+    """A header with a new key, by which the retries of a request add no photo twice."""
     return {"Idempotency-Key": uuid.uuid4().hex}
 
 
@@ -74,30 +74,30 @@ def _form(
     return form
 
 
-def _patch(said: Said) -> dict[str, Any]:
-    patch: dict[str, Any] = dict(said)
-    if (position := said.get("position")) is not None:
+def _patch(change: PlaceChange) -> dict[str, Any]:
+    patch: dict[str, Any] = dict(change)
+    if (position := change.get("position")) is not None:
         patch["position"] = point_in(position)
-    if fields := said.get("fields"):
+    if fields := change.get("fields"):
         patch["fields"] = {name: _of_python(value) for name, value in fields.items()}
     return patch
 
 
 def _of_python(value: Any) -> Any:
-    """A number of NumPy as one of Python, which JSON knows."""
+    """The Python number of a NumPy number, which JSON cannot encode."""
     return value.item() if hasattr(value, "item") else value
 
 
-def _group_patch(said: SaidOfGroup) -> dict[str, Any]:
-    patch: dict[str, Any] = dict(said)
+def _group_patch(change: GroupChange) -> dict[str, Any]:
+    patch: dict[str, Any] = dict(change)
     for key in ("add", "remove"):
         if key in patch:
             patch[key] = [operator.index(place_id) for place_id in patch[key]]
     return patch
 
 
-class Tending:
-    """What `Client` has of it; methods raise as `Client.search` does."""
+class PlaceMethods:
+    """The methods of `Client` for places; they raise as `Client.search` does."""
 
     def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         raise NotImplementedError
@@ -122,13 +122,13 @@ class Tending:
         return read(Comparison, self._ask("POST", "/v1/compare", {"box": box}, files=files).json())
 
     def indexes(self) -> list[ServedIndex]:
-        """The server's indexes; a client of one has `SERVER/v1/indexes/NAME` for its server."""
+        """The server's indexes; `SERVER/v1/indexes/NAME` is the `server` of a client for one."""
         return read(IndexList, self._ask("GET", "/v1/indexes").json()).indexes
 
-    def places(self, *, page: int = 100, **wanted: Unpack[Wanted]) -> Iterator[ListedPlace]:
-        """The places that fit, in their order; they are asked for a `page` at a time."""
-        for found in self._pages(PlacesPage, "/v1/places", {"limit": page, **wanted}):
-            yield from found.places
+    def places(self, *, page: int = 100, **listing: Unpack[Listing]) -> Iterator[ListedPlace]:
+        """The places of a listing in their order; a request fetches `page` places."""
+        for batch in self._pages(PlacesPage, "/v1/places", {"limit": page, **listing}):
+            yield from batch.places
 
     def dots(
         self, bbox: tuple[float, float, float, float], *, limit: int | None = None
@@ -147,7 +147,7 @@ class Tending:
         return read(PlaceDetails, self._ask("GET", place_path(place_id)).json())
 
     def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
-        """A place, and the ETag by which a change of it is refused if somebody else was faster."""
+        """A place, and the ETag with which the server refuses to change a newer version."""
         reply = self._ask("GET", place_path(place_id))
         return read(PlaceDetails, reply.json()), reply.headers["etag"]
 
@@ -159,10 +159,10 @@ class Tending:
         name: str = "",
         panorama: bool | None = None,
     ) -> PlaceDetails:
-        """Add a photo, by default where its Exif says; one that is there already stays as it is.
+        """Add a photo, by default at its Exif's position; a photo that the index has stays as is.
 
-        A 360° `panorama` is added as its views: by default where its metadata says that it is one,
-        for True where it is of 2:1. Raises as `Client.search` does.
+        A 360° `panorama` is added as its views: by default where its metadata calls it a panorama,
+        for True also where its sides are 2:1. Raises as `Client.search` does.
         """
         files, form = {"photo": ("photo", content_of(photo))}, _form(panorama, position, name)
         reply = self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
@@ -181,36 +181,38 @@ class Tending:
         )
         return read(AddedPhotos, reply.json())
 
-    def edit(self, place_id: int, *, etag: str | None = None, **said: Unpack[Said]) -> PlaceDetails:
-        """Say something of a place: `name`, `note`, `tags`, `fields`, `position`."""
+    def edit(
+        self, place_id: int, *, etag: str | None = None, **change: Unpack[PlaceChange]
+    ) -> PlaceDetails:
+        """Edit a place: its `name`, `note`, `tags`, `fields` or `position`."""
         headers = _matching(etag)
-        reply = self._ask("PATCH", place_path(place_id), json=_patch(said), headers=headers)
+        reply = self._ask("PATCH", place_path(place_id), json=_patch(change), headers=headers)
         return read(PlaceDetails, reply.json())
 
     def remove(self, place_id: int, *, etag: str | None = None) -> None:
-        """Remove a place; one that is removed already stays so."""
+        """Remove a place; nothing happens to a removed place."""
         self._ask("DELETE", place_path(place_id), headers=_matching(etag))
 
     def groups(self, *, page: int = 100) -> Iterator[Group]:
         """The groups of several photos of one spot, and those with a name, a `page` at a time."""
-        for found in self._pages(GroupsPage, "/v1/groups", {"limit": page}):
-            yield from found.groups
+        for batch in self._pages(GroupsPage, "/v1/groups", {"limit": page}):
+            yield from batch.groups
 
     def group(self, place_id: int) -> PlaceGroup:
         """The group that a place is in, with its places."""
         return self.group_with_etag(place_id)[0]
 
     def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
-        """As `group`, and the ETag by which a change is refused if somebody else was faster."""
+        """As `group`, and the ETag with which the server refuses to change a newer version."""
         reply = self._ask("GET", f"{place_path(place_id)}/group")
         return read(PlaceGroup, reply.json()), reply.headers["etag"]
 
     def change_group(
-        self, place_id: int, *, etag: str | None = None, **said: Unpack[SaidOfGroup]
+        self, place_id: int, *, etag: str | None = None, **change: Unpack[GroupChange]
     ) -> PlaceGroup:
         """Change the group that a place is in: its `name`, places to `add` and to `remove`."""
         path, headers = f"{place_path(place_id)}/group", _matching(etag)
-        reply = self._ask("PATCH", path, json=_group_patch(said), headers=headers)
+        reply = self._ask("PATCH", path, json=_group_patch(change), headers=headers)
         return read(PlaceGroup, reply.json())
 
     def restore(self, place_id: int) -> PlaceDetails:
@@ -218,8 +220,8 @@ class Tending:
         return read(PlaceDetails, self._ask("POST", f"{place_path(place_id)}/restore").json())
 
 
-class AsyncTending:
-    """As `Tending`."""
+class AsyncPlaceMethods:
+    """As `PlaceMethods`."""
 
     async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         raise NotImplementedError
@@ -248,11 +250,11 @@ class AsyncTending:
         return read(IndexList, (await self._ask("GET", "/v1/indexes")).json()).indexes
 
     async def places(
-        self, *, page: int = 100, **wanted: Unpack[Wanted]
+        self, *, page: int = 100, **listing: Unpack[Listing]
     ) -> AsyncIterator[ListedPlace]:
         """As `Client.places`: `async for place in client.places()`."""
-        async for found in self._pages(PlacesPage, "/v1/places", {"limit": page, **wanted}):
-            for place in found.places:
+        async for batch in self._pages(PlacesPage, "/v1/places", {"limit": page, **listing}):
+            for place in batch.places:
                 yield place
 
     async def dots(
@@ -297,11 +299,11 @@ class AsyncTending:
         return read(AddedPhotos, reply.json())
 
     async def edit(
-        self, place_id: int, *, etag: str | None = None, **said: Unpack[Said]
+        self, place_id: int, *, etag: str | None = None, **change: Unpack[PlaceChange]
     ) -> PlaceDetails:
         """As `Client.edit`."""
         headers = _matching(etag)
-        reply = await self._ask("PATCH", place_path(place_id), json=_patch(said), headers=headers)
+        reply = await self._ask("PATCH", place_path(place_id), json=_patch(change), headers=headers)
         return read(PlaceDetails, reply.json())
 
     async def remove(self, place_id: int, *, etag: str | None = None) -> None:
@@ -310,8 +312,8 @@ class AsyncTending:
 
     async def groups(self, *, page: int = 100) -> AsyncIterator[Group]:
         """As `Client.groups`: `async for group in client.groups()`."""
-        async for found in self._pages(GroupsPage, "/v1/groups", {"limit": page}):
-            for group in found.groups:
+        async for batch in self._pages(GroupsPage, "/v1/groups", {"limit": page}):
+            for group in batch.groups:
                 yield group
 
     async def group(self, place_id: int) -> PlaceGroup:
@@ -324,11 +326,11 @@ class AsyncTending:
         return read(PlaceGroup, reply.json()), reply.headers["etag"]
 
     async def change_group(
-        self, place_id: int, *, etag: str | None = None, **said: Unpack[SaidOfGroup]
+        self, place_id: int, *, etag: str | None = None, **change: Unpack[GroupChange]
     ) -> PlaceGroup:
         """As `Client.change_group`."""
         path, headers = f"{place_path(place_id)}/group", _matching(etag)
-        reply = await self._ask("PATCH", path, json=_group_patch(said), headers=headers)
+        reply = await self._ask("PATCH", path, json=_group_patch(change), headers=headers)
         return read(PlaceGroup, reply.json())
 
     async def restore(self, place_id: int) -> PlaceDetails:
