@@ -36,7 +36,7 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """Where the photo was taken; null unless the verdict is found."""
+    """The estimated position of the photo; null unless the verdict is found."""
 
     latitude: float
     longitude: float
@@ -45,7 +45,7 @@ class Location:
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How well photo and place agree on one view."""
+    """The geometric agreement of the photo with a place."""
 
     inliers: int
     score: float
@@ -53,7 +53,7 @@ class Verified:
 
 @dataclass(frozen=True, slots=True)
 class PlaceInfo:
-    """One place: a database photo and where it was taken."""
+    """A place: a database photo with its position."""
 
     place_id: int
     name: str
@@ -74,7 +74,7 @@ class Spot:
 
 @dataclass(frozen=True, slots=True)
 class PlaceDetails(PlaceInfo):
-    """One place, with what people have said of it."""
+    """A place with its time and heading, its note, tags and own fields."""
 
     taken: str | None = None
     heading: float | None = None
@@ -85,7 +85,7 @@ class PlaceDetails(PlaceInfo):
 
 @dataclass(frozen=True, slots=True)
 class ListedPlace(PlaceDetails):
-    """One place of a page of them."""
+    """A place of a page of places, with its group."""
 
     group: Spot | None = None
 
@@ -124,7 +124,7 @@ class GroupsPage:
 
 @dataclass(frozen=True, slots=True)
 class PlaceGroup:
-    """The group that a place is in; a place that was never grouped is in one of its own."""
+    """The group that a place is in; a place that was never grouped is in a group of its own."""
 
     id: int
     name: str | None
@@ -137,7 +137,7 @@ class PlaceGroup:
 
 @dataclass(frozen=True, slots=True)
 class AddedPhoto:
-    """What became of one of several photos."""
+    """The result for each of several photos to add."""
 
     file: str
     status: int
@@ -147,7 +147,7 @@ class AddedPhoto:
 
 @dataclass(frozen=True, slots=True)
 class AddedPhotos:
-    """What became of several photos, which one change of the index has taken in."""
+    """The results for several photos, which were added by one change of the index."""
 
     index_id: str
     added: int
@@ -158,7 +158,7 @@ class AddedPhotos:
 
 @dataclass(frozen=True, slots=True)
 class ServedIndex:
-    """One of the server's indexes."""
+    """An index of the server."""
 
     name: str
     status: str
@@ -170,14 +170,14 @@ class ServedIndex:
 
 @dataclass(frozen=True, slots=True)
 class IndexList:
-    """The server's indexes, the first one first."""
+    """The server's indexes; the first is that of addresses without a name."""
 
     indexes: list[ServedIndex]
 
 
 @dataclass(frozen=True, slots=True)
 class Facing:
-    """Where a view of a 360° panorama looks."""
+    """The direction of a view of a 360° panorama."""
 
     yaw: float
     heading: float | None
@@ -198,7 +198,7 @@ class Result(PlaceInfo):
 
 @dataclass(frozen=True, slots=True)
 class QueryInfo:
-    """What the server saw in the photo."""
+    """The size, the position and the views of the query photo, and notes on it."""
 
     width: int
     height: int
@@ -222,7 +222,7 @@ class SearchResult:
 
 @dataclass(frozen=True, slots=True)
 class SimilarPlaces:
-    """The places that look most like a place of the index, best first; verified by nothing."""
+    """The places that look most like a place of the index, best first; none is verified."""
 
     index_id: str
     model: str
@@ -249,7 +249,7 @@ class Skipped:
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """What the server searches in."""
+    """The facts of the index that the server searches."""
 
     index_id: str
     model: str
@@ -267,7 +267,7 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """The model that searches, from its card."""
+    """The facts of the server's model, from its card."""
 
     id: str
     title: str
@@ -285,7 +285,7 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """Pixels of a photo."""
+    """The size of a photo in pixels."""
 
     width: int
     height: int
@@ -301,7 +301,7 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What the model makes of a photo."""
+    """The model's steps from a photo to its descriptor."""
 
     model: str
     photo: Size
@@ -318,7 +318,7 @@ class Explanation:
 
 @dataclass(frozen=True, slots=True)
 class LocatedFrame:
-    """Where a frame was taken, by those before it and itself."""
+    """A frame with its place, by the frame itself and the frames before."""
 
     frame: int
     name: str
@@ -365,6 +365,6 @@ class TrackPath(TrackInfo):
 
 @dataclass(frozen=True, slots=True)
 class TrackedFrame(TrackInfo):
-    """A track with the frame that it was just given."""
+    """A track with the frame that was just added."""
 
     frame: LocatedFrame

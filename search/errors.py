@@ -4,7 +4,7 @@ from place_search.core.errors import PlaceSearchError, WrongParameterError
 
 
 class ParameterError(WrongParameterError):
-    """A parameter of a search that makes no sense."""
+    """A wrong parameter of a search."""
 
 
 class PhotoGoneError(PlaceSearchError):
@@ -12,7 +12,7 @@ class PhotoGoneError(PlaceSearchError):
 
 
 class UnknownReportError(PlaceSearchError):
-    """There is no such evaluation report."""
+    """The name of an unknown evaluation report."""
 
 
 class UnknownIndexError(PlaceSearchError):
@@ -20,7 +20,7 @@ class UnknownIndexError(PlaceSearchError):
 
 
 class UnknownTrackError(PlaceSearchError):
-    """There is no such open track."""
+    """The id of no open track."""
 
 
 class NotReadyError(PlaceSearchError):
@@ -28,11 +28,11 @@ class NotReadyError(PlaceSearchError):
 
 
 class BusyError(PlaceSearchError):
-    """The server has as many requests waiting as it may."""
+    """The largest number of requests is waiting already."""
 
 
 class TimedOutError(PlaceSearchError):
-    """A request that the server works on for too long."""
+    """A request that takes too long."""
 
 
 class CannotChangeError(PlaceSearchError):
@@ -44,8 +44,8 @@ class KeyReusedError(PlaceSearchError):
 
 
 class ServerError(PlaceSearchError):
-    """The server cannot listen where it was told to."""
+    """A server that cannot start with its settings."""
 
 
 class CalibrationError(PlaceSearchError):
-    """An index on whose photos no calibration can be measured."""
+    """An index whose photos do not suffice to measure a calibration."""

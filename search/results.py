@@ -32,7 +32,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """How well the geometry of photo and place agrees: the matching points, and the score."""
+    """The geometric agreement of photo and place: its number of inliers, and its score."""
 
     inliers: int
     score: float

@@ -60,8 +60,8 @@ photo of one colour has 0.85 to 0.91, of noise in the dark 0.66; places by day a
 BLANK_SIGNS = 2 / math.pi * math.asin(BLANK)
 """The mean cosine `BLANK` for the signs of features, by the arcsine law."""
 SCALE_SPREAD = 0.4
-"""How quickly what a map adds to the score falls with |ln scale| of its vertical scale: photos from
-the same spot match at scale 1, but for the zoom of a box."""
+"""The |ln scale| of an affine map's vertical scale at which its part of the score falls to 1/e:
+photos from the same spot match at scale 1, but for the zoom of a box."""
 
 
 class Verification(NamedTuple):
@@ -207,7 +207,7 @@ def rank_by_geometry(
         parts = [rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)]
         agreement = list(chain.from_iterable(_pool().map(matcher.coarse, parts)))
         rows[MOST_SIMILAR:] = sorted(rows[MOST_SIMILAR:], key=lambda row: -_or_last(agreement[row]))
-        # Where one candidate stands out, those far behind it cannot win any more.
+        # Candidates far behind an outstanding candidate cannot win at full resolution.
         least = CAN_WIN * max(map(_or_last, agreement))
         least_full = max(k, IN_FULL)
         best = least_full + sum(_or_last(agreement[row]) >= least for row in rows[least_full:best])

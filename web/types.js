@@ -2,7 +2,7 @@
 // `python -m docs.generators.types`.
 
 /**
- * @typedef {object} AddedPhotoReply What became of one of several photos
+ * @typedef {object} AddedPhotoReply The result for each of several photos to add
  * @property {string} file As it was sent, in an archive or by itself
  * @property {number} status 201 for a new place, 200 for one that was there, else 422
  * @property {PlaceDetailsReply | null} place
@@ -10,7 +10,7 @@
  */
 
 /**
- * @typedef {object} AddedPhotosReply What became of several photos, which one change of the index has taken in
+ * @typedef {object} AddedPhotosReply The results for several photos, which were added by one change of the index
  * @property {string} index_id
  * @property {number} added
  * @property {number} known Photos that the index had already
@@ -33,10 +33,10 @@
  */
 
 /**
- * @typedef {object} ExplainReply What the model makes of a photo
+ * @typedef {object} ExplainReply The model's steps from a photo to its descriptor
  * @property {string} model The model's id
  * @property {SizeReply} photo The upright photo as sent
- * @property {SizeReply} seen The photo as the network took it
+ * @property {SizeReply} seen The input of the network
  * @property {GridReply} grid
  * @property {number} clusters Clusters of the vocabulary
  * @property {number} channels Numbers in a cell
@@ -56,8 +56,8 @@
 /**
  * @typedef {object} GroupReply A group of photos that show the same spot
  * @property {number} id
- * @property {string | null} name As people named it
- * @property {number} photos How many photos of the index are in it
+ * @property {string | null} name The name that people gave the group
+ * @property {number} photos The number of its photos in the index
  * @property {boolean} held Named or changed by hand: grouping never parts it
  * @property {number[]} place_ids Ascending; the group's id is one of them, or that of a removed place
  */
@@ -71,28 +71,28 @@
  */
 
 /**
- * @typedef {object} IndexReply What the server searches in
+ * @typedef {object} IndexReply The facts of the index that the server searches
  * @property {string} index_id
  * @property {string} model The model's id
  * @property {string} fingerprint Of the model's weights, preprocessing and precision
  * @property {string} precision Of the descriptors, and of those of queries: f32 or int8
  * @property {number} places
- * @property {number} positions How many of the places have a position
+ * @property {number} positions The number of places that have a position
  * @property {number} dims Numbers in a descriptor
  * @property {string} created When the index was built, ISO 8601
  * @property {number} format_version
  * @property {SkippedReply} skipped
  * @property {Record<string, string>} [fields] The index's own fields: text, number, boolean or date by name
- * @property {Record<string, number>} [tags] Tags of places, with the number of places that have it
+ * @property {Record<string, number>} [tags] Tags, with the number of places that have each
  */
 
 /**
- * @typedef {object} IndexesReply The server's indexes, the first one first
+ * @typedef {object} IndexesReply The server's indexes; the first is that of addresses without a name
  * @property {ServedIndexReply[]} indexes
  */
 
 /**
- * @typedef {object} ListedPlaceReply One place of a page of them
+ * @typedef {object} ListedPlaceReply A place of a page of places, with its group
  * @property {number} place_id
  * @property {string} name What it is called; by default its photo's path in the folder
  * @property {PositionReply | null} position
@@ -100,20 +100,20 @@
  * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
  * @property {string} thumbnail_url A small JPEG, which may be cached for good
  * @property {string | null} [taken] When the photo was taken, ISO 8601 in UTC
- * @property {number | null} [heading] Where the photo looks, degrees from north
- * @property {string} [note] What people noted; empty for nothing
+ * @property {number | null} [heading] The direction of the photo, degrees from north
+ * @property {string} [note] A note that people wrote; empty for none
  * @property {string[]} [tags]
  * @property {Record<string, string | number | boolean>} [fields] The index's own fields, as GET /v1/index declares them
  * @property {SpotReply | null} [group] null where no other photo is known to show the same spot
  */
 
 /**
- * @typedef {object} LiveReply The process answers
+ * @typedef {object} LiveReply The answer of a process that is alive
  * @property {string} [status]
  */
 
 /**
- * @typedef {object} LocatedFrameReply Where a frame was taken, by those before it and itself
+ * @typedef {object} LocatedFrameReply A frame with its place, by the frame itself and the frames before
  * @property {number} frame From 0 on
  * @property {string} name
  * @property {number | null} seconds Of a video; null for photos
@@ -126,7 +126,7 @@
  */
 
 /**
- * @typedef {object} LocationReply Where the photo was taken; null unless the verdict is found
+ * @typedef {object} LocationReply The estimated position of the photo; null unless the verdict is found
  * @property {number} latitude
  * @property {number} longitude
  * @property {number} radius_m
@@ -140,7 +140,7 @@
  */
 
 /**
- * @typedef {object} ModelReply The model that searches, from its card
+ * @typedef {object} ModelReply The facts of the server's model, from its card
  * @property {string} id
  * @property {string} title
  * @property {string} family
@@ -152,11 +152,11 @@
  * @property {number | null} stride Pixels from one local feature to the next
  * @property {boolean} whitened
  * @property {string} licence
- * @property {string | null} fitted How the weights came to be, where the card says
+ * @property {string | null} fitted The origin of the weights, where the card names it
  */
 
 /**
- * @typedef {object} PlaceDetailsReply One place, with what people have said of it
+ * @typedef {object} PlaceDetailsReply A place with its time and heading, its note, tags and own fields
  * @property {number} place_id
  * @property {string} name What it is called; by default its photo's path in the folder
  * @property {PositionReply | null} position
@@ -164,17 +164,17 @@
  * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
  * @property {string} thumbnail_url A small JPEG, which may be cached for good
  * @property {string | null} [taken] When the photo was taken, ISO 8601 in UTC
- * @property {number | null} [heading] Where the photo looks, degrees from north
- * @property {string} [note] What people noted; empty for nothing
+ * @property {number | null} [heading] The direction of the photo, degrees from north
+ * @property {string} [note] A note that people wrote; empty for none
  * @property {string[]} [tags]
  * @property {Record<string, string | number | boolean>} [fields] The index's own fields, as GET /v1/index declares them
  */
 
 /**
- * @typedef {object} PlaceGroupReply The group that a place is in; a place that was never grouped is in one of its own
+ * @typedef {object} PlaceGroupReply The group that a place is in; a place that was never grouped is in a group of its own
  * @property {number} id
- * @property {string | null} name As people named it
- * @property {number} photos How many photos of the index are in it
+ * @property {string | null} name The name that people gave the group
+ * @property {number} photos The number of its photos in the index
  * @property {boolean} held Named or changed by hand: grouping never parts it
  * @property {number[]} place_ids Ascending; the group's id is one of them, or that of a removed place
  * @property {string} index_id
@@ -197,7 +197,7 @@
  */
 
 /**
- * @typedef {object} QueryReply What the server saw in the photo
+ * @typedef {object} QueryReply The size, the position and the views of the query photo, and notes on it
  * @property {number} width Pixels, of the upright photo as sent
  * @property {number} height Pixels, of the upright photo as sent
  * @property {PositionReply | null} position From the photo's Exif GPS block
@@ -207,7 +207,7 @@
  */
 
 /**
- * @typedef {object} ReadyReply Index and model are loaded; the rest is for who may read the index
+ * @typedef {object} ReadyReply Index and model are loaded; clients that may not read the index get the status only
  * @property {string} [status]
  * @property {string | null} [index_id]
  * @property {string | null} [model]
@@ -217,22 +217,22 @@
  */
 
 /**
- * @typedef {object} ReasonReply What a sentence says, for pages in other languages
+ * @typedef {object} ReasonReply The code of a sentence and its values, for pages in other languages
  * @property {string} code Stable, such as gps-broken
  * @property {Record<string, string>} values What stands in the sentence, by name
  */
 
 /**
- * @typedef {object} ReportReply What an evaluation found; shares are in per cent
- * @property {string} name Of its folder; its page is at /reports/NAME/
+ * @typedef {object} ReportReply The figures of an evaluation; shares are in per cent
+ * @property {string} name The name of its folder; its page is at /reports/NAME/
  * @property {string} created When it was written, ISO 8601
- * @property {string} truth What it was measured on
- * @property {string} protocol Which candidates each query had, and which were right
+ * @property {string} truth The ground truth of the evaluation
+ * @property {string} protocol The rule for the candidates and right places of a query
  * @property {string} model The model's id
  * @property {number} queries
  * @property {number} database Photos that were searched
- * @property {Record<string, number>} recall By N: queries with a right one in the first N
- * @property {Record<string, number>} chance By N: the same for results drawn at random
+ * @property {Record<string, number>} recall By N: queries with a right place in the first N
+ * @property {Record<string, number>} chance By N: the recall of results drawn at random
  */
 
 /**
@@ -264,7 +264,7 @@
  */
 
 /**
- * @typedef {object} ServedIndexReply One of the server's indexes
+ * @typedef {object} ServedIndexReply An index of the server
  * @property {string} name All of /v1 is below /v1/indexes/NAME too
  * @property {string} status loading, ready, removed (its folder has gone; it answers from what it has open) or outdated (a newer version cannot be opened)
  * @property {string | null} index_id
@@ -274,7 +274,7 @@
  */
 
 /**
- * @typedef {object} SimilarReply The places that look most like a place of the index, best first; verified by nothing
+ * @typedef {object} SimilarReply The places that look most like a place of the index, best first; none is verified
  * @property {string} index_id
  * @property {string} model The model's id
  * @property {number} place_id The place that they look like
@@ -283,7 +283,7 @@
  */
 
 /**
- * @typedef {object} SizeReply Pixels of a photo
+ * @typedef {object} SizeReply The size of a photo in pixels
  * @property {number} width
  * @property {number} height
  */
@@ -304,12 +304,12 @@
 /**
  * @typedef {object} SpotReply The group of photos that show the same spot
  * @property {number} id
- * @property {string | null} name As people named it
- * @property {number} photos How many photos of the index are in it
+ * @property {string | null} name The name that people gave the group
+ * @property {number} photos The number of its photos in the index
  */
 
 /**
- * @typedef {object} TimingsReply Milliseconds that each stage took
+ * @typedef {object} TimingsReply The duration of each stage in milliseconds
  * @property {number} queue Waiting for a worker
  * @property {number} decode Photo bytes to upright pixels
  * @property {number} embed Pixels to descriptor and local features
@@ -323,7 +323,7 @@
  * @property {string} track_id Whoever knows it may add frames, and read the path
  * @property {string} index_id
  * @property {string} model
- * @property {number} frames How many the track has so far
+ * @property {number} frames The number of frames so far
  * @property {LocatedFrameReply[]} path At most a thousand
  */
 
@@ -332,15 +332,15 @@
  * @property {string} track_id Whoever knows it may add frames, and read the path
  * @property {string} index_id
  * @property {string} model
- * @property {number} frames How many the track has so far
+ * @property {number} frames The number of frames so far
  */
 
 /**
- * @typedef {object} TrackedFrameReply A track with the frame that it was just given
+ * @typedef {object} TrackedFrameReply A track with the frame that was just added
  * @property {string} track_id Whoever knows it may add frames, and read the path
  * @property {string} index_id
  * @property {string} model
- * @property {number} frames How many the track has so far
+ * @property {number} frames The number of frames so far
  * @property {LocatedFrameReply} frame
  */
 
@@ -352,19 +352,19 @@
  */
 
 /**
- * @typedef {object} VerifiedReply How well photo and place agree on one view
+ * @typedef {object} VerifiedReply The geometric agreement of the photo with a place
  * @property {number} inliers Matching points, which agree on one arrangement; 0 for none
  * @property {number} score What the places are ranked by: agreement × similarity
  */
 
 /**
- * @typedef {object} ViewReply Where a view of a 360° panorama looks
+ * @typedef {object} ViewReply The direction of a view of a 360° panorama
  * @property {number} yaw Degrees clockwise from the panorama's middle
  * @property {number | null} heading Degrees from north; null where the panorama does not say how it was held
  */
 
 /**
- * @typedef {object} DotPropertiesReply The place at a dot, and for how many it stands
+ * @typedef {object} DotPropertiesReply The place at a dot, and the number of places that the dot stands for
  * @property {number} place_id
  * @property {string} name
  * @property {number} count Places that the dot stands for, itself included
@@ -386,25 +386,25 @@
 /**
  * @typedef {object} DotsReply The places of a box of the map, as a GeoJSON FeatureCollection
  * @property {'FeatureCollection'} type
- * @property {number} places How many places lie in the box
+ * @property {number} places The number of places in the box
  * @property {DotReply[]} features
  */
 
 /**
- * @typedef {object} GroupPatch What to change of a group: what is left out stays
+ * @typedef {object} GroupPatch A change of a group; fields that are left out stay
  * @property {string | null} [name] At most 200 letters; null for none
  * @property {number[]} [add] Places whose groups become part of this one
  * @property {number[]} [remove] Places that become another group together
  */
 
 /**
- * @typedef {object} PositionPatch A position to correct a place by
+ * @typedef {object} PositionPatch The corrected position of a place
  * @property {number} latitude Degrees north
  * @property {number} longitude Degrees east
  */
 
 /**
- * @typedef {object} PlacePatch What to say of a place: what is left out stays, null takes back what was said (RFC 7396)
+ * @typedef {object} PlacePatch A change of a place: fields that are left out stay, null removes a value (RFC 7396)
  * @property {string | null} [name] At most 200 letters
  * @property {string | null} [note] At most 4000 letters
  * @property {string[] | null} [tags] All of them; at most 64
@@ -413,7 +413,7 @@
  */
 
 /**
- * @typedef {object} PlaceReply One place: a database photo and where it was taken
+ * @typedef {object} PlaceReply A place: a database photo with its position
  * @property {number} place_id
  * @property {string} name What it is called; by default its photo's path in the folder
  * @property {PositionReply | null} position

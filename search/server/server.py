@@ -1,4 +1,4 @@
-"""One server process: listen, load, serve, stop."""
+"""A server process: it listens, loads the index, serves and stops."""
 
 import gc
 import os

@@ -100,7 +100,7 @@ class ServerState:
         self._engine = None if callable(engine) else engine
 
     async def load(self) -> None:
-        """Load the engine in a thread; what went wrong is left in `failure`."""
+        """Load the engine in a thread; an exception is stored in `failure`."""
         if self._loader is not None:
             try:
                 self._engine = await asyncio.to_thread(self._loader)
@@ -109,10 +109,10 @@ class ServerState:
 
     @property
     def engine(self) -> "Engine":
-        """The engine. A request asks once, so that all of its answer is of one index.
+        """The engine. A request reads it once, so that its whole answer is of one index.
 
         Raises:
-            NotReadyError: it is not loaded yet, or could not be.
+            NotReadyError: the engine is not loaded yet, or loading has failed.
         """
         if self._engine is None:
             raise NotReadyError("The server is still loading its index and model; try again soon.")
@@ -120,7 +120,7 @@ class ServerState:
 
     @property
     def loaded(self) -> "Engine | None":
-        """The engine, or None where it is not loaded."""
+        """The engine, or None until it is loaded."""
         return self._engine
 
     async def run_search(
@@ -144,7 +144,7 @@ class ServerState:
         return await self._run(self.changes, request, partial(job, *arguments, **options))
 
     async def run_image(self, request: Request, job: Callable[..., T], *arguments: Any) -> T:
-        """Run a job in the queue of images, which is not timed by stages."""
+        """Run a job in the queue of images, without stages."""
         work = partial(_in_time, partial(job, *arguments), self._decoded_by())
         reply, _ = await self.images.run(work, client=client_of(request.scope))
         return reply

@@ -1,1 +1,1 @@
-"""Searches with several photos: of one place, or of one drive."""
+"""Searches with several photos: of one spot, or of one drive."""

@@ -1,4 +1,4 @@
-"""A batch of photos of one drive or night, searched by what tells them apart from one another."""
+"""A batch of photos of one drive or night, searched by the differences between its descriptors."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Several photos of one place as one query."""
+"""Several photos of one spot as one query."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import fmean

@@ -1,1 +1,1 @@
-"""What the server shows beside the API: pages, map tiles, pictures, reports."""
+"""The content of requests and replies: fields, schemas, pictures, groups, reports."""

@@ -1,4 +1,4 @@
-"""What is told of places that people tend, and what they say of them."""
+"""The replies and changes of places and groups that people edit."""
 
 from pydantic import Field
 
@@ -6,15 +6,15 @@ from place_search.search.server.content.schemas import PlaceReply, Reply, SpotRe
 
 
 class PlaceDetailsReply(PlaceReply):
-    """One place, with what people have said of it."""
+    """A place with its time and heading, its note, tags and own fields."""
 
     taken: str | None = Field(
         default=None, description="When the photo was taken, ISO 8601 in UTC."
     )
     heading: float | None = Field(
-        default=None, description="Where the photo looks, degrees from north."
+        default=None, description="The direction of the photo, degrees from north."
     )
-    note: str = Field(default="", description="What people noted; empty for nothing.")
+    note: str = Field(default="", description="A note that people wrote; empty for none.")
     tags: list[str] = Field(default_factory=list)
     fields: dict[str, str | float | bool] = Field(
         default_factory=dict, description="The index's own fields, as GET /v1/index declares them."
@@ -22,7 +22,7 @@ class PlaceDetailsReply(PlaceReply):
 
 
 class ListedPlaceReply(PlaceDetailsReply):
-    """One place of a page of them."""
+    """A place of a page of places, with its group."""
 
     group: SpotReply | None = Field(
         default=None, description="null where no other photo is known to show the same spot."
@@ -61,14 +61,14 @@ class GroupsReply(Reply):
 
 
 class PlaceGroupReply(GroupReply):
-    """The group that a place is in; a place that was never grouped is in one of its own."""
+    """The group that a place is in; a place that was never grouped is in a group of its own."""
 
     index_id: str
     places: list[PlaceDetailsReply] = Field(description="The first 500 of its places.")
 
 
 class GroupPatch(Reply):
-    """What to change of a group: what is left out stays."""
+    """A change of a group; fields that are left out stay."""
 
     name: str | None = Field(default=None, description="At most 200 letters; null for none.")
     add: list[int] = Field(
@@ -80,7 +80,7 @@ class GroupPatch(Reply):
 
 
 class AddedPhotoReply(Reply):
-    """What became of one of several photos."""
+    """The result for each of several photos to add."""
 
     file: str = Field(description="As it was sent, in an archive or by itself.")
     status: int = Field(description="201 for a new place, 200 for one that was there, else 422.")
@@ -89,7 +89,7 @@ class AddedPhotoReply(Reply):
 
 
 class AddedPhotosReply(Reply):
-    """What became of several photos, which one change of the index has taken in."""
+    """The results for several photos, which were added by one change of the index."""
 
     index_id: str
     added: int
@@ -99,14 +99,14 @@ class AddedPhotosReply(Reply):
 
 
 class PositionPatch(Reply):
-    """A position to correct a place by."""
+    """The corrected position of a place."""
 
     latitude: float = Field(description="Degrees north.", ge=-90, le=90)
     longitude: float = Field(description="Degrees east.", ge=-180, le=180)
 
 
 class PlacePatch(Reply):
-    """What to say of a place: what is left out stays, null takes back what was said (RFC 7396)."""
+    """A change of a place: fields that are left out stay, null removes a value (RFC 7396)."""
 
     name: str | None = Field(default=None, description="At most 200 letters.")
     note: str | None = Field(default=None, description="At most 4000 letters.")

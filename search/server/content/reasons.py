@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 
 REASONS: Mapping[str, str] = {
-    # What was odd in a photo.
+    # Notes on a photo.
     "exif-broken": "The photo's Exif data is broken and was left out.",
     "gps-broken": "The photo's GPS data is broken and was left out.",
     "gps-zero": "The photo's GPS position is 0, 0, which is none, and was left out.",
@@ -29,7 +29,7 @@ REASONS: Mapping[str, str] = {
     "photo.",
     "nothing-to-match": "The photo looks the same all over, so nothing in it can be matched with "
     "others.",
-    # What was odd in a search.
+    # Notes on a search.
     "panorama-whole": "A panorama is cut only where it is the one photo and has no box, so "
     "panorama=true (--panorama) had no effect.",
     "no-features": "The index keeps no local features, so the results are unverified.",
@@ -65,7 +65,7 @@ REASONS: Mapping[str, str] = {
     "no-utf-8": "its file name is not UTF-8; rename it",
     "not-listed": "the folder cannot be listed ({why}); check its permissions",
     "not-finite": "the model gives no finite descriptor for it",
-    # What does not fit a place.
+    # Values that do not fit a place.
     "not-on-earth": "The position {latitude},{longitude} is not on Earth; latitude goes from -90 "
     "to 90, longitude from -180 to 180.",
     "no-position": "The position 0,0 stands for one that is not known; leave it out, or give the "

@@ -10,7 +10,7 @@ from place_search.search.server.content.reasons import reason_of
 class Reply(BaseModel):
     """The base of every reply: immutable and without unknown fields."""
 
-    # Most are a part of others, which build theirs: a server would start 25 ms later.
+    # Replies with parts build the validators of these: building all would delay a start by 25 ms.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
@@ -23,7 +23,7 @@ Address = Annotated[str, AfterValidator(_below_root_path)]
 
 
 class ReasonReply(Reply):
-    """What a sentence says, for pages in other languages."""
+    """The code of a sentence and its values, for pages in other languages."""
 
     code: str = Field(description="Stable, such as gps-broken.")
     values: dict[str, str] = Field(description="What stands in the sentence, by name.")
@@ -31,8 +31,8 @@ class ReasonReply(Reply):
 
 def coded(sentence: str) -> ReasonReply | None:
     """A sentence as code and values; None where it has no code."""
-    found = reason_of(sentence)
-    return None if found is None else ReasonReply(code=found[0], values=found[1])
+    reason = reason_of(sentence)
+    return None if reason is None else ReasonReply(code=reason[0], values=reason[1])
 
 
 class PositionReply(Reply):
@@ -51,7 +51,7 @@ class UtmReply(Reply):
 
 
 class ViewReply(Reply):
-    """Where a view of a 360° panorama looks."""
+    """The direction of a view of a 360° panorama."""
 
     yaw: float = Field(description="Degrees clockwise from the panorama's middle.")
     heading: float | None = Field(
@@ -60,7 +60,7 @@ class ViewReply(Reply):
 
 
 class QueryReply(Reply):
-    """What the server saw in the photo."""
+    """The size, the position and the views of the query photo, and notes on it."""
 
     width: int = Field(description="Pixels, of the upright photo as sent.")
     height: int = Field(description="Pixels, of the upright photo as sent.")
@@ -77,7 +77,7 @@ class QueryReply(Reply):
 
 
 class TimingsReply(Reply):
-    """Milliseconds that each stage took."""
+    """The duration of each stage in milliseconds."""
 
     queue: float = Field(description="Waiting for a worker.")
     decode: float = Field(description="Photo bytes to upright pixels.")
@@ -88,14 +88,14 @@ class TimingsReply(Reply):
 
 
 class VerifiedReply(Reply):
-    """How well photo and place agree on one view."""
+    """The geometric agreement of the photo with a place."""
 
     inliers: int = Field(description="Matching points, which agree on one arrangement; 0 for none.")
     score: float = Field(description="What the places are ranked by: agreement × similarity.")
 
 
 class PlaceReply(Reply):
-    """One place: a database photo and where it was taken."""
+    """A place: a database photo with its position."""
 
     place_id: int
     name: str = Field(description="What it is called; by default its photo's path in the folder.")
@@ -109,8 +109,8 @@ class SpotReply(Reply):
     """The group of photos that show the same spot."""
 
     id: int
-    name: str | None = Field(description="As people named it.")
-    photos: int = Field(description="How many photos of the index are in it.")
+    name: str | None = Field(description="The name that people gave the group.")
+    photos: int = Field(description="The number of its photos in the index.")
 
 
 class ResultReply(Reply):
@@ -146,7 +146,7 @@ class MatchReply(Reply):
 
 
 class LocationReply(Reply):
-    """Where the photo was taken; null unless the verdict is found."""
+    """The estimated position of the photo; null unless the verdict is found."""
 
     latitude: float
     longitude: float
@@ -166,7 +166,7 @@ class SearchReply(Reply):
 
 
 class SimilarReply(Reply):
-    """The places that look most like a place of the index, best first; verified by nothing."""
+    """The places that look most like a place of the index, best first; none is verified."""
 
     index_id: str
     model: str = Field(description="The model's id.")
@@ -216,14 +216,14 @@ class SkippedReply(Reply):
 
 
 class IndexReply(Reply):
-    """What the server searches in."""
+    """The facts of the index that the server searches."""
 
     index_id: str
     model: str = Field(description="The model's id.")
     fingerprint: str = Field(description="Of the model's weights, preprocessing and precision.")
     precision: str = Field(description="Of the descriptors, and of those of queries: f32 or int8.")
     places: int
-    positions: int = Field(description="How many of the places have a position.")
+    positions: int = Field(description="The number of places that have a position.")
     dims: int = Field(description="Numbers in a descriptor.")
     created: str = Field(description="When the index was built, ISO 8601.")
     format_version: int
@@ -233,12 +233,12 @@ class IndexReply(Reply):
         description="The index's own fields: text, number, boolean or date by name.",
     )
     tags: dict[str, int] = Field(
-        default_factory=dict, description="Tags of places, with the number of places that have it."
+        default_factory=dict, description="Tags, with the number of places that have each."
     )
 
 
 class ServedIndexReply(Reply):
-    """One of the server's indexes."""
+    """An index of the server."""
 
     name: str = Field(description="All of /v1 is below /v1/indexes/NAME too.")
     status: str = Field(
@@ -256,7 +256,7 @@ class ServedIndexReply(Reply):
 
 
 class IndexesReply(Reply):
-    """The server's indexes, the first one first."""
+    """The server's indexes; the first is that of addresses without a name."""
 
     indexes: list[ServedIndexReply]
 
@@ -269,7 +269,7 @@ class PointReply(Reply):
 
 
 class DotPropertiesReply(Reply):
-    """The place at a dot, and for how many it stands."""
+    """The place at a dot, and the number of places that the dot stands for."""
 
     place_id: int
     name: str
@@ -288,12 +288,12 @@ class DotsReply(Reply):
     """The places of a box of the map, as a GeoJSON FeatureCollection."""
 
     type: Literal["FeatureCollection"]
-    places: int = Field(description="How many places lie in the box.")
+    places: int = Field(description="The number of places in the box.")
     features: list[DotReply]
 
 
 class SizeReply(Reply):
-    """Pixels of a photo."""
+    """The size of a photo in pixels."""
 
     width: int
     height: int
@@ -307,11 +307,11 @@ class GridReply(Reply):
 
 
 class ExplainReply(Reply):
-    """What the model makes of a photo."""
+    """The model's steps from a photo to its descriptor."""
 
     model: str = Field(description="The model's id.")
     photo: SizeReply = Field(description="The upright photo as sent.")
-    seen: SizeReply = Field(description="The photo as the network took it.")
+    seen: SizeReply = Field(description="The input of the network.")
     grid: GridReply
     clusters: int = Field(description="Clusters of the vocabulary.")
     channels: int = Field(description="Numbers in a cell.")
@@ -328,7 +328,7 @@ class ExplainReply(Reply):
 
 
 class ModelReply(Reply):
-    """The model that searches, from its card."""
+    """The facts of the server's model, from its card."""
 
     id: str
     title: str
@@ -343,31 +343,31 @@ class ModelReply(Reply):
     stride: int | None = Field(description="Pixels from one local feature to the next.")
     whitened: bool
     licence: str
-    fitted: str | None = Field(description="How the weights came to be, where the card says.")
+    fitted: str | None = Field(description="The origin of the weights, where the card names it.")
 
 
 class ReportReply(Reply):
-    """What an evaluation found; shares are in per cent."""
+    """The figures of an evaluation; shares are in per cent."""
 
-    name: str = Field(description="Of its folder; its page is at /reports/NAME/.")
+    name: str = Field(description="The name of its folder; its page is at /reports/NAME/.")
     created: str = Field(description="When it was written, ISO 8601.")
-    truth: str = Field(description="What it was measured on.")
-    protocol: str = Field(description="Which candidates each query had, and which were right.")
+    truth: str = Field(description="The ground truth of the evaluation.")
+    protocol: str = Field(description="The rule for the candidates and right places of a query.")
     model: str = Field(description="The model's id.")
     queries: int
     database: int = Field(description="Photos that were searched.")
-    recall: dict[str, float] = Field(description="By N: queries with a right one in the first N.")
-    chance: dict[str, float] = Field(description="By N: the same for results drawn at random.")
+    recall: dict[str, float] = Field(description="By N: queries with a right place in the first N.")
+    chance: dict[str, float] = Field(description="By N: the recall of results drawn at random.")
 
 
 class LiveReply(Reply):
-    """The process answers."""
+    """The answer of a process that is alive."""
 
     status: str = "alive"
 
 
 class ReadyReply(Reply):
-    """Index and model are loaded; the rest is for who may read the index."""
+    """Index and model are loaded; clients that may not read the index get the status only."""
 
     status: str = "ready"
     index_id: str | None = None

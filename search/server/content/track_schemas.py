@@ -1,4 +1,4 @@
-"""What is told of tracks."""
+"""The replies of tracks."""
 
 from pydantic import Field
 
@@ -11,11 +11,11 @@ class TrackReply(Reply):
     track_id: str = Field(description="Whoever knows it may add frames, and read the path.")
     index_id: str
     model: str
-    frames: int = Field(description="How many the track has so far.")
+    frames: int = Field(description="The number of frames so far.")
 
 
 class LocatedFrameReply(Reply):
-    """Where a frame was taken, by those before it and itself."""
+    """A frame with its place, by the frame itself and the frames before."""
 
     frame: int = Field(description="From 0 on.")
     name: str
@@ -33,7 +33,7 @@ class LocatedFrameReply(Reply):
 
 
 class TrackedFrameReply(TrackReply):
-    """A track with the frame that it was just given."""
+    """A track with the frame that was just added."""
 
     frame: LocatedFrameReply
 

@@ -46,7 +46,7 @@ def _explain(engine: "Engine", content: bytes, *, stages: Stages) -> Explanation
 @router.get("/model", summary="About the model", responses=documented(BAD_PARAMETER, NOT_READY))
 @allows("read")
 def about_model(service: CurrentState) -> ModelReply:
-    """What turns photos into descriptors here."""
+    """The facts of the model that turns photos into descriptors."""
     card = service.engine.model.card
     return ModelReply(
         id=card.id,

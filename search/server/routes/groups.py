@@ -68,9 +68,9 @@ def all_groups(
 def group_of_place(
     service: CurrentState, request: Request, response: Response, place_id: PlaceId
 ) -> PlaceGroupReply:
-    """The photos that show the same spot as this one, which is among them.
+    """The photos that show the same spot as this place, including its own photo.
 
-    The ETag is what If-Match of a change takes.
+    A change takes the ETag in If-Match.
     """
     response.headers["Cache-Control"] = ASK_AGAIN
     return _reply(service.engine.index, place_id, request, response)
@@ -104,10 +104,10 @@ async def change_group(
     place_id: PlaceId,
     if_match: GroupIfMatch = None,
 ) -> PlaceGroupReply:
-    """Name the group that a place is in, add the groups of others to it, take places out of it.
+    """Name the group that a place is in, add the groups of other places, or remove places.
 
-    What is taken out becomes another group together; what is not in the group cannot be taken out
-    of it. Grouping never undoes what was made so.
+    The removed places become another group together; places of other groups cannot be removed.
+    Grouping never undoes such a change.
     """
     patch = await json_object(request, GroupPatch, '{"add": [17]}')
     index = await service.run_change(request, writer.change_group, place_id, patch, if_match)

@@ -26,7 +26,7 @@ router = APIRouter(tags=["health"])
 @router.get("/livez", summary="Is the process alive?")
 @allows("open")
 async def live() -> LiveReply:
-    """Always answers at once."""
+    """The answer comes at once, even while the index is loading."""
     return LiveReply()
 
 
@@ -40,7 +40,7 @@ async def live() -> LiveReply:
 async def ready(service: CurrentState, request: Request) -> ReadyReply:
     """503 until the index and the model are loaded.
 
-    Who may not read the index, on a server with keys, is told its `status` alone.
+    On a server with keys, a client that may not read the index gets the `status` only.
     """
     index = service.engine.index
     if not request.scope["may_read"]:
@@ -59,7 +59,7 @@ async def ready(service: CurrentState, request: Request) -> ReadyReply:
 @router.get("/metrics", include_in_schema=False)
 @allows("read")
 async def metrics(service: CurrentState, request: Request) -> Response:
-    """Counters for Prometheus, of all indexes together: a key for one of them may not see them."""
+    """Counters of all indexes for Prometheus; a key for a single index may not read them."""
     if request.scope["only_index"]:
         return problem_response(
             FORBIDDEN, "The metrics tell of all indexes; ask with a key that is not for one alone."
@@ -70,7 +70,7 @@ async def metrics(service: CurrentState, request: Request) -> Response:
 @router.get("/problems/{name}", include_in_schema=False)
 @allows("open")
 async def problem_type(name: str) -> dict[str, str | int]:
-    """What the `type` of a problem refers to."""
+    """The kind of problem that a `type` refers to."""
     if name not in PROBLEMS:
         raise HTTPException(404)
     problem = PROBLEMS[name]

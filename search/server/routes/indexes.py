@@ -16,9 +16,9 @@ router = APIRouter(prefix="/v1", tags=["places"], dependencies=[CHECKED_FIELDS])
 @router.get("/indexes", summary="The server's indexes", responses=documented(BAD_PARAMETER))
 @allows("read")
 def list_indexes(request: Request) -> IndexesReply:
-    """The indexes that one may see; all of /v1 is also below `/v1/indexes/NAME` for each.
+    """The indexes that the client may read; all of /v1 is also below `/v1/indexes/NAME` for each.
 
-    The first is what addresses without a name lead to.
+    Addresses without a name lead to the first index.
     """
     indexes: Mapping[str, ServedIndex] = request.app.state.indexes
     scope = request.scope

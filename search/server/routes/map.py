@@ -77,9 +77,9 @@ def list_or_map_places(
         Query(max_length=200, description="A text in name, note, a tag or the name of its group."),
     ] = None,
 ) -> Any:
-    """Places page by page; with `bbox` those that have a position there, as points.
+    """Places page by page; with `bbox` the places with a position in the box, as points.
 
-    A cursor stays good while places come and go.
+    A cursor stays valid when places are added or removed.
     """
     index = service.engine.index
     wanted = filters.of(index, q=q)
@@ -111,7 +111,7 @@ def list_or_map_places(
 
 
 def dots_response(index: Index, bbox: str, limit: int) -> GeoJsonResponse:
-    """Places with a position in the box, as points; where they are many, one for each area."""
+    """Places with a position in the box, as points; many places become a point for each area."""
     rows, counts = cluster_places(index.positions, parse_box(bbox), limit)
     # Thousands of models would take ten times as long as these dictionaries.
     features = [

@@ -69,7 +69,7 @@ _JPEG: dict[int | str, dict[str, Any]] = {
 @router.get("/index", summary="About the index", responses=documented(BAD_PARAMETER, NOT_READY))
 @allows("read")
 def about_index(service: CurrentState) -> IndexReply:
-    """What the server searches in, and which photos could not be indexed."""
+    """The facts of the index, and the photos that could not be indexed."""
     return IndexReply.model_validate(service.engine.about().to_dict())
 
 
@@ -82,9 +82,9 @@ def about_index(service: CurrentState) -> IndexReply:
 def one_place(
     service: CurrentState, request: Request, response: Response, place_id: PlaceId
 ) -> PlaceDetailsReply:
-    """Name and position of a place, and what people have said of it.
+    """The name and position of a place, and its note, tags and own fields.
 
-    The ETag is what If-Match of a change takes.
+    A change takes the ETag in If-Match.
     """
     index = service.engine.index
     place = index.place(place_id)
@@ -112,9 +112,9 @@ async def places_like(
     near: Near = None,
     radius_m: RadiusM = None,
 ) -> SimilarReply:
-    """The places that look most like this one, by the descriptor that the index keeps of it.
+    """The places that look most like this place, by the descriptor in the index.
 
-    Neither the place itself nor other photos of its group are among them. No geometry is compared.
+    The place itself and other photos of its group are left out. No geometry is compared.
     """
     engine = service.engine
     wanted = filters.of(engine.index)
@@ -208,7 +208,7 @@ async def thumbnails(
     v: IndexVersion = None,
     side: ThumbnailSide = THUMBNAIL_SIDE,
 ) -> Response:
-    """Those of a page of a gallery in one answer; places that are not there have none in it."""
+    """The thumbnails of a page of a gallery in one answer; unknown places are left out."""
     index = service.engine.index
     pictures = await service.run_image(request, thumbnails_of, index, place, side)
     form, media_type = pictures_form(pictures)

@@ -30,7 +30,7 @@ POLICY = (
 )
 @allows("read")
 def reports(service: CurrentState) -> list[ReportReply]:
-    """What evaluations have found, the newest first; none where the server has no folder of them.
+    """The figures of evaluations, the newest first; none where the server has no folder of reports.
 
     The page of each is at `/reports/NAME/`.
     """

@@ -67,9 +67,9 @@ async def search_places(
 ) -> SearchReply:
     """The places of the index that look most like the photo, best first.
 
-    Several photos of one spot are one query, with one answer; `query` is about the first of them.
-    A 360° panorama by itself is cut into views, and `query_view` of a result says which of them
-    shows it.
+    Several photos of one spot are one query, with one answer; `query` is about the first photo. A
+    360° panorama by itself is cut into views, and `query_view` of a result is the view that shows
+    the place.
     """
     engine = service.engine
     require_few(len(photo))

@@ -33,7 +33,7 @@ router = APIRouter(prefix="/v1", tags=["tracks"], dependencies=[CHECKED_FIELDS])
 )
 @allows("read", counted=True)
 async def open_track(service: CurrentState, request: Request, response: Response) -> TrackReply:
-    """Open a track to frames; it closes after ten minutes without a request for it, or sooner."""
+    """Open a track for frames; it closes after ten minutes without a request, or sooner."""
     client = client_of(request.scope)
     track = await service.run_search(request, service.tracks.open, service.engine, client=client)
     root_path = request.scope["root_path"]
@@ -53,7 +53,7 @@ async def open_track(service: CurrentState, request: Request, response: Response
 async def add_frame(
     service: CurrentState, request: Request, track_id: str, photo: UploadFile
 ) -> TrackedFrameReply:
-    """Take the track's next frame, and say where it was taken by all frames so far."""
+    """Add the track's next frame; the answer has its place by all frames so far."""
     track = service.tracks.find(track_id)
     content = await photo_in("photo", photo)
     reply = await service.run_search(request, track.add, content)
@@ -67,7 +67,7 @@ async def add_frame(
 )
 @allows("read")
 async def read_track(service: CurrentState, request: Request, track_id: str) -> TrackPathReply:
-    """The last thousand frames of a track, each located by those before it."""
+    """The last thousand frames of a track, each located by itself and the frames before."""
     reply = await service.run_image(request, service.tracks.find(track_id).with_path)
     return TrackPathReply.model_validate(reply)
 

@@ -118,9 +118,9 @@ async def add_place(
     panorama: AsPanorama = None,
     idempotency_key: IdempotencyKey = None,
 ) -> PlaceDetailsReply:
-    """Add a photo and where it was taken, by default what its Exif says; on disk before 201.
+    """Add a photo at a position, by default that of its Exif; the place is on disk before the 201.
 
-    Of a 360° panorama all views are added, as one group; the answer has the place of the first.
+    A 360° panorama is added as its views, which are a group; the answer has the first view's place.
     """
     if (latitude is None) != (longitude is None):
         raise ParameterError(
@@ -167,10 +167,10 @@ async def add_places(
     panorama: AsPanorama = None,
     idempotency_key: IdempotencyKey = None,
 ) -> AddedPhotosReply:
-    """Add photos by one change of the index: all that can be read, each with its own answer.
+    """Add all readable photos by one change of the index; the answer has a result for each photo.
 
-    They lie where their Exif says, and are called by their files. A 360° panorama is one photo,
-    added as its views; its answer has the place of the first.
+    Places have the positions of their photos' Exif, and the names of their files. A 360° panorama
+    is one photo, added as its views; its result has the first view's place.
     """
     uploads = [(upload.filename or "", await upload.read()) for upload in photo]
     digests = b"".join(hashlib.sha256(content).digest() for _, content in uploads)
@@ -218,7 +218,7 @@ async def remove_place(
     place_id: PlaceId,
     if_match: IfMatch = None,
 ) -> None:
-    """Remove a place; one that is removed already stays so. It can be restored for a while."""
+    """Remove a place, if it is not removed already; it can be restored until a compaction."""
     await service.run_change(request, writer.remove, place_id, if_match)
 
 
@@ -267,9 +267,9 @@ async def edit_place(
     place_id: PlaceId,
     if_match: IfMatch = None,
 ) -> PlaceDetailsReply:
-    """Name a place, note something, tag it, set its own fields, correct its position.
+    """Edit a place's name, note, tags, own fields or position.
 
-    What the JSON object leaves out stays, and null takes back what was said.
+    Fields that the JSON object leaves out stay, and null removes a value.
     """
     patch = await json_object(request, PlacePatch, '{"name": "North gate"}')
     index_id, place = await service.run_change(request, writer.edit, place_id, patch, if_match)
