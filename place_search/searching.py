@@ -68,7 +68,7 @@ def search(
         panorama=panorama,
         near=position_of(near),
         radius_m=radius_m,
-        wanted=parse_filter(engine.index.edits, **filters),
+        place_filter=parse_filter(engine.index.edits, **filters),
     )
 
 
@@ -110,7 +110,7 @@ def search_many(
             verify=verify,
             near=point,
             radius_m=radius_m,
-            wanted=wanted,
+            place_filter=wanted,
             batch=batch,
         )
 
@@ -148,7 +148,7 @@ def similar(
         same_spot=switch("same_spot", same_spot),
         near=position_of(near),
         radius_m=radius_m,
-        wanted=parse_filter(opened.edits, **filters),
+        place_filter=parse_filter(opened.edits, **filters),
     )
 
 

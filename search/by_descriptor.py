@@ -56,7 +56,7 @@ class DescriptorSearch:
         k: int,
         near: Position | None,
         radius_m: float | None,
-        wanted: Filter | None,
+        place_filter: Filter | None,
         notes: list[str],
         batch: BatchStandards | None = None,
     ) -> Sequence[Hit]:
@@ -71,8 +71,8 @@ class DescriptorSearch:
                 )
                 return []
             box = self.positions.box(near, radius_m)
-        if wanted:
-            only = self._fitting(wanted, only)
+        if place_filter:
+            only = self._fitting(place_filter, only)
             if not len(only):
                 notes.append("No place fits all filters; leave one of them out.")
                 return []
@@ -81,9 +81,9 @@ class DescriptorSearch:
         notes.append(batch.note)
         return batch.ranked(self.index, descriptor, k, only=only, box=box)
 
-    def _fitting(self, wanted: Filter, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    def _fitting(self, place_filter: Filter, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """The ids of the places that fit a filter, only those in `among` where it is given."""
-        rows = self.index.matching(wanted)
+        rows = self.index.matching(place_filter)
         if among is None:
             return self.index.place_ids[rows]
         # Without sorting, which takes most of the time of a search of a million places.

@@ -143,7 +143,7 @@ class Engine(DescriptorSearch):
         panorama: bool | None = None,
         near: Position | None = None,
         radius_m: float | None = None,
-        wanted: Filter | None = None,
+        place_filter: Filter | None = None,
         batch: BatchStandards | None = None,
         stages: Stages | None = None,
     ) -> SearchResult:
@@ -158,8 +158,8 @@ class Engine(DescriptorSearch):
         that shows it: by default where the photo's metadata calls it a panorama, with True where
         its shape does, with False never. `near` and `radius_m` together leave only the places at
         most `radius_m` metres from a point; places without a position are then left out. Only
-        places that fit the filter `wanted` count. `batch` chooses places by what `standards_of`
-        measured of the photo and others. `stages` are those of a request that has begun already.
+        places that fit the `place_filter` count. `batch`, from `standards_of`, chooses places by
+        the differences between photos. `stages` are those of a request that has begun already.
 
         Raises:
             ParameterError: k outside 1–100, only one of `near` and `radius_m`, no photo, more than
@@ -187,7 +187,9 @@ class Engine(DescriptorSearch):
             features = others if self.index.has_local_features else "no local features"
             notes.append(f"The index keeps {features}, so the results are unverified.")
         checking = verify is not False and self.verifies
-        options = SearchOptions(k, spots, checking, near, radius_m, wanted, batch, stages, notes)
+        options = SearchOptions(
+            k, spots, checking, near, radius_m, place_filter, batch, stages, notes
+        )
         first = decoded[0]
         by_part = [
             self._ranked_places(part, options, len(first.views)) for part in parts_of(decoded)
@@ -238,8 +240,13 @@ class Engine(DescriptorSearch):
             count = max(most, compared)
             fused = mean_direction([embedding.descriptor for embedding in embeddings])
             hits = self.hits(
-                *(fused, count, options.near, options.radius_m, options.wanted, notes),
-                batch=options.batch,
+                fused,
+                count,
+                options.near,
+                options.radius_m,
+                options.place_filter,
+                notes,
+                options.batch,
             )
             views = self._views(embeddings, hits)
         blank = [not checking and is_blank(embedding.local_features) for embedding in embeddings]

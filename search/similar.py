@@ -70,7 +70,7 @@ def similar_places(
     same_spot: bool = False,
     near: Position | None = None,
     radius_m: float | None = None,
-    wanted: Filter | None = None,
+    place_filter: Filter | None = None,
     stages: Stages | None = None,
 ) -> SimilarPlaces:
     """Find the `k` places that look most like a place of the index, without the place itself.
@@ -91,7 +91,7 @@ def similar_places(
     notes: list[str] = []
     with (stages or Stages()).timed("search"):
         count = max(k, BACKGROUND) + len(left_out)
-        all_hits = engine.hits(descriptor, count, near, radius_m, wanted, notes)
+        all_hits = engine.hits(descriptor, count, near, radius_m, place_filter, notes)
     hits = [hit for hit in all_hits if hit.place_id not in left_out]
     similarities = [hit.similarity for hit in hits]
     first = hits[:k]

@@ -62,7 +62,7 @@ def answer_photos(
                 verify=question.verify,
                 near=question.near,
                 radius_m=question.radius_m,
-                wanted=question.wanted,
+                place_filter=question.wanted,
                 batch=batch,
             )
         except PhotoError as error:

@@ -46,7 +46,7 @@ class SearchOptions(NamedTuple):
     checking: bool
     near: Position | None
     radius_m: float | None
-    wanted: Filter | None
+    place_filter: Filter | None
     batch: BatchStandards | None
     stages: Stages
     notes: list[str]

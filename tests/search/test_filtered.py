@@ -51,7 +51,7 @@ def test_only_places_that_fit_are_found_the_most_similar_first(
 ) -> None:
     wanted = parse_filter(tended.index.edits, **asked)
     photo = street.query(6)
-    found = tended.search(photo, k=100, verify=verify, wanted=wanted)
+    found = tended.search(photo, k=100, verify=verify, place_filter=wanted)
     assert sorted(result.name for result in found.results) == [f"{row:02d}.jpg" for row in fits]
     assert found.results[0].name == "06.jpg"
     if not verify:  # as brute force over the places that fit
@@ -64,16 +64,16 @@ def test_only_places_that_fit_are_found_the_most_similar_first(
 def test_filters_and_a_circle_leave_what_fits_both(tended: Engine, street: Any) -> None:
     wanted = parse_filter(tended.index.edits, tag=["gate"])
     near = {"near": street.position(4), "radius_m": 250.0}
-    found = tended.search(street.query(6), wanted=wanted, **near)
+    found = tended.search(street.query(6), place_filter=wanted, **near)
     assert {result.name for result in found.results} == {"02.jpg", "03.jpg", "06.jpg"}
     near["radius_m"] = 120.0
-    found = tended.search(street.query(6), wanted=wanted, **near)
+    found = tended.search(street.query(6), place_filter=wanted, **near)
     assert [result.name for result in found.results] == ["03.jpg"]
 
 
 def test_where_nothing_fits_a_note_says_so(tended: Engine, street: Any) -> None:
     wanted = parse_filter(tended.index.edits, folder="elsewhere")
-    found = tended.search(street.query(6), wanted=wanted)
+    found = tended.search(street.query(6), place_filter=wanted)
     assert found.results == ()
     assert found.match.verdict == "not_found"
     assert "No place fits all filters; leave one of them out." in found.query.notes

@@ -40,7 +40,7 @@ class Page:
 
 def list_places(
     index: Index,
-    wanted: Filter,
+    place_filter: Filter,
     *,
     served: str,
     sort: str = "id",
@@ -59,9 +59,9 @@ def list_places(
         raise ParameterError(
             f"The parameter sort is one of {', '.join(SORTS)}, not '{sort[:40]}'.", "sort"
         )
-    listing_key = repr((served, sort, spots, wanted))
+    listing_key = repr((served, sort, spots, place_filter))
     digest = hashlib.sha256(listing_key.encode("utf-8", "replace")).hexdigest()[:12]
-    order = index.ordered(sort, wanted, spots=spots)
+    order = index.ordered(sort, place_filter, spots=spots)
     if spots:
         order = _first_of_spots(index, order, backwards=sort.startswith("-"))
     start, cursor_version = 0, _version(index)

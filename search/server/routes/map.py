@@ -82,9 +82,9 @@ def list_or_map_places(
     A cursor stays valid when places are added or removed.
     """
     index = service.engine.index
-    wanted = filters.of(index, q=q)
+    place_filter = filters.of(index, q=q)
     if bbox is not None:
-        if cursor is not None or wanted or spots or sort != "id":
+        if cursor is not None or place_filter or spots or sort != "id":
             raise ParameterError(
                 "The parameter bbox goes with limit only; leave out the others, or bbox.", "bbox"
             )
@@ -93,7 +93,7 @@ def list_or_map_places(
         raise ParameterError(f"The parameter limit is at most {MAX_PAGE} without bbox.", "limit")
     page = list_places(
         index,
-        wanted,
+        place_filter,
         served=served_of(request).name,
         sort=sort,
         spots=spots,

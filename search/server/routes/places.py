@@ -117,7 +117,7 @@ async def places_like(
     The place itself and other photos of its group are left out. No geometry is compared.
     """
     engine = service.engine
-    wanted = filters.of(engine.index)
+    place_filter = filters.of(engine.index)
     result = await service.run_search(
         request,
         partial(similar_places, engine, place_id),
@@ -125,7 +125,7 @@ async def places_like(
         same_spot=same_spot,
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
-        wanted=wanted,
+        place_filter=place_filter,
     )
     return SimilarReply.model_validate(result.to_dict(), context=request.scope["root_path"])
 

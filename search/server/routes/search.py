@@ -73,7 +73,7 @@ async def search_places(
     """
     engine = service.engine
     require_few(len(photo))
-    wanted = filters.of(engine.index)
+    place_filter = filters.of(engine.index)
     contents = [await photo_in("photo", upload) for upload in photo]
     result = await service.run_search(
         request,
@@ -86,6 +86,6 @@ async def search_places(
         panorama=panorama,
         near=None if near is None else parse_position(near),
         radius_m=radius_m,
-        wanted=wanted,
+        place_filter=place_filter,
     )
     return SearchReply.model_validate(result.to_dict(), context=request.scope["root_path"])

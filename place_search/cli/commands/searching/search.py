@@ -163,7 +163,7 @@ def command(
         panorama=panorama,
         near=point,
         radius_m=radius_m,
-        wanted=wanted,
+        place_filter=wanted,
     )
     if as_json:
         print_json(reply.to_dict())

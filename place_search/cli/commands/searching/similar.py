@@ -58,7 +58,7 @@ def command(
         same_spot=same_spot,
         near=point,
         radius_m=radius_m,
-        wanted=wanted,
+        place_filter=wanted,
     )
     if as_json:
         print_json(found.to_dict())
