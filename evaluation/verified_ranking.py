@@ -14,7 +14,7 @@ from place_search.search.probability import (
     UNSURE_FROM,
     candidate_probabilities,
     probability_first,
-    standing,
+    sort_key,
 )
 from place_search.search.verification import CANDIDATES, Query, Ranking, rank_by_geometry
 
@@ -66,7 +66,7 @@ class GeometryReranker:
         probabilities = self._probabilities(candidates, ranking)
         order = sorted(
             ranking.order,
-            key=lambda row: standing(ranking.verifications.get(row), probabilities.get(row)),
+            key=lambda row: sort_key(ranking.verifications.get(row), probabilities.get(row)),
         )
         order += range(len(order), len(names))
         return order, self._first_probability(candidates, ranking, order, probabilities)

@@ -59,8 +59,8 @@ from place_search.search.verification import (
     NOTHING,
     NOTHING_TO_MATCH,
     Query,
+    extend_ranking,
     is_blank,
-    match_too,
     rank_by_geometry,
 )
 
@@ -349,7 +349,7 @@ class Engine(DescriptorSearch):
         rankings = [rank_by_geometry(*task, k, budget_s=budget) for task in tasks]
         matched = sorted({row for ranking in rankings for row in ranking.verifications})
         checked = [
-            view._replace(ranking=match_too(*task, matched, ranking, deadline))
+            view._replace(ranking=extend_ranking(*task, matched, ranking, deadline))
             for view, task, ranking in zip(views, tasks, rankings, strict=True)
         ]
         if late := max(view.ranking.late for view in checked if view.ranking):

@@ -63,7 +63,7 @@ class Pairs:
                     f"'{name}' cannot stand in a file for {form}, which parts names "
                     "at spaces and leaves out those that begin with #; rename the photo."
                 )
-        names = _once(self.names) if form == "colmap" else self.names
+        names = _without_repeats(self.names) if form == "colmap" else self.names
         return "".join(f"{query} {place}\n" for query, place in names)
 
 
@@ -103,10 +103,11 @@ def find_pairs(
         if answer.result is None:
             pairs.skipped.append(Skipped(skipped_name(answer.photo.name), answer.error))
         else:
-            query, itself = _name(answer.photo.path, below), os.path.realpath(answer.photo.path)
+            photo = answer.photo.path
+            query, real_path = _relative_name(photo, below), os.path.realpath(photo)
             paths = (engine.index.place(row.place_id).path for row in answer.result.results)
-            others = [path for path in paths if os.path.realpath(path) != itself]
-            pairs.names.extend((query, _name(place, below)) for place in others[:k])
+            others = [path for path in paths if os.path.realpath(path) != real_path]
+            pairs.names.extend((query, _relative_name(place, below)) for place in others[:k])
         progress("Searching", count, total)
     return pairs
 
@@ -115,8 +116,8 @@ def _root(index: Index, queries: Source, root: Path | None) -> Path:
     if root is not None:
         return root.resolve()
     first = index.place(int(index.place_ids[0])).path
-    places = _holding(Path(index.manifest.source["root"]), first, index.places())
-    photos = _holding(queries.root, queries.photos[0].path, queries.photos)
+    places = _common_folder(Path(index.manifest.source["root"]), first, index.places())
+    photos = _common_folder(queries.root, queries.photos[0].path, queries.photos)
     common = Path(os.path.commonpath([photos, places]))
     if common == Path(common.anchor):
         raise PairError(
@@ -126,20 +127,20 @@ def _root(index: Index, queries: Source, root: Path | None) -> Path:
     return common
 
 
-def _holding(folder: Path, first: Path, photos: Iterable[Place | PlacePhoto]) -> Path:
+def _common_folder(folder: Path, first: Path, photos: Iterable[Place | PlacePhoto]) -> Path:
     """The folder, or, where its list names photos of other folders, their common parent."""
-    if _plain(first).is_relative_to(folder):
+    if _normalized(first).is_relative_to(folder):
         return folder
-    return Path(os.path.commonpath({_plain(photo.path).parent for photo in photos}))
+    return Path(os.path.commonpath({_normalized(photo.path).parent for photo in photos}))
 
 
-def _plain(path: Path) -> Path:
+def _normalized(path: Path) -> Path:
     # Lists may name photos by '..'.
     return Path(os.path.normpath(path))
 
 
-def _name(path: Path, root: Path) -> str:
-    plain = _plain(path)
+def _relative_name(path: Path, root: Path) -> str:
+    plain = _normalized(path)
     if not plain.is_relative_to(root):
         raise PairError(
             f"{plain} is not below {root}; name with --root the folder that holds both the photos "
@@ -148,7 +149,7 @@ def _name(path: Path, root: Path) -> str:
     return plain.relative_to(root).as_posix()
 
 
-def _once(names: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _without_repeats(names: Iterable[tuple[str, str]]) -> Iterator[tuple[str, str]]:
     seen = set()
     for pair in names:
         either = frozenset(pair)

@@ -23,11 +23,11 @@ def check_parameters(
     require_near(near, radius_m)
 
 
-def require_k(k: int, most: int = MAX_K) -> None:
-    """Check that `k` is a whole number from 1 to `most`. Raises `ParameterError`."""
-    if not (is_whole(k) and 1 <= k <= most):
+def require_k(k: int, maximum: int = MAX_K) -> None:
+    """Check that `k` is a whole number from 1 to `maximum`. Raises `ParameterError`."""
+    if not (is_whole(k) and 1 <= k <= maximum):
         raise ParameterError(
-            f"The parameter k is {k!r:.40}, but it must be a whole number from 1 to {most}.", "k"
+            f"The parameter k is {k!r:.40}, but it must be a whole number from 1 to {maximum}.", "k"
         )
 
 

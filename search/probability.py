@@ -152,7 +152,7 @@ def candidate_probabilities(
     return probabilities
 
 
-def standing(verification: Verification | None, probability: float | None) -> tuple[int, float]:
+def sort_key(verification: Verification | None, probability: float | None) -> tuple[int, float]:
     """The sort key of a result, ascending; results of equal key stay in their geometric order.
 
     A score of 0 is no more than chance between whole photos. For a small part of a photo, or by

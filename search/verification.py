@@ -50,7 +50,7 @@ MAPS = 2
 """The number of affine maps that are fitted, each to the matches that no earlier map explains."""
 BY_CHANCE = 45
 """The largest number of inliers between photos of different places, in 19 of 20 pairs."""
-TOGETHER = 10
+COARSE_BATCH = 10
 """The number of candidates that are matched at half the resolution in one call."""
 MIN_MATCHES = 8
 BLANK = 0.6
@@ -204,14 +204,18 @@ def rank_by_geometry(
     best = max(k, IN_FULL, len(rows) // FULL_SHARE)
     late = 0
     if len(rows) > best:
-        parts = [rows[at : at + TOGETHER] for at in range(0, len(rows), TOGETHER)]
-        agreement = list(chain.from_iterable(_pool().map(matcher.coarse, parts)))
-        rows[MOST_SIMILAR:] = sorted(rows[MOST_SIMILAR:], key=lambda row: -_or_last(agreement[row]))
+        parts = [rows[at : at + COARSE_BATCH] for at in range(0, len(rows), COARSE_BATCH)]
+        agreements = list(chain.from_iterable(_pool().map(matcher.coarse, parts)))
+        rows[MOST_SIMILAR:] = sorted(
+            rows[MOST_SIMILAR:], key=lambda row: -_or_minus_one(agreements[row])
+        )
         # Candidates far behind an outstanding candidate cannot win at full resolution.
-        least = CAN_WIN * max(map(_or_last, agreement))
+        least = CAN_WIN * max(map(_or_minus_one, agreements))
         least_full = max(k, IN_FULL)
-        best = least_full + sum(_or_last(agreement[row]) >= least for row in rows[least_full:best])
-        late = sum(agreement[row] is None for row in rows[best:])
+        best = least_full + sum(
+            _or_minus_one(agreements[row]) >= least for row in rows[least_full:best]
+        )
+        late = sum(agreements[row] is None for row in rows[best:])
     verified = matcher.in_full(rows[:best])
     late += min(best, len(rows)) - len(verified)
     first = sorted(
@@ -220,7 +224,7 @@ def rank_by_geometry(
     return Ranking(first + rows[best:], verified, late)
 
 
-def match_too(
+def extend_ranking(
     query: Query, candidates: Candidates, rows: Sequence[int], ranking: Ranking, deadline: float
 ) -> Ranking:
     """A ranking with the verification of further `rows`, in the same order.
@@ -271,7 +275,7 @@ class _Matcher(NamedTuple):
         return verify(self.query, self.candidates.codes(row), self.candidates.similarities[row])
 
 
-def _or_last(agreement: float | None) -> float:
+def _or_minus_one(agreement: float | None) -> float:
     return -1.0 if agreement is None else agreement
 
 

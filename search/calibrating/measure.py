@@ -56,10 +56,10 @@ DRAWN = 5
 REPEATED = 0.5
 """The agreement with a copy, as a share of that of its own place, from which on another place may
 be the copy's own."""
-UNSEEN = 10
-"""The number of imagined places, with similarities that vary by `UNSEEN_SPREAD`, that are added to
-those of an index."""
-UNSEEN_SPREAD = 0.25
+IMAGINED_PLACES = 10
+"""The number of imagined places, with similarities of the spread `IMAGINED_SPREAD`, that are added
+to those of an index."""
+IMAGINED_SPREAD = 0.25
 
 Read: TypeAlias = Callable[[Path | bytes], Photo]
 """Decodes a photo for a model, as `Model.read` does."""
@@ -297,9 +297,9 @@ def _error(same: Sequence[float]) -> float:
 
 
 def _spread(unrelated: Sequence[float], places: int) -> float:
-    """The spread of similarities, with `UNSEEN` imagined places that vary much added."""
-    squares = places * float(np.var(unrelated)) + UNSEEN * UNSEEN_SPREAD**2
-    return math.sqrt(squares / (places + UNSEEN))
+    """The spread of similarities, with `IMAGINED_PLACES` imagined places that vary much added."""
+    squares = places * float(np.var(unrelated)) + IMAGINED_PLACES * IMAGINED_SPREAD**2
+    return math.sqrt(squares / (places + IMAGINED_PLACES))
 
 
 def scaled(base: Calibration, of_similarity: Scale, of_agreement: Scale) -> Calibration:

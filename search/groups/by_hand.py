@@ -53,7 +53,7 @@ class GroupEdit(NamedTuple):
         Raises:
             ParameterError: a place to remove is in another group.
         """
-        groups = _with(groups, (self.of, *self.add, *self.remove))
+        groups = _with_places(groups, (self.of, *self.add, *self.remove))
         group, held = groups.group.copy(), groups.held.copy()
         names = dict(groups.names)
         target = groups.of(self.of)
@@ -90,7 +90,7 @@ class GroupEdit(NamedTuple):
         return replace(groups, group=group, held=held, names=names)
 
 
-def _with(groups: Groups, places: Iterable[int]) -> Groups:
+def _with_places(groups: Groups, places: Iterable[int]) -> Groups:
     """The groups, with places that were never grouped in groups of their own."""
     new = np.setdiff1d(np.array(sorted(set(places)), np.int64), groups.place_id)
     place_id = np.concatenate([groups.place_id, new])

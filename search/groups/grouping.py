@@ -22,7 +22,7 @@ from place_search.search.index_calibration import calibration_for
 
 SPREAD_M = 25.0
 """The distance within which two photos usually count as one place in the literature."""
-TOGETHER = 2000
+SAVED_EVERY = 2000
 """The number of new places after which the groups are saved: an interrupted run goes on there."""
 
 
@@ -62,8 +62,8 @@ def group_places(
     judge = PairJudge(index, calibration_for(index, model).calibration, spread_m)
     new = np.setdiff1d(index.place_ids, index.groups.place_id)
     groups = index.groups
-    for start in range(0, len(new), TOGETHER):
-        batch = new[start : start + TOGETHER]
+    for start in range(0, len(new), SAVED_EVERY):
+        batch = new[start : start + SAVED_EVERY]
         compared = _compare_new(judge, batch, start, len(new), progress)
         groups = change_groups(folder, _Addition(judge, batch, compared).added) or groups
     return _report(groups.only(index.place_ids), len(new))
@@ -138,8 +138,8 @@ def _groups_of(merging: Merging, old: Groups) -> Groups:
     """The groups after merging; removed places, which may be restored, stay in theirs."""
     rows = {place: group for group, places in merging.members.items() for place in places}
     before = list(zip(old.place_id.tolist(), old.group.tolist(), strict=True))
-    became = {group: rows[place] for place, group in before if place in rows}
-    rows |= {place: became.get(group, group) for place, group in before if place not in rows}
+    new_groups = {group: rows[place] for place, group in before if place in rows}
+    rows |= {place: new_groups.get(group, group) for place, group in before if place not in rows}
     place_id = np.array(sorted(rows), np.int64)
     pairs = merging.across()
     return Groups(

@@ -84,8 +84,8 @@ class PairJudge:
             same = self._may_be(place_id, other, similarity)
             if same and self._verifies:
                 matched = self._match(place_id, other, similarity)
-                chance = pair_probability(self.calibration, similarity, matched.verification)
-                same = chance >= self.calibration.threshold
+                probability = pair_probability(self.calibration, similarity, matched.verification)
+                same = probability >= self.calibration.threshold
                 agreeing += [matched] if same else []
             pairs.append(Pair(min(place_id, other), max(place_id, other), same))
         if share_a_part(agreeing):
@@ -104,8 +104,8 @@ class PairJudge:
         first, second = self.metres(np.array([place_id, other], np.int64))
         if np.linalg.norm(first - second) > self.spread_m:  # not where one is NaN
             return False
-        [alike] = candidate_probabilities(self.calibration, [similarity], [None], [])
-        return alike >= (LOOKS_ALIKE if self._verifies else self.calibration.threshold)
+        [probability] = candidate_probabilities(self.calibration, [similarity], [None], [])
+        return probability >= (LOOKS_ALIKE if self._verifies else self.calibration.threshold)
 
     def _match(self, place_id: int, other: int, similarity: float) -> MatchedPlace:
         codes = self._codes(other)

@@ -9,8 +9,8 @@ from place_search.models import Codes, Grid, are_empty
 
 UNIT = 32
 """A query's features are counted in units of 1/UNIT."""
-MOST = 127
-"""The most units of a component, either way."""
+MAX_UNITS = 127
+"""The largest absolute value of a component, in units."""
 
 _SIGNS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.int8) * 2 - 1
 _WORDS = _SIGNS.view(np.int64).ravel()
@@ -86,9 +86,9 @@ def coarse_places(places: list[NDArray[np.uint8]], grid: Grid) -> Views:
 
 
 def in_units(features: NDArray[np.float32]) -> NDArray[np.int8]:
-    """Features in whole units of 1/UNIT, at most MOST of them either way."""
+    """Features in whole units of 1/UNIT, from -MAX_UNITS to MAX_UNITS."""
     units: NDArray[np.float32] = np.rint(features * np.float32(UNIT))
-    np.clip(units, -MOST, MOST, out=units)
+    np.clip(units, -MAX_UNITS, MAX_UNITS, out=units)
     return units.astype(np.int8)
 
 

@@ -43,7 +43,7 @@ class _Connection(H11Protocol):
 
     read_seconds: ClassVar[float]
     write_seconds: ClassVar[float]
-    most: ClassVar[int]
+    max_connections: ClassVar[int]
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
@@ -58,7 +58,7 @@ class _Connection(H11Protocol):
             host, port = self.client
             self.client = str(client_address(host)), port
         self._time_head()
-        if len(self.connections) > self.most:
+        if len(self.connections) > self.max_connections:
             self._make_room()
 
     def _make_room(self) -> None:
@@ -67,7 +67,7 @@ class _Connection(H11Protocol):
             for connection in self.connections
             if isinstance(connection, _Connection) and not connection.transport.is_closing()
         ]
-        if len(open_connections) <= self.most:
+        if len(open_connections) <= self.max_connections:
             return
         counts = Counter(connection._host for connection in open_connections)
         waiting = [each for each in open_connections if each._waits_for_client]
@@ -157,12 +157,18 @@ class _Connection(H11Protocol):
         self.transport.close()
 
 
-def connection_class(*, read_seconds: float, write_seconds: float, most: int) -> type[H11Protocol]:
+def connection_class(
+    *, read_seconds: float, write_seconds: float, max_connections: int
+) -> type[H11Protocol]:
     """The protocol class of a server's connections.
 
     A request's head must arrive within `read_seconds`, and a client may not stop reading an answer
-    for `write_seconds`. Above `most` connections, the client with the most connections loses the
+    for `write_seconds`. Above `max_connections`, the client with the most connections loses the
     one on which the server has waited longest, with an answer of 429.
     """
-    bounds = {"read_seconds": read_seconds, "write_seconds": write_seconds, "most": most}
+    bounds = {
+        "read_seconds": read_seconds,
+        "write_seconds": write_seconds,
+        "max_connections": max_connections,
+    }
     return type("Connection", (_Connection,), bounds)

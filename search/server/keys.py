@@ -51,11 +51,11 @@ def new_key(name: str, role: Role, index: str = "") -> tuple[str, ApiKey]:
     return secret, ApiKey(name, role, _digest(secret), index)
 
 
-def parse_keys(text: str, where: str) -> list[ApiKey]:
-    """Read keys, one a line: name, role, the one index if any, and hash; # starts a comment.
+def parse_keys(text: str, source: str) -> list[ApiKey]:
+    """Read a key from each line: name, role, the index if any, and hash; # starts a comment.
 
     Raises:
-        ServerError: a line is no key, or two have one name.
+        ServerError: a line of the `source` is no key, or two keys have one name.
     """
     keys: dict[str, ApiKey] = {}
     for number, line in enumerate(text.splitlines(), start=1):
@@ -65,7 +65,7 @@ def parse_keys(text: str, where: str) -> list[ApiKey]:
         match = _LINE.fullmatch(content)
         if match is None or match[2] not in get_args(Role) or match[1] in keys:
             raise ServerError(
-                f"Line {number} of {where} is no new API key; write lines as "
+                f"Line {number} of {source} is no new API key; write lines as "
                 "`place-search key NAME` prints them."
             )
         role: Role = "write" if match[2] == "write" else "read"
@@ -121,21 +121,21 @@ class KeyRing:
         self._file = file
         self._variable = variable
         self._clock = clock
-        self._looked = float("-inf")
-        self._seen: _Version | None = None
+        self._last_look = float("-inf")
+        self._file_version: _Version | None = None
 
     def find(self, secret: str) -> ApiKey | None:
         """The key of a secret, None where no valid key has it."""
-        if self._file is not None and self._clock() - self._looked >= LOOK_SECONDS:
-            self._looked = self._clock()
-            self._look(self._file)
+        if self._file is not None and self._clock() - self._last_look >= LOOK_SECONDS:
+            self._last_look = self._clock()
+            self._reload(self._file)
         return find_key(self._keys, secret)
 
-    def _look(self, file: Path) -> None:
+    def _reload(self, file: Path) -> None:
         version = _version_of(file)
-        if version == self._seen:
+        if version == self._file_version:
             return
-        self._seen = version
+        self._file_version = version
         try:
             keys = [*read_keys(None, self._variable), *_listed(file)]
         except ServerError as error:

@@ -127,7 +127,7 @@ class EngineOpener:
     index_folder: Path
     options: ServerSettings
     decoder: Decoder
-    _begun: "Future[Engine] | None" = None
+    _opening: "Future[Engine] | None" = None
 
     def begin(self) -> None:
         """Begin to open the index in a thread; the first call waits for it."""
@@ -135,13 +135,13 @@ class EngineOpener:
         import place_search.search.engine  # noqa: F401
 
         pool = ThreadPoolExecutor(1, thread_name_prefix="open")
-        self._begun = pool.submit(self._open, None)
+        self._opening = pool.submit(self._open, None)
         pool.shutdown(wait=False)
 
     def __call__(self, served: "Engine | None" = None) -> "Engine":
         """The engine; `served` is the engine that it replaces."""
-        begun, self._begun = self._begun, None
-        engine = self._open(served) if begun is None else begun.result()
+        opening, self._opening = self._opening, None
+        engine = self._open(served) if opening is None else opening.result()
         if not _is_of(served, self.index_folder):
             _bound_memory(self.options.memory, self.decoder)
             # In addition to the files of this index, which stay open.
@@ -339,7 +339,7 @@ def _uvicorn_server(app: "FastAPI", options: ServerSettings) -> "uvicorn.Server"
             http=connection_class(
                 read_seconds=options.read_seconds,
                 write_seconds=options.read_seconds,
-                most=_bound_connections(options.connections),
+                max_connections=_bound_connections(options.connections),
             ),
             lifespan="on",
             ws="none",

@@ -9,7 +9,7 @@ from place_search.indexer import Filter, Hit
 from place_search.photos import Photo
 from place_search.photos.panorama import OVERLAP
 from place_search.photos.photo import Facing
-from place_search.search.probability import log_odds, probability_first, sigmoid, standing
+from place_search.search.probability import log_odds, probability_first, sigmoid, sort_key
 from place_search.search.several.batch import BatchStandards
 from place_search.search.stages import Stages
 from place_search.search.verification import Verification
@@ -65,7 +65,7 @@ def best_of_views(by_view: Sequence[Sequence[RankedPlace]]) -> list[RankedPlace]
     a known place sooner or later, so the odds of each place are divided by the number of views
     that do not overlap.
     """
-    ranked = sorted(by_view[0] if len(by_view) == 1 else _best(by_view), key=_standing)
+    ranked = sorted(by_view[0] if len(by_view) == 1 else _best(by_view), key=_sort_key)
     if ranked:
         likely = probability_first([place.probability or 0.0 for place in ranked])
         ranked[0] = ranked[0]._replace(probability=likely)
@@ -80,8 +80,8 @@ def _best(by_view: Sequence[Sequence[RankedPlace]]) -> list[RankedPlace]:
     return [place._replace(probability=_among(place.probability, views)) for place in best.values()]
 
 
-def _standing(place: RankedPlace) -> tuple[int, float]:
-    return standing(place.verification, place.probability)
+def _sort_key(place: RankedPlace) -> tuple[int, float]:
+    return sort_key(place.verification, place.probability)
 
 
 def _rank(place: RankedPlace) -> tuple[float, float]:

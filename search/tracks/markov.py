@@ -113,8 +113,8 @@ class MarkovModel:
         before = listed + state.others
         # Unlisted places stay unlisted; the probability beyond a sequence's end goes anywhere.
         lost = max(float(listed.sum() - moved.sum()), 0.0)
-        back = _RETURN * state.off
-        anywhere = stayed * lost + back + (1 - _LEAVE) * jump * (1 - _IN_FOLDER) * before.sum()
+        returned = _RETURN * state.off
+        anywhere = stayed * lost + returned + (1 - _LEAVE) * jump * (1 - _IN_FOLDER) * before.sum()
         others = (
             stayed * state.others
             + (1 - _LEAVE) * jump * _IN_FOLDER * before

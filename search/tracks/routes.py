@@ -173,7 +173,7 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_ParsedName]
     `walk_0001_cam`.
     """
     read = [*map(_parse, names)]
-    alike = Counter(each.key for each in read)
+    key_counts = Counter(each.key for each in read)
     dated = _dated(names)
     parsed = []
     for row, (each, named) in enumerate(zip(read, sequences, strict=True)):
@@ -182,7 +182,7 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_ParsedName]
             parsed.append(_ParsedName(f"\0{named}", "", each.number, seconds))
         elif row in dated:
             parsed.append(dated[row])
-        elif alike[each.key] == 1:
+        elif key_counts[each.key] == 1:
             parsed.append(_ParsedName(each.folder, "", -1))
         else:
             parsed.append(each)

@@ -159,7 +159,7 @@ def test_a_tar_that_ends_too_soon_is_refused_as_a_whole(cut: str) -> None:
 def test_long_answers_are_kept_in_bounded_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_answers, "MOST_BYTES", 100_000)
+    monkeypatch.setattr(kept_answers, "MAX_BYTES", 100_000)
     answers = KeptAnswers(tmp_path)
     keys = [RequestKey("me", str(number), "a") for number in range(40)]
     for key in keys:
@@ -185,7 +185,7 @@ def test_many_short_answers_are_kept(tmp_path: Path) -> None:
 def test_servers_of_one_index_know_each_other_s_answers(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_answers, "MOST_BYTES", 1000)
+    monkeypatch.setattr(kept_answers, "MAX_BYTES", 1000)
     servers = KeptAnswers(tmp_path), KeptAnswers(tmp_path)
     for number in range(40):  # the older half is forgotten now and then
         key = RequestKey("me", str(number), "a")

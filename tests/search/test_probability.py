@@ -21,7 +21,7 @@ from place_search.search.probability import (
     match_of,
     pair_probability,
     probability_first,
-    standing,
+    sort_key,
 )
 from place_search.search.several.views import RankedPlace, best_of_views
 from place_search.search.verification import Verification
@@ -109,7 +109,7 @@ def test_what_chance_could_be_is_ordered_by_its_probability() -> None:
     ]
     # What is elsewhere, and what was not verified, stays in the order of its similarity.
     expected = [results[at] for at in (3, 6, 5, 2, 0, 1, 4, 7)]
-    assert sorted(results, key=lambda result: standing(*result)) == expected
+    assert sorted(results, key=lambda result: sort_key(*result)) == expected
 
 
 def test_the_first_result_is_unsure_where_one_behind_it_is_likely() -> None:

@@ -27,10 +27,10 @@ class SentPhoto(NamedTuple):
     problem: str = ""
 
 
-def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[SentPhoto]:
+def photos_of(uploads: Sequence[tuple[str, bytes]], max_bytes: int) -> list[SentPhoto]:
     """The photos of uploaded files, names and contents.
 
-    A photo may have `most_bytes`, all together twice as many: photos are compressed already, so an
+    A photo may have `max_bytes`, all together twice as many: photos are compressed already, so an
     archive that unpacks to far more is made to fill the memory.
 
     Raises:
@@ -39,14 +39,14 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[Sen
     sent: list[SentPhoto] = []
     total = 0
     for file, content in uploads:
-        for photo in _photos_in(file, content, most_bytes):
+        for photo in _photos_in(file, content, max_bytes):
             named = photo.file.removeprefix("./")[:LONGEST_FILE]  # as `tar cf x.tar .` writes it
             sent.append(photo._replace(file=named))
             total += len(photo.content)
-            if len(sent) > MAX_PHOTOS or total > 2 * most_bytes:
+            if len(sent) > MAX_PHOTOS or total > 2 * max_bytes:
                 raise ParameterError(
                     f"The request brings more than {MAX_PHOTOS} photos, or more than "
-                    f"{2 * most_bytes // 2**20} MiB unpacked; send the others in further requests.",
+                    f"{2 * max_bytes // 2**20} MiB unpacked; send the others in further requests.",
                     "photo",
                 )
     if not sent:
@@ -54,8 +54,8 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], most_bytes: int) -> list[Sen
     return sent
 
 
-def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
-    """The photos of one uploaded file, each with at most `most_bytes`.
+def _photos_in(file: str, content: bytes, max_bytes: int) -> Iterator[SentPhoto]:
+    """The photos of one uploaded file, each with at most `max_bytes`.
 
     Archives are not unpacked to disk. Folders and hidden files are left out; links, and files with
     paths outside of the archive, become photos with a problem.
@@ -65,9 +65,9 @@ def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto
     """
     try:
         if content[:4] in (b"PK\x03\x04", b"PK\x05\x06"):
-            yield from _zipped(content, most_bytes)
+            yield from _zipped(content, max_bytes)
         elif content[257:262] == b"ustar":
-            yield from _tarred(content, most_bytes)
+            yield from _tarred(content, max_bytes)
         elif content.startswith(_COMPRESSED):
             raise ValueError
         else:
@@ -80,7 +80,7 @@ def _photos_in(file: str, content: bytes, most_bytes: int) -> Iterator[SentPhoto
         ) from None
 
 
-def _zipped(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
+def _zipped(content: bytes, max_bytes: int) -> Iterator[SentPhoto]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         for info in archive.infolist():
             if info.is_dir() or _is_hidden(info.filename):
@@ -91,19 +91,19 @@ def _zipped(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
                 yield SentPhoto(info.filename, b"", _LINK)
             elif info.flag_bits & 1:
                 yield SentPhoto(info.filename, b"", "It is encrypted; send it without a password.")
-            elif info.file_size > most_bytes:
-                yield SentPhoto(info.filename, b"", _too_large(most_bytes))
+            elif info.file_size > max_bytes:
+                yield SentPhoto(info.filename, b"", _too_large(max_bytes))
             else:
                 with archive.open(info) as member:
                     # The header may give less than the member's size.
-                    unpacked = member.read(most_bytes + 1)
-                large = len(unpacked) > most_bytes
+                    unpacked = member.read(max_bytes + 1)
+                large = len(unpacked) > max_bytes
                 yield SentPhoto(
-                    info.filename, b"" if large else unpacked, _too_large(most_bytes) * large
+                    info.filename, b"" if large else unpacked, _too_large(max_bytes) * large
                 )
 
 
-def _tarred(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
+def _tarred(content: bytes, max_bytes: int) -> Iterator[SentPhoto]:
     with tarfile.open(fileobj=io.BytesIO(content), mode="r:") as archive:
         for info in archive:
             if info.isdir() or _is_hidden(info.name):
@@ -114,8 +114,8 @@ def _tarred(content: bytes, most_bytes: int) -> Iterator[SentPhoto]:
             elif info.issym() or info.islnk() or info.isdev():
                 yield SentPhoto(name, b"", _LINK)
             # The holes of a sparse file would take memory beyond the sent bytes.
-            elif info.size > most_bytes or info.issparse():
-                yield SentPhoto(name, b"", _too_large(most_bytes))
+            elif info.size > max_bytes or info.issparse():
+                yield SentPhoto(name, b"", _too_large(max_bytes))
             elif (member := archive.extractfile(info)) is not None:
                 yield SentPhoto(name, member.read())
         # At a damaged header tarfile ends without an error.
@@ -140,5 +140,5 @@ def _outside(name: str) -> str:
     return "Its path leads out of the archive; pack it by a path without '..' and a leading '/'."
 
 
-def _too_large(most_bytes: int) -> str:
-    return f"It has more than {most_bytes // 2**20} MiB; send a smaller photo."
+def _too_large(max_bytes: int) -> str:
+    return f"It has more than {max_bytes // 2**20} MiB; send a smaller photo."

@@ -24,7 +24,7 @@ FIELD_PROBLEM = "field"
 TWICE = "send it once, not twice"
 NO_WHOLE_NUMBER = "write a whole number in digits"
 NO_NUMBER = "write a number in digits"
-MOST_WRONG = 100
+MAX_WRONG_FIELDS = 100
 """The largest number of wrong fields of a JSON body that an answer names."""
 
 
@@ -172,7 +172,7 @@ async def json_object(request: Request, model: type[BaseModel], example: str) ->
     _refuse(
         [
             (name.encode("utf-8", "replace").decode(), problem)
-            for name, problem in wrong[:MOST_WRONG]
+            for name, problem in wrong[:MAX_WRONG_FIELDS]
         ]
     )
     return sent

@@ -19,7 +19,7 @@ from place_search.search.errors import KeyReusedError
 
 FILE = ".answers.jsonl"
 KEPT_SECONDS = 7 * 86400.0
-MOST_BYTES = 32 << 20
+MAX_BYTES = 32 << 20
 """The size of all answers, some ten thousands with one place each, above which the older half is
 dropped."""
 
@@ -58,7 +58,7 @@ class Answer(NamedTuple):
 class _Entry(NamedTuple):
     """An answer as its line in the file: parsed it would take several times as much memory."""
 
-    when: float
+    time: float
     digest: str
     line: bytes
 
@@ -80,7 +80,7 @@ class KeptAnswers:
         """
         self._read()
         entry = self._entries.get((request.client, request.key))
-        if entry is None or entry.when < time.time() - KEPT_SECONDS:
+        if entry is None or entry.time < time.time() - KEPT_SECONDS:
             return None
         if entry.digest != request.digest:
             raise KeyReusedError(
@@ -95,7 +95,7 @@ class KeptAnswers:
         now = time.time()
         line = json.dumps([request.client, request.key, now, request.digest, *answer]).encode()
         self._add((request.client, request.key), _Entry(now, request.digest, line))
-        if self._bytes > MOST_BYTES:
+        if self._bytes > MAX_BYTES:
             self._forget(now)
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -109,7 +109,7 @@ class KeptAnswers:
         self._read()
         now = time.time()
         oldest = next(iter(self._entries.values()), None)  # entries are in the order of their times
-        if oldest is not None and oldest.when < now - KEPT_SECONDS:
+        if oldest is not None and oldest.time < now - KEPT_SECONDS:
             self._forget(now)
 
     def _add(self, key: tuple[str, str], entry: _Entry) -> None:
@@ -118,10 +118,10 @@ class KeptAnswers:
         self._entries[key] = entry
 
     def _forget(self, now: float) -> None:
-        """Drop expired answers, and the older half where all take more than `MOST_BYTES`."""
-        most = MOST_BYTES // 2 if self._bytes > MOST_BYTES else MOST_BYTES
+        """Drop expired answers, and the older half where all take more than `MAX_BYTES`."""
+        limit = MAX_BYTES // 2 if self._bytes > MAX_BYTES else MAX_BYTES
         for key, entry in list(self._entries.items()):
-            if entry.when >= now - KEPT_SECONDS and self._bytes <= most:
+            if entry.time >= now - KEPT_SECONDS and self._bytes <= limit:
                 break
             del self._entries[key]
             self._bytes -= len(entry.line)
