@@ -136,8 +136,8 @@ class PlaceMethods:
         """The places with a position in a box, as a GeoJSON FeatureCollection of points.
 
         The `bbox` is west, south, east and north in degrees; with west > east it crosses the date
-        line. Of more than `limit` places, by default 4000, a point stands for several: as many as
-        `count` of its properties says.
+        line. With more than `limit` places, by default 4000, a point stands for several places:
+        `count` of its properties is their number.
         """
         dots: dict[str, Any] = self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit}).json()
         return dots

@@ -76,7 +76,7 @@ class Decode(Protocol):
     def __call__(
         self, photo: bytes | Path, /, *, box: PhotoBox | None = None, panorama: bool | None = False
     ) -> Photo:
-        """Read it."""
+        """Read the photo."""
         ...
 
 

@@ -53,7 +53,7 @@ class Pairs:
                 "form",
             )
         for name in dict.fromkeys(name for pair in self.names for name in pair):
-            # Both readers part names at spaces; COLMAP takes # for a comment.
+            # Both readers split lines at spaces; for COLMAP # begins a comment.
             if skipped_name(name) != name:
                 raise PairError(
                     f"The name of '{skipped_name(name)}' is not UTF-8; rename the photo."

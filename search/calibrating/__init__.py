@@ -1,1 +1,1 @@
-"""The calibration of an index: measured on its own photos, and kept up as it changes."""
+"""The calibration of an index: measured on its own photos, and renewed when they change."""

@@ -65,14 +65,14 @@ def write_answers(
     *,
     progress: Progress = silent,
 ) -> AnswerCounts:
-    """Search for each photo and write all answers to `out`, a row a photo in their order.
+    """Search for each photo and write all answers to `out`, a row for each photo in their order.
 
-    The file's ending names its format; `.jsonl` has whole replies, the others `COLUMNS`. A run that
-    was interrupted goes on when it is called again.
+    The file's ending names its format; `.jsonl` has whole replies, the others `COLUMNS`. Another
+    call with the same question continues an interrupted run.
 
     Raises:
         PlaceSearchError: the file cannot be written, or another run writes it.
-        ParameterError: a question that makes no sense.
+        ParameterError: a wrong parameter of the question.
         StoreOutageError: the engine that holds the vectors does not answer.
     """
     identity = (

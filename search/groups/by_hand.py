@@ -1,4 +1,4 @@
-"""Changing groups by hand: naming them, putting places together, and parting them."""
+"""Changing groups by hand: naming groups, joining them, and removing places from them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace

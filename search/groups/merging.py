@@ -42,7 +42,7 @@ class Judge(Protocol):
 
 
 class Merging:
-    """Groups that grow: group id → the places in it."""
+    """The groups of places while they are joined; `members` are the places of each group id."""
 
     def __init__(
         self,

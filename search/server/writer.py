@@ -64,7 +64,7 @@ class Writer:
         self._decoder = decoder
         self._load = load
         self._answers = KeptAnswers(self._photos.folder)
-        with suppress(OSError):  # the next change says what is wrong with the disk
+        with suppress(OSError):  # the next change will report it
             self._answers.forget_expired()
 
     def add(

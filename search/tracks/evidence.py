@@ -52,7 +52,7 @@ def standing_out(
     """Similarities in robust standard deviations from the `usual` ones of the same frame."""
     middle = float(np.median(usual))
     spread = _MAD * float(np.median(np.abs(usual - middle)))
-    if len(usual) < ENOUGH:  # of three or five the median deviation may be next to nothing
+    if len(usual) < ENOUGH:  # the median deviation of three or five numbers may be near 0
         imagined = 1 - len(usual) / ENOUGH
         spread = math.sqrt((1 - imagined) * spread**2 + imagined * _IMAGINED_DEVIATION**2)
     return np.asarray((similarities - middle) / max(spread, 1e-6), np.float64)

@@ -37,7 +37,7 @@ _DATED = re.compile(
 _VIEW = re.compile(r"#(?:heading|yaw)=\d{3}$")
 """The ending that tells the name of a view from that of its panorama."""
 _PLACED = "@"
-"""The sequence of names that begin with their position, so that lists are sorted by that."""
+"""The sequence of names that begin with their position: lists of them are sorted by position."""
 _ONE_WAY_RATIO = 2.0
 """The largest ratio, on one way, of the upper quartile of steps to the median distance of nearest
 places; steps from one side of a street to the other are longer."""

@@ -33,7 +33,7 @@ _HEIGHT = 360
 """The height of the pictures in a video, in pixels."""
 _PHOTOS_A_SECOND = 2.0
 _HALF_TURN = 180.0
-"""Degrees of longitude."""
+"""Half a turn, in degrees of longitude."""
 
 Pixels = NDArray[np.uint8]
 

@@ -46,7 +46,7 @@ REASONS: Mapping[str, str] = {
     "no-calibration": "The model '{model}' has no calibration, so probabilities are a guess by "
     "that of the included model; `place-search calibrate INDEX` measures one where the index has "
     "photos of several places.",
-    # Why a photo was not taken.
+    # Reasons to refuse a photo.
     "no-photo": "{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF.",
     "no-file": "{what} does not exist; check the path.",
     "is-folder": "{what} is a folder, not a photo; name one photo.",
@@ -82,7 +82,7 @@ REASONS: Mapping[str, str] = {
     "not-printable": "The {name} holds letters that cannot be printed; leave them out.",
     "many-tags": "A place has at most {limit} tags, not {tags}.",
     "empty-tag": "A tag is empty; leave it out.",
-    # Why a request was refused.
+    # Reasons to refuse a request.
     "place-removed": "Place {place} was removed; it can be restored until the index is compacted.",
     "times-swapped": "The parameter taken_to lies before taken_from; swap them.",
     "index-removed": "The index was removed beside the server; it is searched until the server "

@@ -172,7 +172,7 @@ async def place_thumbnail(
     v: IndexVersion = None,
     side: ThumbnailSide = THUMBNAIL_SIDE,
 ) -> Response:
-    """A small JPEG."""
+    """The thumbnail of a place, a small JPEG."""
     index = service.engine.index
     place = index.place(place_id)
     headers = {

@@ -60,9 +60,7 @@ class TileFile:
             self._header = deserialize_header(self._bytes(0, HEADER_BYTES))
             self._directory(self._header["root_offset"], self._header["root_length"])
             about = self._read_about()
-        except (
-            Exception
-        ) as error:  # of many kinds: all mean that it is no such file, or half of one
+        except Exception as error:  # of many kinds: the file is no PMTiles file, or damaged
             os.close(self._file)
             raise ServerError(
                 f"{path} is no whole PMTiles file of version 3; give --tiles-file another."
@@ -78,7 +76,7 @@ class TileFile:
 
     @property
     def zooms(self) -> tuple[int, int]:
-        """The first and the last zoom."""
+        """The first and the last zoom level."""
         return self._header["min_zoom"], self._header["max_zoom"]
 
     @property
