@@ -175,7 +175,7 @@ def write_index(
             source=source,
             next_place_id=first,
             store=StoreRequest(store, uri=os.environ.get("PLACE_SEARCH_URI", "")),
-            kept=shards,
+            kept_shards=shards,
         ),
         old=written,
         contents=Contents(written, {name: folder / name for name in files}),

@@ -1,4 +1,4 @@
-"""What can go wrong with photos to index and with an index, each as one sentence with a remedy."""
+"""Errors of sources and of indexes, each one sentence with a remedy."""
 
 import errno
 import os
@@ -6,11 +6,11 @@ from pathlib import Path
 
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 
-_OWN_FAULT = {
+_FAULTS_OF_FILE = {
     *(errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ENXIO, errno.ELOOP),
     *(errno.EINVAL, errno.EOVERFLOW),
 }
-"""What says that there is no such file, that it is none, or that it tells of bytes beyond any."""
+"""Errors of a missing file, of a path that is no file, or of an offset beyond the file."""
 
 
 class SourceError(PlaceSearchError):
@@ -38,11 +38,11 @@ class CollectionLostError(StoreOutageError):
 
 
 class ClusterError(PlaceSearchError):
-    """The machines that share the work of a run, or what they exchange things by, fail."""
+    """The machines that share the work of a run, or their exchange of files, fail."""
 
 
 class ChangeRefusedError(IndexWriteError):
-    """A change that what the index holds does not allow. The message names no folder."""
+    """A change that the content of the index does not allow. The message names no folder."""
 
 
 class IndexBusyError(IndexWriteError):
@@ -50,7 +50,7 @@ class IndexBusyError(IndexWriteError):
 
 
 class ModelMismatchError(PlaceSearchError):
-    """A model or descriptor other than the one the index was made with."""
+    """A model or descriptor other than that of the index."""
 
 
 class UnknownPlaceError(PlaceSearchError):
@@ -58,13 +58,13 @@ class UnknownPlaceError(PlaceSearchError):
 
 
 class FieldError(PlaceSearchError):
-    """What is said of a place does not fit the fields that the index declares."""
+    """A value for a place does not fit the fields that the index declares."""
 
     is_usage = True
 
 
 class FilterError(WrongParameterError):
-    """A filter of places that cannot be understood, or that names a field there is not."""
+    """A filter of places that cannot be read, or that names an unknown field."""
 
 
 class EditConflictError(PlaceSearchError):
@@ -72,9 +72,9 @@ class EditConflictError(PlaceSearchError):
 
 
 def refusal(path: Path, error: Exception) -> IndexReadError | None:
-    """What to raise where the system refuses to read a file of an index; None for a damaged one."""
+    """The error where the system refuses to read a file of an index; None for a damaged file."""
     number = error.errno if isinstance(error, OSError) else None
-    if number is None or number in _OWN_FAULT:
+    if number is None or number in _FAULTS_OF_FILE:
         return None
     if number in (errno.EACCES, errno.EPERM):
         return IndexReadError(f"{path} may not be read; check its permissions.")

@@ -1,7 +1,7 @@
 """Filters of places by folder, date, tag and own fields, answered from columns in memory.
 
-A filter gives a mask over the rows of an index. Columns are made when they are first asked for:
-at a million places that takes about a second, and each filter afterwards a few milliseconds.
+A filter gives a mask over the rows of an index. Columns are made at the first access: for a million
+places that takes about a second, and each later filter a few milliseconds.
 """
 
 import operator
@@ -24,7 +24,7 @@ from place_search.indexer.storage.groups import Groups
 
 COMPARISONS = ("eq", "lt", "le", "gt", "ge")
 MAX_CONDITIONS = 32
-"""Tags and fields that one filter may name."""
+"""The number of tags and fields that a filter may name."""
 
 _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     name: getattr(operator, name) for name in COMPARISONS
@@ -32,7 +32,7 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
 
 
 class FieldCondition(NamedTuple):
-    """What an own field must be: its name, one of `COMPARISONS`, and with which value."""
+    """A condition on an own field: its name, one of `COMPARISONS`, and the value to compare."""
 
     name: str
     comparison: str
@@ -41,12 +41,12 @@ class FieldCondition(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What places must be, all of it.
+    """Conditions on places; a place must fit all of them.
 
-    Their photo's path lies in `folder`, below the indexed one; it was `taken` from the first time
-    up to the second, which is not included, in seconds since 1970; they have each of the `tags`,
-    their own fields fit all `conditions`, and name, note, a tag or the name of their group holds
-    `text` in whatever case. What is not known of a place never fits.
+    The photo's path lies in `folder`, relative to the indexed folder; the photo was taken from
+    `taken_from` on and before `taken_before`, in seconds since 1970; the place has each of the
+    `tags`, its own fields fit all `conditions`, and its name, its note, a tag or the name of its
+    group contains `text` in any case. An unknown value never fits.
     """
 
     folder: str = ""
@@ -72,12 +72,12 @@ def parse_filter(
 ) -> Filter:
     """A filter from the texts of an address or a command line, or from Python.
 
-    `taken_from` and `taken_to` are dates, both included, or times, in UTC where they do not say
-    otherwise, or such in ISO format; each `field` is `name:comparison:value`. An index with these
-    `edits` declares which fields there are, and of which type.
+    `taken_from` and `taken_to` are dates or times, both included, also as text in ISO format; a
+    time without a zone is in UTC. Each `field` is `name:comparison:value`. The `edits` of the index
+    declare the own fields and their types.
 
     Raises:
-        FilterError: a text that is none of that.
+        FilterError: a text cannot be read so.
     """
     folder = folder.as_posix() if isinstance(folder, PurePath) else folder
     for name, text in (("folder", folder), ("q", q)):
@@ -104,18 +104,20 @@ def parse_filter(
     )
 
 
-def _texts(name: str, given: Iterable[str] | None) -> list[str]:
-    if isinstance(given, str):
-        raise FilterError(f"The parameter {name} is a list of texts; give ['{given[:60]}'].", name)
-    texts = [] if given is None else list(given) if isinstance(given, Iterable) else [given]
+def _texts(name: str, values: Iterable[str] | None) -> list[str]:
+    if isinstance(values, str):
+        raise FilterError(f"The parameter {name} is a list of texts; give ['{values[:60]}'].", name)
+    texts = [] if values is None else list(values) if isinstance(values, Iterable) else [values]
     if not all(isinstance(text, str) for text in texts):
-        raise FilterError(f"The parameter {name} is a list of texts, not {repr(given)[:60]}.", name)
+        raise FilterError(
+            f"The parameter {name} is a list of texts, not {repr(values)[:60]}.", name
+        )
     return texts
 
 
-def _seconds(name: str, given: str | date, *, whole_day: bool = False) -> float:
-    """The first moment of a date or time; with `whole_day` the first one after it."""
-    text = given.isoformat() if isinstance(given, date) else given
+def _seconds(name: str, time: str | date, *, whole_day: bool = False) -> float:
+    """The first moment of a date or time; with `whole_day` the first moment after it."""
+    text = time.isoformat() if isinstance(time, date) else time
     try:
         if len(text) == len("2024-05-31"):
             day = datetime.combine(date.fromisoformat(text), datetime.min.time(), UTC)
@@ -152,14 +154,14 @@ def _comparable(value: FieldValue) -> FieldValue:
 
 
 class SortedRows(NamedTuple):
-    """Rows in an order, and what they are ordered by, ascending: bytes of names, or numbers."""
+    """Rows in an order, and their ascending keys: bytes of names, or numbers."""
 
     rows: NDArray[np.intp]
     keys: NDArray[Any]
 
 
 SORTS = ("id", "-id", "name", "-name", "taken", "-taken")
-"""What places are listed by; with - the last come first."""
+"""The orders of places; a leading - stands for descending order."""
 
 
 class FilterColumns:
@@ -172,45 +174,45 @@ class FilterColumns:
         edits: Edits,
         groups: Groups,
     ) -> None:
-        """All by ascending place id, as rows are; `column` reads one as shards say it.
+        """Columns are by ascending place id, as rows are; `column` reads a column of the shards.
 
-        `groups` are of these places alone.
+        `groups` are those of these places alone.
         """
         self._place_ids, self._column, self._edits = place_ids, column, edits
         self._groups = groups
         self._orders: dict[tuple[str, bool], SortedRows] = {}
 
     @cached_property
-    def _taken(self) -> NDArray[np.float64]:
+    def _capture_times(self) -> NDArray[np.float64]:
         return self._column("taken")
 
-    def mask(self, wanted: Filter) -> NDArray[np.bool_]:
-        """Which rows fit, (N,) bool."""
+    def mask(self, criteria: Filter) -> NDArray[np.bool_]:
+        """Flags of the rows that fit a filter, (N,) bool."""
         fits = np.ones(len(self._place_ids), np.bool_)
-        if wanted.folder:
-            fits &= self._in_folder(wanted.folder)
-        if wanted.taken_from is not None:
-            fits &= self._taken >= wanted.taken_from
-        if wanted.taken_before is not None:
-            fits &= self._taken < wanted.taken_before
-        for tag in wanted.tags:
+        if criteria.folder:
+            fits &= self._in_folder(criteria.folder)
+        if criteria.taken_from is not None:
+            fits &= self._capture_times >= criteria.taken_from
+        if criteria.taken_before is not None:
+            fits &= self._capture_times < criteria.taken_before
+        for tag in criteria.tags:
             fits &= self._only(self._tagged.get(tag, np.empty(0, np.intp)))
-        for name, comparison, value in wanted.conditions:
+        for name, comparison, value in criteria.conditions:
             rows, values = self._values.get(name, _NOTHING)
             fits &= self._only(rows[_OPERATORS[comparison](values, value)] if len(rows) else rows)
-        if wanted.text:
-            fits &= np.array([wanted.text in text for text in self._texts], np.bool_)
+        if criteria.text:
+            fits &= np.array([criteria.text in text for text in self._texts], np.bool_)
         return fits
 
     def order(self, sort: str, spots: bool) -> "SortedRows":
-        """All rows in the order of one of `SORTS`; of equal ones the lower id comes first.
+        """All rows in the order of one of `SORTS`; among equal keys the lower id comes first.
 
-        With `spots` a place goes by the name of its group, where that has one.
+        With `spots` a place is sorted by the name of its group, if the group has a name.
         """
-        asked = sort, spots and sort.endswith("name")
-        if asked not in self._orders:
-            self._orders[asked] = self._sorted(*asked)
-        return self._orders[asked]
+        key = sort, spots and sort.endswith("name")
+        if key not in self._orders:
+            self._orders[key] = self._sorted(*key)
+        return self._orders[key]
 
     def _sorted(self, sort: str, spots: bool) -> "SortedRows":
         if sort.endswith("id"):
@@ -218,17 +220,17 @@ class FilterColumns:
         keys: NDArray[Any]
         if sort.endswith("taken"):
             unknown = -np.inf if sort.startswith("-") else np.inf  # comes last
-            keys = np.where(np.isnan(self._taken), unknown, self._taken)
+            keys = np.where(np.isnan(self._capture_times), unknown, self._capture_times)
         else:
             names = self._names_of_spots() if spots else self._shown_names
-            # A to Z as a to z, for millions at once.
+            # Lower case of A to Z, for millions of names at once.
             keys = np.frombuffer(names.tobytes().lower(), names.dtype)
         rows = np.argsort(keys, kind="stable")
         return SortedRows(rows, keys[rows])
 
     @cached_property
     def _shown_names(self) -> NDArray[np.bytes_]:
-        """The name of each row as people gave it, else as its shard says it."""
+        """The name of each row: the edited name, else that of its shard."""
         names = self._column("name").tolist()
         for row, place_id in self._edited:
             if name := self._edits.by_place[place_id].name:
@@ -253,23 +255,23 @@ class FilterColumns:
 
     @cached_property
     def _texts(self) -> list[str]:
-        """What `Filter.text` is looked for in, for each row."""
+        """The text of each row in which `Filter.text` is searched."""
         texts = [folded(name.decode()) for name in self._shown_names.tolist()]
         for row, place_id in self._edited:
             edit = self._edits.by_place[place_id]
-            said = (edit.note, *edit.tags)
-            texts[row] = "\n".join([texts[row], *map(folded, said)])
+            edit_texts = (edit.note, *edit.tags)
+            texts[row] = "\n".join([texts[row], *map(folded, edit_texts)])
         for rows, name in self._named_groups():
             for row in rows:
                 texts[row] = f"{texts[row]}\n{folded(name)}"
         return texts
 
-    def rows(self, wanted: Filter) -> NDArray[np.intp]:
-        """The rows that fit, ascending."""
-        return np.flatnonzero(self.mask(wanted))
+    def rows(self, criteria: Filter) -> NDArray[np.intp]:
+        """The ascending rows that fit a filter."""
+        return np.flatnonzero(self.mask(criteria))
 
     def tags(self) -> dict[str, int]:
-        """Each tag there is, with the number of its places, by name."""
+        """The number of places with each tag, by tag."""
         return {tag: len(self._tagged[tag]) for tag in sorted(self._tagged)}
 
     def _only(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
@@ -279,14 +281,14 @@ class FilterColumns:
 
     def _in_folder(self, folder: str) -> NDArray[np.bool_]:
         names, numbers = self._folders
-        wanted = composed(folder)
+        name = composed(folder)
         # 0 follows on / in the order of characters.
-        first, end = bisect_left(names, f"{wanted}/"), bisect_left(names, f"{wanted}0")
+        first, end = bisect_left(names, f"{name}/"), bisect_left(names, f"{name}0")
         return (numbers >= first) & (numbers < end)
 
     @cached_property
     def _folders(self) -> tuple[list[str], NDArray[np.intp]]:
-        """All folders of photos, each with a / at its end, and for each row which is its own."""
+        """All folders of photos, sorted and ending in /, and the number of each row's folder."""
         numbers: dict[bytes, int] = {}
         paths = self._column("path").tolist()
         folders = (path_in_source(path).rpartition(b"/")[0] for path in paths)
@@ -295,34 +297,34 @@ class FilterColumns:
         )
         names = [f"{composed(name.decode('utf-8', 'surrogateescape'))}/" for name in numbers]
         order = sorted(range(len(names)), key=names.__getitem__)
-        return [names[at] for at in order], np.argsort(order)[column]
+        return [names[number] for number in order], np.argsort(order)[column]
 
     @cached_property
     def _edited(self) -> list[tuple[int, int]]:
-        """Row and id of each edited place that is still there, by ascending id."""
+        """Row and id of each edited place of the index, by ascending id."""
         return self._edits.rows(self._place_ids)
 
     @cached_property
     def _tagged(self) -> dict[str, NDArray[np.intp]]:
         """The rows with each tag."""
-        found: dict[str, list[int]] = {}
+        rows_of_tag: dict[str, list[int]] = {}
         for row, place_id in self._edited:
             for tag in self._edits.by_place[place_id].tags:
-                found.setdefault(composed(tag), []).append(row)
-        return {tag: np.array(rows, np.intp) for tag, rows in found.items()}
+                rows_of_tag.setdefault(composed(tag), []).append(row)
+        return {tag: np.array(rows, np.intp) for tag, rows in rows_of_tag.items()}
 
     @cached_property
     def _values(self) -> dict[str, tuple[NDArray[np.intp], NDArray[Any]]]:
-        """For each own field the rows that have a value, and the values."""
-        found: dict[str, tuple[list[int], list[FieldValue]]] = {}
+        """The rows with a value, and their values, by own field."""
+        by_field: dict[str, tuple[list[int], list[FieldValue]]] = {}
         for row, place_id in self._edited:
             for name, value in self._edits.by_place[place_id].fields.items():
-                rows, values = found.setdefault(name, ([], []))
+                rows, values = by_field.setdefault(name, ([], []))
                 rows.append(row)
                 values.append(_comparable(value))
         return {
             name: (np.array(rows, np.intp), np.array(values))
-            for name, (rows, values) in found.items()
+            for name, (rows, values) in by_field.items()
         }
 
 

@@ -23,7 +23,7 @@ from place_search.indexer.errors import IndexFormatError, ModelMismatchError, Un
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
 from place_search.indexer.shared_parts import SharedParts
-from place_search.indexer.sources.kept_views import found_photo
+from place_search.indexer.sources.kept_views import find_photo
 from place_search.indexer.storage.commit import whole_paths
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, read_edits
@@ -36,8 +36,8 @@ from place_search.indexer.stores.store_files import open_store
 from place_search.indexer.stores.vectors import Hit, VectorStore
 from place_search.models import CODE_BYTES, Codes, Model
 
-_MANY = 64
-"""One name by itself takes about as long as so many in their order."""
+_BATCH_SHARE = 64
+"""Reading a single name takes about as long as reading this many names of a whole column."""
 
 
 class Index:
@@ -47,9 +47,9 @@ class Index:
         """Open the version that a manifest describes; see `open_index`."""
         self.folder = folder
         self.manifest = manifest
-        self._kept = KeptPhotos(folder)
-        with ThreadPoolExecutor(1) as beside:  # the checksum of a large store takes a second
-            whole = beside.submit(whole_paths, folder, manifest)
+        self._kept_photos = KeptPhotos(folder)
+        with ThreadPoolExecutor(1) as pool:  # the checksum of a large store takes a second
+            whole = pool.submit(whole_paths, folder, manifest)
             self._contents = contents = Contents(manifest, manifest.paths(folder))
             contents.check()
             paths = whole.result()
@@ -59,19 +59,19 @@ class Index:
         self.place_ids: NDArray[np.int64] = self._rows.place_ids
         """All place ids, (N,) int64, ascending: the order of all columns and of `descriptors`."""
         self.edits: Edits = read_edits(folder, manifest.files)
-        """What people have said of places, and the fields that they may give them."""
+        """The edits of places, and the declared own fields."""
         self._moved = {
             key: edit.position for key, edit in self.edits.by_place.items() if edit.position
         }
-        kept = read_groups(paths[GROUPS], compared=False) if GROUPS in paths else Groups()
-        self.groups: Groups = kept.only(self.place_ids)
-        """The places that show one spot; empty where they were never grouped."""
+        groups = read_groups(paths[GROUPS], compared=False) if GROUPS in paths else Groups()
+        self.groups: Groups = groups.only(self.place_ids)
+        """The groups of places that show one spot; empty where the index was never grouped."""
         self._filters = FilterColumns(self.place_ids, contents.column, self.edits, self.groups)
         self.store_card: StoreCard = store_card(manifest)
-        """The kind of vector store, why, and the recall that was measured."""
+        """The kind of vector store, the reason for it, and its measured recall."""
         stored = paths.get(manifest.store_file, folder / manifest.store_file)
         self._store: VectorStore = open_store(self.store_card, stored, self._rows)
-        return_freed_memory()  # that of the shards' own ids
+        return_freed_memory()  # of the ids of single shards
 
     @cached_property
     def positions(self) -> NDArray[np.float64]:
@@ -85,11 +85,11 @@ class Index:
 
     @cached_property
     def shared_parts(self) -> SharedParts:
-        """What many of the photos show in one spot, whatever the place."""
+        """The parts of the picture that many photos of the index share, whatever the place."""
         return SharedParts(self.count, self._readable_codes)
 
     def _readable_codes(self, row: int) -> Codes:
-        """The codes of a row; none where they are damaged: a search says so once it needs them."""
+        """The codes of a row; empty where they are damaged: a search that needs them says so."""
         try:
             return self._contents.codes(row)
         except IndexFormatError:
@@ -134,7 +134,7 @@ class Index:
         return self.count
 
     def check_model(self, model: Model) -> None:
-        """Make sure that a model's descriptors can be searched for here.
+        """Make sure that a model's descriptors can be searched for in this index.
 
         Raises:
             ModelMismatchError: the index was made by another model.
@@ -165,7 +165,7 @@ class Index:
         """The id of a place that is given by its id or its name.
 
         Raises:
-            UnknownPlaceError: it is neither, no place has it, or several have the name.
+            UnknownPlaceError: `place` is neither, no place has it, or several places have the name.
         """
         if is_whole(place):
             return int(self.place_ids[self.row_of(int(place))])
@@ -193,7 +193,7 @@ class Index:
         return self._place(self.row_of(place_id))
 
     def usual_place(self) -> int:
-        """The id of a place whose photo has the shape that is commonest, of a hundred all over."""
+        """The id of a place whose photo has the commonest shape among a hundred spread places."""
         rows = spread_rows(self.count, 100).tolist()
         shapes = [round(self._contents.aspect(row), 2) for row in rows]
         return int(self.place_ids[rows[shapes.index(Counter(shapes).most_common(1)[0][0])]])
@@ -204,13 +204,13 @@ class Index:
 
     def places_of(self, files: Collection[str]) -> list[Place]:
         """The places of photos whose files have these names, in whichever folder."""
-        asked = {os.fsencode(file) for file in files}
-        paths = self._contents.column("path").tolist() if asked else []
-        rows = [row for row, path in enumerate(paths) if path.rpartition(b"/")[2] in asked]
+        file_names = {os.fsencode(file) for file in files}
+        paths = self._contents.column("path").tolist() if file_names else []
+        rows = [row for row, path in enumerate(paths) if path.rpartition(b"/")[2] in file_names]
         return [self._place(row) for row in rows]
 
     def places_holding(self, photos: Collection[bytes]) -> dict[bytes, Place]:
-        """The places of photos whose files have these sha256, by them."""
+        """The places of photos by the sha256 of their files; photos without a place are missing."""
         rows = self._contents.rows_holding(photos)
         return {photo: self._place(row) for photo, row in rows.items()}
 
@@ -219,12 +219,12 @@ class Index:
         return self._contents.content(row)
 
     def is_made_from(self, row: int, photo: Path, *, by_content: bool) -> bool | None:
-        """Whether the place in a row was made from a photo as it is: see `Contents`."""
+        """Whether the place in a row was made from a photo's current content: see `Contents`."""
         return self._contents.is_made_from(row, photo, by_content=by_content)
 
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""
-        if _MANY * len(rows) > self.count:
+        if _BATCH_SHARE * len(rows) > self.count:
             names = [name.decode() for name in self._contents.column("name")[rows].tolist()]
         else:
             names = [self._contents.text("name", row) for row in rows.tolist()]
@@ -233,36 +233,36 @@ class Index:
         ids = self.place_ids[rows].tolist()
         return [self.edits.of(key).name or name for key, name in zip(ids, names, strict=True)]
 
-    def matching(self, wanted: Filter) -> NDArray[np.intp]:
+    def matching(self, criteria: Filter) -> NDArray[np.intp]:
         """The rows of the places that fit a filter, ascending."""
-        return self._filters.rows(wanted)
+        return self._filters.rows(criteria)
 
-    def ordered(self, sort: str, wanted: Filter, *, spots: bool = False) -> SortedRows:
-        """The places that fit a filter in one of the orders `SORTS`, which - does not turn.
+    def ordered(self, sort: str, criteria: Filter, *, spots: bool = False) -> SortedRows:
+        """The places that fit a filter, in one of the orders `SORTS`; a leading - changes nothing.
 
-        With `spots` a place goes by the name of its group, where that has one.
+        With `spots` a place is sorted by the name of its group, if the group has a name.
         """
         order = self._filters.order(sort, spots)
-        if not wanted:
+        if not criteria:
             return order
-        fits = self._filters.mask(wanted)[order.rows]
+        fits = self._filters.mask(criteria)[order.rows]
         return SortedRows(order.rows[fits], order.keys[fits])
 
     def tags(self) -> dict[str, int]:
-        """Each tag that places have, with the number of them, by name."""
+        """The number of places with each tag, by tag."""
         return self._filters.tags()
 
     def source_names(self) -> list[str]:
-        """The name of each place by ascending id, as its source named it, whatever it is called."""
+        """The name of each place in its source by ascending id, without edits."""
         return [name.decode() for name in self._contents.column("name").tolist()]
 
     def sequences(self) -> list[str]:
-        """The sequence of each place by ascending id, as its source named it; "" for none."""
+        """The sequence of each place in its source by ascending id; "" for none."""
         return [name.decode() for name in self._contents.column("sequence").tolist()]
 
     @cached_property
     def taken(self) -> NDArray[np.float64]:
-        """When each place was photographed: (N,) float64 seconds since 1970, NaN for unknown."""
+        """The capture time of each place: (N,) float64 seconds since 1970, NaN for unknown."""
         return self._contents.column("taken")
 
     def _place(self, row: int) -> Place:
@@ -273,7 +273,7 @@ class Index:
         return Place(
             place_id=place_id,
             name=edit.name or contents.text("name", row),
-            path=found_photo(root / contents.text("path", row), self._kept),
+            path=find_photo(root / contents.text("path", row), self._kept_photos),
             position=moved or contents.position(row),
             utm=contents.utm(row) if moved is None else to_utm(moved),
             taken=contents.taken(row),
@@ -295,45 +295,45 @@ class Index:
         """The k places most similar to a (D,) descriptor, an array or a list, the best first.
 
         Similarities are cosines; places of equal similarity come by ascending id. `only`
-        restricts the search to these place ids; that all of them lie in `box` helps some stores.
+        restricts the search to these place ids; a `box` that holds all of them helps some stores.
 
         Raises:
-            WrongParameterError: `k` is no whole number, or `only` holds something else than ids.
+            WrongParameterError: `k` is no whole number, or `only` holds values that are no ids.
             ModelMismatchError: the descriptor is not as wide as those of the index, or not finite.
             StoreOutageError: the engine that holds the vectors does not answer.
         """
         use_threads()
         require_number("k", k, 0, whole=True)
-        among = None if only is None else _ids_of(only)
+        ids = None if only is None else _ids_of(only)
         try:
-            asked = np.asarray(descriptor, np.float32)
+            query = np.asarray(descriptor, np.float32)
         except (TypeError, ValueError, OverflowError):
             raise ModelMismatchError(
                 f"A descriptor is {self.dims} numbers, not {descriptor!r:.40}; describe the photo "
                 "with the index's model."
             ) from None
-        if asked.shape != (self.dims,):
+        if query.shape != (self.dims,):
             raise ModelMismatchError(
-                f"A descriptor of shape {asked.shape} does not fit an index of {self.dims} "
+                f"A descriptor of shape {query.shape} does not fit an index of {self.dims} "
                 "dimensions; describe the photo with the index's model."
             )
-        norm = float(np.linalg.norm(asked))
+        norm = float(np.linalg.norm(query))
         if not math.isfinite(norm):
             raise ModelMismatchError(
                 "A descriptor holds numbers that are not finite, as no model gives them; describe "
                 "the photo with the index's model."
             )
-        unit = asked / norm if norm > 0 else asked
-        # An engine knows the positions of photos only, not the corrected ones.
+        unit = query / norm if norm > 0 else query
+        # The store knows the positions of photos only, not the corrected positions.
         box = None if self._moved else box
-        return self._store.search(unit, k, only=among, box=box)
+        return self._store.search(unit, k, only=ids, box=box)
 
     def descriptors(self) -> ShardRows:
         """All descriptors, on disk: `take(rows)` and `chunks()` give (n, D) float32."""
         return self._rows
 
     def codes(self, place_id: int) -> Codes:
-        """The codes of a place's local features, without the parts that its photos share.
+        """The codes of a place's local features, without the parts that many photos share.
 
         Raises:
             UnknownPlaceError: there is no such place.
@@ -349,13 +349,13 @@ class Index:
         return self._contents.thumbnail(self.row_of(place_id))
 
     def verify_store(self) -> list[str]:
-        """How the vector store disagrees with the descriptors, a sentence each."""
+        """Sentences on how the vector store disagrees with the descriptors."""
         return self._store.verify()
 
 
 def _ids_of(only: Iterable[SupportsIndex]) -> NDArray[np.int64]:
     """Place ids as an array. A mask of rows would pass for the ids 0 and 1."""
-    with suppress(TypeError, ValueError):  # no list, or one of lists
+    with suppress(TypeError, ValueError):  # no list, or a list of lists
         ids = only if isinstance(only, np.ndarray) else np.array([*only])
         if not ids.size or (ids.ndim == 1 and np.issubdtype(ids.dtype, np.integer)):
             return ids.astype(np.int64)
@@ -369,22 +369,22 @@ def _ids_of(only: Iterable[SupportsIndex]) -> NDArray[np.int64]:
 def open_index(folder: Path) -> Index:
     """Open an index for reading, as quickly as its size allows.
 
-    Sizes are checked for all files and checksums for those whose content is parsed; the rest is
-    for `place-search verify`.
+    Sizes are checked for all files, checksums for files that are parsed; `place-search verify`
+    checks the others.
 
     Raises:
-        IndexFormatError: no index, an unfinished or damaged one, or one of a newer format.
+        IndexFormatError: no index, an unfinished or damaged index, or a newer format.
         IndexReadError: a file may not or cannot be read.
     """
     folder = Path(folder)
     manifest = read_manifest(folder)
-    again = True
+    may_retry = True
     while True:
         try:
             return Index(folder, manifest)
         except IndexFormatError:
             # A writer may just have put a new version in place, or renamed a file of this one.
-            before, manifest = manifest, read_manifest(folder)
-            if manifest == before and not again:
+            previous, manifest = manifest, read_manifest(folder)
+            if manifest == previous and not may_retry:
                 raise
-            again = manifest != before
+            may_retry = manifest != previous

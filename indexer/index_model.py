@@ -1,4 +1,4 @@
-"""The model that goes with an index: the one it was made with, cropped as it was then."""
+"""The model of an index: the model that made its descriptors, cropped as it was then."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -32,17 +32,17 @@ def open_index_model(
 ) -> Model:
     """Open the model that an index was made with, or another id or folder of the same weights.
 
-    `precision` "auto" is that of the index, whatever the processor. Where a second model gave the
-    index its local features, it comes with it unless `verify` is false; `verify_with` is another id
-    or folder of that one.
+    `precision` "auto" is that of the index, whatever the processor. A second model that gave the
+    index its local features is opened too, unless `verify` is false; `verify_with` is another id or
+    folder of the second model.
 
-    Every model for an index is opened here: descriptors of a model that was cropped by `--dims`
-    compare only with those cropped alike. Whether it fits is for the index to check, that of a
-    model which cannot be cropped so or has no int8, too.
+    Every model for an index is opened by this function: a model that was cropped by `--dims` must
+    be cropped again. `Index.check_model` checks whether the model fits, also one that cannot be
+    cropped or has no int8.
 
     Raises:
-        ModelError: descriptors of no known model, no such model, or the index's own without the
-            graph of the index's precision.
+        ModelError: descriptors of no known model, no such model, or the index's own model without
+            the graph of the index's precision.
     """
     made_by = manifest.model
     require_known_model(manifest)
@@ -64,7 +64,7 @@ def open_index_model(
 
 
 def fit_model(manifest: Manifest, folder: Path, model: Model) -> Model:
-    """An opened model, with the second one that gave the index in `folder` its local features.
+    """An opened model, with the second model that gave the index in `folder` its local features.
 
     Raises:
         ModelError: there is no such second model.
@@ -79,7 +79,7 @@ def fit_model(manifest: Manifest, folder: Path, model: Model) -> Model:
 def _open_verifier(
     manifest: Manifest, model: str | Path | None, mode: Mode, threads: int | None
 ) -> Model | None:
-    """The second model that gave an index its local features, or another that is wanted for it."""
+    """The second model that gave an index its local features, or `model` in its place."""
     made_by = manifest.verifier or manifest.model
     if manifest.verifier is None and model is None:
         return None
@@ -89,22 +89,22 @@ def _open_verifier(
 
 
 def _dims_of(made_by: Mapping[str, Any], card: ModelCard) -> int | None:
-    """What a model is cropped to for an index; None where it is whole or cannot be."""
+    """The dimensions that a model is cropped to for an index; None where it is not cropped."""
     dims = int(made_by["dims"])
     return dims if made_by.get("cropped") and card.whitened and dims < card.dims else None
 
 
 def _precision_of(made_by: Mapping[str, Any], card: ModelCard) -> AskedPrecision:
-    """The precision of an index, unless another model without int8 is meant for it."""
-    could = card.has_int8 or card.id == made_by["id"]
-    return "int8" if made_by.get("precision") == "int8" and could else "f32"
+    """The precision of an index; "f32" for another model that has no int8."""
+    has_int8 = card.has_int8 or card.id == made_by["id"]
+    return "int8" if made_by.get("precision") == "int8" and has_int8 else "f32"
 
 
 def require_known_model(manifest: Manifest) -> None:
-    """Refuse an index of vectors that were made elsewhere: no photo can be described for it.
+    """Refuse an index of descriptors of an unknown model: no photo can be described for it.
 
     Raises:
-        ModelError: it is one.
+        ModelError: the model of the index is unknown.
     """
     if not manifest.has_known_model:
         raise ModelError(

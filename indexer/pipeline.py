@@ -38,7 +38,7 @@ DECODERS = 2
 AHEAD = 8
 """Photos that are being decoded or wait for the model."""
 _NOT_YET = Embedding(np.empty(0, np.float32))
-"""What is known of a photo before the model has seen it."""
+"""The embedding of a photo before the model has run."""
 
 
 class StageClock:
@@ -67,7 +67,7 @@ class StageClock:
 
 Numbered: TypeAlias = tuple[int, PlacePhoto]
 _Decoded: TypeAlias = tuple[Row, Views]
-"""A row that lacks what the model gives, and the pixels for its networks."""
+"""A row without the model's output, and the pixels for the model's networks."""
 
 
 def embed_photos(
@@ -81,11 +81,11 @@ def embed_photos(
 ) -> Generator[tuple[int, Row | Skipped], None, None]:
     """Embed photos under `root`, numbered in ascending order, which becomes their place id.
 
-    What comes out has the numbers and the order of what went in; a photo that cannot be read or
-    understood comes out as `Skipped`. Unless `keep_local_features`, rows have none.
+    Rows are yielded with the numbers and in the order of the photos; a photo that cannot be read is
+    yielded as `Skipped`. Unless `keep_local_features`, rows have no local features.
 
     Raises:
-        SourceError: the trouble is not the photo's own, as when a disk fails.
+        SourceError: the cause is not the photo itself, as when a disk fails.
     """
     keep_freed_memory()
     if not keep_local_features:
@@ -93,16 +93,16 @@ def embed_photos(
     ahead = _DecodeAhead(photos, root, model, clock, decoders)
     skipped = ahead.skipped
     try:
-        for row, made in model.stream_all(ahead):
-            # What was skipped before this photo was so before the model got it.
+        for row, embedding in model.stream_all(ahead):
+            # Photos before this one were skipped before the model got this one.
             while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
-            if made.is_finite:
+            if embedding.is_finite:
                 codes, grid = encode_grid(
-                    made if keep_local_features else made._replace(local_features=None)
+                    embedding if keep_local_features else embedding._replace(local_features=None)
                 )
                 position, utm = both_positions(row.position, row.utm)
-                described = replace(row, descriptor=made.descriptor, codes=codes, grid=grid)
+                described = replace(row, descriptor=embedding.descriptor, codes=codes, grid=grid)
                 yield row.place_id, replace(described, position=position, utm=utm)
             else:
                 reason = "the model gives no finite descriptor for it"
@@ -118,21 +118,21 @@ def stored_path(path: Path, root: Path) -> str:
 
 
 def skipped_name(name: str) -> str:
-    """A photo's name as it is listed: bytes that are not UTF-8 are escaped."""
+    """A photo's name for reports: bytes that are not UTF-8 are escaped."""
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def none_readable(skipped: Sequence[Skipped], folder: str | Path) -> SourceError:
-    """What to raise where none of the photos of a folder can be read, with the first reason."""
-    which = f"None of the {len(skipped)} photos in {folder} can"
+    """The error for a folder none of whose photos can be read, with the first reason."""
+    subject = f"None of the {len(skipped)} photos in {folder} can"
     if len(skipped) == 1:
-        which = f"The only photo in {folder} cannot"
+        subject = f"The only photo in {folder} cannot"
     first = skipped[0]
-    return SourceError(f"{which} be read: {first.name}: {first.reason.rstrip('.')}.")
+    return SourceError(f"{subject} be read: {first.name}: {first.reason.rstrip('.')}.")
 
 
 class _DecodeAhead:
-    """Decodes photos in threads while the model runs, and gives them in their order.
+    """Decodes photos in threads while the model runs, and yields them in their order.
 
     Photos that cannot be read go to `skipped`.
     """
@@ -163,7 +163,7 @@ class _DecodeAhead:
                 yield result
 
     def close(self) -> None:
-        """Begin with no further photo."""
+        """Stop: no further photo is decoded."""
         self._decoded.close()
 
 
@@ -183,14 +183,14 @@ def _decode(
         views = model.prepare_all(read)
     with clock.stage("thumbnail"):
         thumbnail = _thumbnail(read, views)
-    given = photo.position is not None or photo.utm is not None
+    has_position = photo.position is not None or photo.utm is not None
     codes, grid = encode_grid(_NOT_YET)
     row = Row(
         place_id=number,
         name=photo.name,
-        # What lies beside the index is found by the end of its path, whatever the folder is called.
+        # Photos beside the index are found by the end of the path: its start may be escaped.
         path=skipped_name(stored_path(photo.path, root)),
-        position=photo.position if given else read.position,
+        position=photo.position if has_position else read.position,
         utm=photo.utm,
         width=read.width,
         height=read.height,
@@ -201,7 +201,7 @@ def _decode(
         codes=codes,
         grid=grid,
         thumbnail=thumbnail,
-        notes=() if given else read.notes,
+        notes=() if has_position else read.notes,
         sequence=photo.sequence,
         taken=read.taken if photo.taken is None else photo.taken,
         heading=photo.heading,
@@ -211,7 +211,7 @@ def _decode(
 
 def _thumbnail(photo: Photo, views: Views) -> bytes:
     size = fit_within(photo.width, photo.height, THUMBNAIL_SIDE)
-    # What a model takes is the whole photo too, and quicker to shrink where it is large enough.
+    # The pixels for the model show the whole photo too, and are quicker to shrink.
     for pixels in views:
         if pixels.shape[1] >= size[0] and pixels.shape[0] >= size[1]:
             return encode_jpeg(pixels, size, quality=THUMBNAIL_QUALITY)
@@ -219,14 +219,14 @@ def _thumbnail(photo: Photo, views: Views) -> bytes:
 
 
 class _NotReadError(Exception):
-    """Why the bytes of one photo cannot be had."""
+    """The reason why the file of a photo cannot be read."""
 
 
-# What keeps one file from being read, not its disk.
-GONE = "it does not exist any more"
-_OWN_TROUBLE = {
-    errno.ENOENT: GONE,
-    errno.ENOTDIR: GONE,
+# Errors of a single file, not of its disk.
+MISSING_FILE = "it does not exist any more"
+_FAULTS_OF_FILE = {
+    errno.ENOENT: MISSING_FILE,
+    errno.ENOTDIR: MISSING_FILE,
     errno.EACCES: "it may not be read; check its permissions",
     errno.EPERM: "it may not be read; check its permissions",
     errno.ELOOP: "it is a link that leads to itself",
@@ -237,7 +237,7 @@ _OWN_TROUBLE = {
 
 
 def _read(path: Path, root: Path) -> tuple[bytes, int, int]:
-    """A photo's bytes, its size and its time of change, all of one moment."""
+    """The bytes, size and modification time of a photo, of one opened file."""
     try:
         with open_regular(path) as stream:
             status = os.fstat(stream.fileno())
@@ -246,7 +246,7 @@ def _read(path: Path, root: Path) -> tuple[bytes, int, int]:
                 raise _NotReadError(f"its file is over {limit}; save it in a smaller format")
             return stream.read(), status.st_size, status.st_mtime_ns
     except OSError as error:
-        reason = _OWN_TROUBLE.get(error.errno or 0)
+        reason = _FAULTS_OF_FILE.get(error.errno or 0)
         if reason is not None and root.is_dir():
             raise _NotReadError(reason) from None
         raise SourceError(

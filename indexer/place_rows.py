@@ -22,7 +22,7 @@ COLUMNS: Mapping[str, type] = {
     "heading": float,
     "time": str,
 }
-"""What is told of a place. `index` reads a CSV file of them as a list of photos."""
+"""The columns of a place and their types. `index` reads a CSV file with them as a photo list."""
 _TYPES: Mapping[FieldType, type] = {"text": str, "date": str, "number": float, "boolean": bool}
 
 
@@ -33,13 +33,13 @@ def columns_of(index: Index) -> dict[str, type]:
 
 
 def _own_column(field: str) -> str:
-    """The column of an own field: its name, unless a list is read otherwise by it."""
+    """The column of an own field: its name, unless a photo list gives that name another meaning."""
     read_as = field.lower()
     return f"field_{field}" if ALIASES.get(read_as, read_as) in COLUMNS else field
 
 
 def place_rows(index: Index) -> Iterator[dict[str, Any]]:
-    """A row for each place of an index, by ascending id; what is not known is left out."""
+    """A row for each place of an index, by ascending id; unknown values are left out."""
     for place, sequence in zip(index.places(), index.sequences(), strict=True):
         row: dict[str, Any] = {"place_id": place.place_id, "name": place.name}
         row["path"] = skipped_name(str(place.path))

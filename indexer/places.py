@@ -12,9 +12,9 @@ from place_search.core.geodesy import Position, Utm
 class PlacePhoto:
     """A photo to index.
 
-    `name` is what the place is called: by default its path under the root. Photos of one
-    `sequence`, "" for none, were taken one after the other, at `taken` in seconds since 1970.
-    `heading` is where it looks, in degrees from north.
+    `name` is the name of its place: by default its path under the root. Photos of one `sequence`,
+    "" for none, were taken one after the other. `taken` is the capture time in seconds since 1970,
+    `heading` the viewing direction in degrees from north.
     """
 
     path: Path
@@ -28,10 +28,10 @@ class PlacePhoto:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """One database photo of an index, and what people have said of it since.
+    """A database photo of an index, with its edits.
 
-    `taken` is in seconds since 1970, `heading` in degrees from north; `version` counts how often
-    the place was edited.
+    `taken` is the capture time in seconds since 1970, `heading` is in degrees from north; `version`
+    counts the edits of the place.
     """
 
     place_id: int
@@ -48,7 +48,7 @@ class Place:
 
 
 class PhotoNote(NamedTuple):
-    """What was odd about a photo that was indexed, in a sentence."""
+    """A sentence on an oddity of an indexed photo."""
 
     name: str
     note: str

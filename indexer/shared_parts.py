@@ -1,6 +1,6 @@
-"""What many photos of an index show in one spot: the bonnet of a car, the frame of an app.
+"""Parts of the picture that many photos of an index share: a car's bonnet, the frame of an app.
 
-Geometry agrees on it between any two of them, so it is no evidence of a place and is left out.
+These photos agree in geometry there, which is no evidence of a place: the parts are left out.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,30 +12,29 @@ from numpy.typing import NDArray
 from place_search.core.rows import spread_rows
 from place_search.models import Codes, Grid, are_empty, decode_codes
 
-LOOKED_AT = 64
-"""Photos of an index that are looked at, evenly spread: most of them show different places."""
+SAMPLED_PHOTOS = 64
+"""Photos of an index that are compared, evenly spread: most of them show different places."""
 LEAST_PHOTOS = 16
-"""Photos of one grid that it takes to say what they share."""
+"""The least number of photos of one grid that share a part."""
 BLOCK = 4
-"""Cells a side of the blocks by which two photos are compared: single cells are alike by chance."""
+"""Cells along a side of a block. Photos are compared by blocks: cells may be alike by chance."""
 ALIKE = 0.25
-"""Photos show the same in a cell or a block where the mean cosine of their codes there is at least
-this. Of bonnets with what they mirror it is 0.3 to 0.4; of streets, buildings and floors below 0.2,
-but for the sky in some."""
+"""The mean cosine of codes from which two photos show the same in a cell or a block. Bonnets, with
+their reflections, have 0.3 to 0.4; streets, buildings and floors have less than 0.2, but for some
+skies."""
 LEAST_SHARE, MOST_SHARE = 0.12, 0.75
-"""The shares of a picture between which a part counts. A smaller one makes no photo found, and
-beside a larger one too little is left."""
+"""The least and the greatest share of a picture that a part covers. A smaller part lets no wrong
+photo be found, and a larger part leaves too little of the picture."""
 REST = 0.1
-"""Photos look alike all over, as those of a corridor, of one building or of a camera that stands
-still, where the mean cosine of all other cells is at least this. Where they show many places it is
-0.02 to 0.09."""
+"""The mean cosine of all other cells from which photos are alike all over, as those of a corridor,
+of one building or of a camera that stands still. Photos of many places have 0.02 to 0.09."""
 SHOWN = 0.35
-"""A photo shows a part where its mean cosine with it is at least this: it is 0.5 of those that do,
-and 0.2 of others."""
+"""The mean cosine with a part from which a photo shows the part: photos that show it have 0.5,
+others 0.2."""
 
 
 class SharedPart(NamedTuple):
-    """The `cells` of a grid, (n,) bool, in which many photos show the same, and its code there."""
+    """The `cells` of a grid, (n,) bool, in which many photos show the same, and their codes."""
 
     cells: NDArray[np.bool_]
     codes: NDArray[np.uint8]
@@ -50,35 +49,35 @@ class SharedParts:
     """The parts that many photos of an index share, of each grid."""
 
     def __init__(self, count: int, codes: Callable[[int], Codes]) -> None:
-        """Look at some of `count` photos, whose `codes` are given by their number."""
-        seen: dict[Grid, list[NDArray[np.uint8]]] = {}
-        for number in spread_rows(count, LOOKED_AT).tolist():
+        """Find the parts in a sample of `count` photos; `codes` gives a photo's codes by number."""
+        codes_by_grid: dict[Grid, list[NDArray[np.uint8]]] = {}
+        for number in spread_rows(count, SAMPLED_PHOTOS).tolist():
             cells, grid = codes(number)
             if min(grid) >= BLOCK:
-                seen.setdefault(grid, []).append(cells)
+                codes_by_grid.setdefault(grid, []).append(cells)
         self.by_grid = {
             grid: parts
-            for grid, photos in seen.items()
+            for grid, photos in codes_by_grid.items()
             if (parts := list(_parts(np.stack(photos), grid)))
         }
 
     @property
     def share(self) -> float:
-        """The largest share of a picture, 0 to 1, that is left out of one."""
+        """The largest share of a picture, 0 to 1, that a part covers."""
         parts = (part for parts in self.by_grid.values() for part in parts)
         return max((float(part.cells.mean()) for part in parts), default=0.0)
 
     def left_out(self, photo: Codes) -> Codes:
-        """A photo's codes without the parts that it shares: zeros, as in a black frame."""
+        """A photo's codes with zeros in the parts that it shares, as in a black frame."""
         codes, grid = photo
         shared = [part.cells for part in self.by_grid.get(grid, ()) if part.is_in(codes)]
         return (codes * ~np.any(shared, axis=0)[:, None], grid) if shared else photo
 
 
 def _parts(codes: NDArray[np.uint8], grid: Grid) -> Iterator[SharedPart]:
-    """What photos of one grid share, by their codes, (photos, cells, bytes).
+    """The shared parts of photos of one grid, by their codes, (photos, cells, bytes).
 
-    Those that share blocks with one photo, the most of them first, are taken as showing one part.
+    The photo that shares blocks with the most others comes first: it and these show one part.
     """
     share_some = (_block_cosines(codes, grid) >= ALIKE).mean(axis=0) >= LEAST_SHARE
     while len(share_some) >= LEAST_PHOTOS:
@@ -93,29 +92,29 @@ def _parts(codes: NDArray[np.uint8], grid: Grid) -> Iterator[SharedPart]:
 
 
 def _block_cosines(codes: NDArray[np.uint8], grid: Grid) -> NDArray[np.float32]:
-    """The mean cosine of each two photos in each block, (blocks, photos, photos).
+    """The mean cosine of each pair of photos in each block, (blocks, photos, photos).
 
-    Every other cell of every other row stands for them all: neighbours are much alike.
+    Every other cell of every other row is used: neighbours are much alike.
     """
     photos, _, width = codes.shape
     down, right = grid[0] // BLOCK, grid[1] // BLOCK
-    some = codes.reshape(photos, *grid, width)[:, : down * BLOCK : 2, : right * BLOCK : 2]
+    sampled = codes.reshape(photos, *grid, width)[:, : down * BLOCK : 2, : right * BLOCK : 2]
     side = BLOCK // 2
-    blocks = some.reshape(photos, down, side, right, side, width).transpose(1, 3, 0, 2, 4, 5)
+    blocks = sampled.reshape(photos, down, side, right, side, width).transpose(1, 3, 0, 2, 4, 5)
     rows = decode_codes(blocks.reshape(-1, width)).reshape(down * right, photos, -1)
     cosines: NDArray[np.float32] = rows @ rows.transpose(0, 2, 1) / np.float32(rows.shape[2])
     return cosines
 
 
 def _mean_cosines(codes: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """The sums of photos' signs, (cells, bits), and the mean cosine of two in each cell, (cells,).
+    """The sums of photos' signs, (cells, bits), and the mean cosine of pairs of photos, (cells,).
 
-    The squared norm of a sum is the sum of all products, of each photo with itself too. A cell in
-    the black frame of a photo has no sign there, and is alike to none.
+    The squared norm of a sum is the sum of all products, those of a photo with itself included. A
+    cell in the black frame of a photo has no signs, and cosine 0 with others.
     """
     sums = np.zeros((codes.shape[1], codes.shape[2] * 8), np.float32)
     for photo in codes:
         sums += decode_codes(photo)
-    themselves = np.count_nonzero(~are_empty(codes), axis=0)
+    self_products = np.count_nonzero(~are_empty(codes), axis=0)
     pairs = np.float32(len(codes) * (len(codes) - 1))
-    return sums, (np.square(sums).mean(axis=1) - themselves.astype(np.float32)) / pairs
+    return sums, (np.square(sums).mean(axis=1) - self_products.astype(np.float32)) / pairs

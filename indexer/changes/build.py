@@ -11,9 +11,12 @@ from typing import Any
 import numpy as np
 
 from place_search.core.progress import Progress, silent
-from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
 from place_search.indexer.changes.difference import compare
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
+from place_search.indexer.changes.missing_photos import (
+    edits_of_missing_photos,
+    groups_of_missing_photos,
+)
 from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_builder import (
@@ -26,7 +29,7 @@ from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.errors import IndexFormatError, SourceError
 from place_search.indexer.pipeline import StageClock, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
-from place_search.indexer.sources.kept_views import found_photo
+from place_search.indexer.sources.kept_views import find_photo
 from place_search.indexer.sources.photo_list import Intake, PhotoList, Source
 from place_search.indexer.storage.commit import check_folder, current, finalize_commit, whole_paths
 from place_search.indexer.storage.contents import Contents
@@ -60,11 +63,11 @@ from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
 
 BROUGHT_BACK = "its place was removed, and is there again; `sync`, not `index`, leaves it out"
-_UNKNOWN = (
+_KEPT_PHOTOS_UNKNOWN = (
     "which of the photos in {0} were places cannot be read from the damaged index that was there; "
     "`place-search add {1} {0}` adds them all."
 )
-_AWAY = (
+_KEPT_PHOTOS_MISSING = (
     "{0} places of {1} were added over HTTP, and {2} with their photos is not there; bring it to "
     "{3}, or make that folder if the photos are gone for good, and index again: that drops them."
 )
@@ -74,10 +77,10 @@ _AWAY = (
 class BuildReport:
     """What a build did.
 
-    `reused` photos were done by an earlier run that was interrupted; `duplicates` have the same
-    content as an earlier photo; `positioned` places have a position, in degrees or in metres;
-    `notes` say what was odd about photos, and `intake` about where they are from. `seconds` are
-    those that each stage was busy, summed over its threads, and the `total` that passed.
+    `reused` photos were embedded by an earlier, interrupted run; `duplicates` have the same content
+    as an earlier photo; `positioned` places have a position, in degrees or in metres; `notes` are
+    on oddities of photos, and `intake` is on their source. `seconds` are the busy time of each
+    stage, summed over its threads, and the `total` time that passed.
     """
 
     index_id: str
@@ -93,11 +96,11 @@ class BuildReport:
 
     @property
     def store(self) -> StoreCard:
-        """Which vector store the index has, and why."""
+        """The card of the vector store: its kind, and the reason for it."""
         return store_card(self.manifest)
 
     def to_dict(self) -> dict[str, Any]:
-        """What `place-search index --json` prints."""
+        """The JSON object that `place-search index --json` prints."""
         return {
             "index_id": self.index_id,
             "places": self.places,
@@ -128,19 +131,18 @@ def build_index(
 ) -> BuildReport:
     """Index the photos of a source into the folder `out`.
 
-    An interrupted build goes on where its last whole shard ends when it is called again. An index
-    that is already there stays as it is until the new one is whole, which has its places that were
-    added over HTTP, too. `store` is a kind of vector store or `auto`, which chooses by size; `uri`
-    is where the engine of a `milvus` store answers. `workers` embed the photos in place of this
-    process. Without `local_features` the index is smaller and nothing in it can be verified. With
-    `descriptor_type` "float32" the descriptors are kept as the model gave them, in four times the
-    bytes.
+    When it is called again, an interrupted build goes on where its last whole shard ends. An index
+    in `out` stays as it is until the new one is whole, which keeps the places that were added over
+    HTTP. `store` is a kind of vector store or `auto`, which chooses by size; `uri` is the address
+    of the engine of a `milvus` store. `workers` embed the photos in place of this process. Without
+    `local_features` the index is smaller and its places cannot be verified. With `descriptor_type`
+    "float32" the descriptors keep the model's numbers, in four times the bytes.
 
     Raises:
         SourceError: no photo can be read, or their disk fails; the folder of photos that were added
             over HTTP is not there.
-        IndexWriteError: a full disk, a read-only folder, or one that holds other files; a store or
-            a type of descriptors that there is not.
+        IndexWriteError: a full disk, a read-only folder, or one that holds other files; an unknown
+            kind of store or type of descriptors.
         IndexBusyError: another process is writing this index.
         StoreOutageError: the engine of a `milvus` store does not answer.
         ClusterError: the workers fail.
@@ -153,8 +155,8 @@ def build_index(
     clock = StageClock()
     with plain_write_errors(out):
         check_folder(out)
-        with _made_for_photos(out), lock(out):
-            old, listed = current(out), len(source.photos)
+        with _new_folder(out), lock(out):
+            old, listed_count = current(out), len(source.photos)
             if old is not None:
                 source = _with_kept_photos(source, out, old)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
@@ -165,14 +167,13 @@ def build_index(
                 old,
                 per_shard,
                 request,
-                listed=listed,
+                listed_count=listed_count,
                 local_features=local_features,
                 descriptor_type=descriptor_type,
             )
-            if old is not None:
-                draft = _with_what_people_said(out, draft, old, source)
             outcome = None
             if old is not None:
+                draft = _with_edits_and_groups(out, draft, old, source)
                 finalize_commit(out, old)
                 journal = Journal(out)
                 if _was_committed(draft, old, journal):
@@ -181,26 +182,26 @@ def build_index(
             builder = VersionBuilder(
                 out, draft, old=old, model=model, progress=progress, clock=clock, workers=workers
             )
-            back = [] if old is None or outcome else _brought_back(old, source)
+            notes = [] if old is None or outcome else _brought_back_notes(old, source)
             report = _report(out, source, outcome or builder.run(), clock, started)
-            report.notes.extend(back)
-            KeptPhotos(out).settle(report.manifest)  # no removed place is left to be restored
+            report.notes.extend(notes)
+            KeptPhotos(out).settle(report.manifest)  # no removed place can be restored any more
     if source.panoramas:
         group_views(out)
     return report
 
 
 @contextmanager
-def _made_for_photos(out: Path) -> Iterator[None]:
-    """Make a folder where it is not there, and take it away where no photo can be read."""
-    was_there = out.exists()
+def _new_folder(out: Path) -> Iterator[None]:
+    """Make the folder where it does not exist, and delete it where no photo can be read."""
+    existed = out.exists()
     out.mkdir(parents=True, exist_ok=True)
     try:
         yield
     except SourceError:
-        if was_there:
+        if existed:
             raise
-        # Where a disk failed, shards may be done: folders with files in them stay, and all else.
+        # Where a disk failed, shards may be finished: then the folders and the journal stay.
         with suppress(OSError):
             for folder in (SHARDS, THUMBNAILS):
                 (out / folder).rmdir()
@@ -217,7 +218,7 @@ def _draft(
     per_shard: int,
     store: StoreRequest,
     *,
-    listed: int,
+    listed_count: int,
     local_features: bool,
     descriptor_type: DescriptorType,
 ) -> VersionSpec:
@@ -235,104 +236,106 @@ def _draft(
         source={"root": str(source.root), "kind": source.kind},
         next_place_id=len(photos),
         store=store,
-        listed=listed,
+        listed_count=listed_count,
         local_features=local_features,
         descriptor_type=descriptor_type,
     )
 
 
 def _with_kept_photos(source: Source, out: Path, old: Manifest) -> Source:
-    """The source with the photos of places that were added over HTTP, which no source lists."""
-    kept, root = KeptPhotos(out), Path(old.source["root"])
-    known: dict[Path, PlacePhoto] = {}
+    """The source, and the photos of places that were added over HTTP, which no source lists."""
+    kept_photos, root = KeptPhotos(out), Path(old.source["root"])
+    folder = kept_photos.folder
+    added: dict[Path, PlacePhoto] = {}
     try:
         contents = Contents(old, old.paths(out))
         for row, stored in enumerate(contents.column("path").tolist()):
-            path = kept.found(root / stored.decode())
-            if kept.keeps(path, root):
-                known[path] = contents.photo(row, path)
+            path = kept_photos.find(root / stored.decode())
+            if kept_photos.keeps(path, root):
+                added[path] = contents.photo(row, path)
     except IndexFormatError:
-        unknown = [_UNKNOWN.format(kept.folder, out)] if any(kept.folder.glob("*.jpg")) else []
+        unknown = [_KEPT_PHOTOS_UNKNOWN.format(folder, out)] if any(folder.glob("*.jpg")) else []
         return replace(source, warnings=(*source.warnings, *unknown))
-    if not known:
+    if not added:
         return source
     for photo in source.photos:
-        known.pop(photo.path, None)
-    away = [at for at in known if not at.parent.exists() and not kept.folder.exists()]
-    if away:
-        raise SourceError(_AWAY.format(len(away), out, away[0].parent, kept.folder))
+        added.pop(photo.path, None)
+    missing = [path for path in added if not path.parent.exists() and not folder.exists()]
+    if missing:
+        raise SourceError(_KEPT_PHOTOS_MISSING.format(len(missing), out, missing[0].parent, folder))
     photos = PhotoList(source.root)
-    for photo in chain(source.photos, known.values()):
+    for photo in chain(source.photos, added.values()):
         photos.append_as(stored_path(photo.path, source.root), photo)
     return replace(source, photos=photos)
 
 
-def _with_what_people_said(
+def _with_edits_and_groups(
     out: Path, draft: VersionSpec, old: Manifest, source: Source
 ) -> VersionSpec:
-    """The draft of an index that is made again, with edits and groups of the one that is there."""
+    """The draft of an index that is made again, with the edits and groups of the old index."""
     if not edits_file(old.files) and GROUPS not in old.files:
         return draft
-    listed = {stored_path(photo.path, source.root): at for at, photo in enumerate(source.photos)}
-    edits, groups = _readable_edits(out, old), _groups_of_hand(out, old)
+    paths = [stored_path(photo.path, source.root) for photo in source.photos]
+    numbers = {path: number for number, path in enumerate(paths)}
+    edits, groups = _readable_edits(out, old), _groups_made_by_hand(out, old)
     same_root = old.source["root"] == str(source.root)
     try:
         contents = Contents(old, old.paths(out))
-        paths = contents.column("path").tolist()
+        stored = contents.column("path").tolist()
         row_of = {place: row for row, place in enumerate(contents.rows.place_ids.tolist())}
-        follows = _following(contents, source)
-        said = said_of_departed(out, old, contents, edits)
-        grouped = grouped_of_departed(out, old, contents, groups)
+        successors = _successors_of_rows(contents, source)
+        path_edits = edits_of_missing_photos(out, old, contents, edits)
+        path_groups = groups_of_missing_photos(out, old, contents, groups)
     except IndexFormatError:
-        # Nobody knows which photo the edit of a place was about.
-        paths, row_of, follows, said, grouped = [], {}, {}, dict(edits.by_path), {}
+        # The photos of the edited places are unknown, so that edits by place are lost.
+        stored, row_of, successors, path_edits, path_groups = [], {}, {}, dict(edits.by_path), {}
     if not same_root:
-        said, grouped = {}, {}
-    by_place = {listed[path]: edit for path, edit in said.items() if path in listed}
-    grouped_at = {listed[path]: place for path, place in grouped.items() if path in listed}
-    kept = KeptPhotos(out)
+        path_edits, path_groups = {}, {}
+    by_place = {numbers[path]: edit for path, edit in path_edits.items() if path in numbers}
+    old_places = {numbers[path]: place for path, place in path_groups.items() if path in numbers}
+    kept_photos = KeptPhotos(out)
     for place in {*edits.by_place, *groups.place_id.tolist()} & row_of.keys():
         row = row_of[place]
-        if row in follows:
+        if row in successors:
             if place in edits.by_place:
-                by_place[follows[row]] = edits.by_place[place]
-            grouped_at[follows[row]] = place
+                by_place[successors[row]] = edits.by_place[place]
+            old_places[successors[row]] = place
         elif same_root:
-            path = _path_now(paths[row].decode(), source, kept)
-            said |= {path: edits.by_place[place]} if place in edits.by_place else {}
-            grouped[path] = place
-    # What was said of photos that are not there now waits for them, if it is they that may come.
-    by_path = {path: edit for path, edit in said.items() if path not in listed}
-    away = [path for path in grouped if path not in listed]
-    waiting = {path: draft.next_place_id + at for at, path in enumerate(away)}
-    new = {place: at for at, place in grouped_at.items()}
-    new |= {grouped[path]: at for path, at in waiting.items()}
+            path = _current_path(stored[row].decode(), source, kept_photos)
+            path_edits |= {path: edits.by_place[place]} if place in edits.by_place else {}
+            path_groups[path] = place
+    # Edits and groups of absent photos wait for these photos.
+    by_path = {path: edit for path, edit in path_edits.items() if path not in numbers}
+    absent = [path for path in path_groups if path not in numbers]
+    waiting = {path: draft.next_place_id + number for number, path in enumerate(absent)}
+    new_ids = {place: number for number, place in old_places.items()}
+    new_ids |= {path_groups[path]: number for path, number in waiting.items()}
     return replace(
         draft,
         edits=write_edits(out, replace(edits, by_place=by_place, by_path=by_path)),
-        new_groups=replace(groups.renumbered(new), waiting=waiting) if new else None,
+        new_groups=replace(groups.renumbered(new_ids), waiting=waiting) if new_ids else None,
         next_place_id=draft.next_place_id + len(waiting),
     )
 
 
-def _following(contents: Contents, source: Source) -> dict[int, int]:
-    """Which photo of a source follows that of each row, by its number: as `sync` has it."""
-    numbers = {photo.path: at for at, photo in enumerate(source.photos)}
+def _successors_of_rows(contents: Contents, source: Source) -> dict[int, int]:
+    """The number of the source's photo that succeeds each row, as `sync` finds it."""
+    numbers = {photo.path: number for number, photo in enumerate(source.photos)}
     delta = compare(contents, source, source.root)
-    gone = np.setdiff1d(np.arange(len(contents.rows.place_ids)), [*delta.seen])
-    stays = {row: at for row, at in delta.seen.items() if row not in delta.overwritten}
-    heirs = delta.heirs_without(gone)
-    return stays | {row: numbers[delta.entries[at][0].path] for row, at in heirs.items()}
+    unlisted = np.setdiff1d(np.arange(len(contents.rows.place_ids)), [*delta.listed])
+    stays = {row: number for row, number in delta.listed.items() if row not in delta.overwritten}
+    successors = delta.successors_without(unlisted)
+    return stays | {row: numbers[delta.entries[entry][0].path] for row, entry in successors.items()}
 
 
-def _path_now(stored: str, source: Source, kept: KeptPhotos) -> str:
-    """The path that a photo is stored under today: what is beside the index may have moved."""
+def _current_path(stored: str, source: Source, kept_photos: KeptPhotos) -> str:
+    """The current stored path of a photo: kept photos and views may have moved with the index."""
     path = Path(stored)
-    return stored_path(found_photo(path, kept), source.root) if path.is_absolute() else stored
+    return stored_path(find_photo(path, kept_photos), source.root) if path.is_absolute() else stored
 
 
 def _readable_edits(out: Path, old: Manifest) -> Edits:
-    """What can be read of what people have said, and always which fields there are."""
+    """The edits, or what can be read of a damaged file of edits."""
     if not edits_file(old.files):
         return NO_EDITS
     try:
@@ -341,12 +344,12 @@ def _readable_edits(out: Path, old: Manifest) -> Edits:
         return salvage_edits(out / edits_file(old.files))
 
 
-def _groups_of_hand(out: Path, old: Manifest) -> Groups:
+def _groups_made_by_hand(out: Path, old: Manifest) -> Groups:
     """The groups that were made by hand, where they can be read."""
     if GROUPS not in old.files:
         return Groups()
     try:
-        return read_groups(whole_paths(out, old)[GROUPS]).only_held()
+        return read_groups(whole_paths(out, old)[GROUPS]).made_by_hand()
     except IndexFormatError:
         return Groups()
 
@@ -363,8 +366,8 @@ def _was_committed(draft: VersionSpec, old: Manifest, journal: Journal) -> bool:
     )
 
 
-def _brought_back(old: Manifest, source: Source) -> list[PhotoNote]:
-    """What is to be said of photos whose places were removed from the index before."""
+def _brought_back_notes(old: Manifest, source: Source) -> list[PhotoNote]:
+    """Notes on photos whose places were removed from the index before."""
     removed = {*old.forgotten} if old.source["root"] == str(source.root) else set()
     return [
         PhotoNote(photo.name, BROUGHT_BACK)

@@ -1,4 +1,4 @@
-"""Changing an index in place of making it anew: what all changes share.
+"""Changing an index without making it again: the code that all changes share.
 
 Each change commits one new version. Places that stay keep their ids and are not embedded again;
 removed ones stay in their shards, flagged, until the index is compacted.
@@ -41,7 +41,7 @@ from place_search.models import Model
 
 
 class StillThere(NamedTuple):
-    """A place that `sync` removed although its photo is there, outside of the source."""
+    """A place that `sync` removed although its photo exists, outside of the source."""
 
     place_id: int
     photo: str
@@ -49,15 +49,14 @@ class StillThere(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChangeReport:
-    """What a change did, in places.
+    """What a change did, in numbers of places.
 
-    `changed` photos have a new place instead of their old one. For `copied` ones the index had the
-    content already, so that they were not embedded; `reused` were done by an earlier run that was
-    interrupted. `duplicates` have the same content as an earlier place; `positioned` places of the
-    index have a position; `forgotten` photos were left out as their places were removed by hand;
-    the photos of `still_there` are outside of the source, so that their places are among `removed`;
-    `notes` say what was odd about photos, and `intake` about where they are from, None where none
-    came in.
+    `changed` photos have a new place instead of their old one. Of `copied` photos the index had the
+    content already, so that they were not embedded; `reused` photos were embedded by an earlier,
+    interrupted run. `duplicates` have the same content as an earlier place; `positioned` places of
+    the index have a position; `forgotten` photos were left out as their places were removed by
+    hand; the photos of `still_there` exist outside of the source, and their places are among
+    `removed`; `notes` are on oddities of photos, `intake` is on their source, None without one.
     """
 
     index_id: str
@@ -79,7 +78,7 @@ class ChangeReport:
     intake: Intake | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """What `--json` prints of a change."""
+        """The JSON object that `--json` prints of a change."""
         return {
             "index_id": self.index_id,
             "places": self.places,
@@ -114,7 +113,7 @@ class Change:
 
     @property
     def contents(self) -> Contents:
-        """What the shards of the version hold, opened when it is first asked for."""
+        """The content of the shards of the version, opened at the first access."""
         if self._contents is None:
             self._contents = Contents(self.manifest, whole_paths(self.folder, self.manifest))
             self._contents.check()
@@ -122,7 +121,7 @@ class Change:
 
     @property
     def edits(self) -> Edits:
-        """What people have said of the places of the version, read when it is first asked for."""
+        """The edits of the version, read at the first access."""
         if self._edits is None:
             self._edits = read_edits(self.folder, self.manifest.files)
         return self._edits
@@ -142,24 +141,25 @@ class Change:
         self,
         request: str,
         photos: Mapping[int, PlacePhoto] | None = None,
-        copied: Mapping[int, int] | None = None,
+        copied_from: Mapping[int, int] | None = None,
     ) -> VersionSpec:
-        """A draft that keeps all there is, and adds places of `photos`, by their ids.
+        """A draft that keeps all places, and adds places of `photos`, by their new ids.
 
-        These ids follow on the last one given. `copied` are places that have the same content.
+        These ids follow the last id of the index. `copied_from` are places of the same content, by
+        new id.
         """
         ids = list(photos or ())
         parts = cut(ids, shard_photos(len(ids), int(self.manifest.model["dims"])))
         return VersionSpec(
             request=request,
-            plan=Plan(first_free_number(self.manifest), parts, photos, copied or {}),
+            plan=Plan(first_free_number(self.manifest), parts, photos, copied_from or {}),
             model_entry=self.manifest.model,
             verifier_entry=self.manifest.verifier,
             forgotten=self.manifest.forgotten,
             edits={
                 name: stamp for name, stamp in self.manifest.files.items() if is_edits_file(name)
             },
-            # The ids of places stay, so groups do; a damaged file is left out by a repair.
+            # Place ids stay, so groups stay; a repair leaves out a damaged file.
             groups={
                 name: stamp
                 for name, stamp in self.manifest.files.items()
@@ -168,7 +168,7 @@ class Change:
             source=self.manifest.source,
             next_place_id=self.manifest.next_place_id + len(ids),
             store=StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),
-            kept=self.manifest.shards,
+            kept_shards=self.manifest.shards,
             removed=self.manifest.removed_ids,
             skipped=self.manifest.skipped,
             base=self.manifest.index_id,
@@ -177,10 +177,12 @@ class Change:
         )
 
     def commit(self, draft: VersionSpec, model: Model | None = None) -> Outcome:
-        """Make the next version, and go on from there."""
-        kept = KeptPhotos(self.folder)
-        gone = np.setdiff1d(draft.removed, self.manifest.removed_ids)
-        kept.note_removed(path for path in self.paths(gone) if kept.holds(path))
+        """Make the next version; the change goes on from this version."""
+        kept_photos = KeptPhotos(self.folder)
+        newly_removed = np.setdiff1d(draft.removed, self.manifest.removed_ids)
+        kept_photos.note_removed(
+            path for path in self.paths(newly_removed) if kept_photos.holds(path)
+        )
         outcome = VersionBuilder(
             self.folder,
             draft,
@@ -202,7 +204,7 @@ class Change:
             self.manifest, self._edits = manifest, None
 
     def report(self, **counts: object) -> ChangeReport:
-        """What has come of it."""
+        """The report of the change, with these `counts`."""
         contents = Contents(self.manifest, self.manifest.paths(self.folder))
         return ChangeReport(
             self.manifest.index_id,
@@ -217,7 +219,7 @@ class Change:
 def changing(folder: Path, progress: Progress = silent) -> Iterator[Change]:
     """Lock an index for a change, and tidy up what a killed run has left.
 
-    A change that comes to nothing drops the work of an interrupted one, as any other change does.
+    Every change, even an empty one, drops the work of an interrupted change.
 
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
@@ -245,7 +247,9 @@ def changing(folder: Path, progress: Progress = silent) -> Iterator[Change]:
 
 
 def collect_leftovers(folder: Path) -> None:
-    """Delete what killed processes have left in and beside an index, as its next change would.
+    """Delete the files that killed processes have left in and beside an index.
+
+    The next change would do so too.
 
     Raises: as `changing`.
     """

@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
-from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
+from place_search.indexer.changes.missing_photos import (
+    edits_of_missing_photos,
+    groups_of_missing_photos,
+)
 from place_search.indexer.changes.regroup import stored_groups
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.sources.kept_views import drop_views, panorama_of
@@ -22,19 +25,19 @@ from place_search.indexer.storage.plan import cut, shard_photos
 from place_search.indexer.stores.store_files import StoreRequest
 
 REMOVED_SHARE = 0.2
-"""Of the rows in the shards; with more removed an index is compacted by itself."""
+"""The share of removed rows above which a change compacts the index."""
 MANY_SHARDS = 512
-"""More shards than there have to be, beyond which it is as well: each costs a reader 0.6 ms."""
+"""The number of surplus shards above which a change compacts: each costs a reader 0.6 ms."""
 
 
 def compact_index(
     folder: Path, *, store: str = "", uri: str = "", progress: Progress = silent
 ) -> ChangeReport:
-    """Drop what removed places have left, and join small shards. Ids and places stay.
+    """Drop the rows of removed places, and join small shards. Ids and places stay.
 
-    The views of panoramas go with the last place that is one. With `store`, a kind of vector store
-    or `auto`, that is made anew of the descriptors; `uri` is where the engine of a `milvus` store
-    answers.
+    The views of a panorama are deleted with the last place that is a view of it. With `store`, a
+    kind of vector store or `auto`, the store is built anew from the descriptors; `uri` is the
+    address of the engine of a `milvus` store.
 
     Raises:
         StoreOutageError: the engine does not answer.
@@ -48,8 +51,8 @@ def compact_index(
 def migrate_index(folder: Path, *, progress: Progress = silent) -> ChangeReport:
     """Make an older index as small as a new one of the same model, without its photos.
 
-    Its descriptors become int8 codes, and those of an exact store are kept once. Ids, names and
-    positions stay; removed places leave nothing. An index that is so already stays as it is.
+    Its descriptors become int8 codes, and an exact store keeps no copy of them. Ids, names and
+    positions stay; removed places are dropped. An index that is small already stays as it is.
 
     Raises: as `compact_index`.
     """
@@ -65,7 +68,7 @@ def migrate_index(folder: Path, *, progress: Progress = silent) -> ChangeReport:
             replace(
                 draft,
                 plan=replace(draft.plan, parts=parts),
-                kept=(),
+                kept_shards=(),
                 store=replace(draft.store, fold=True),
                 descriptor_type=INT8,
             ),
@@ -74,24 +77,26 @@ def migrate_index(folder: Path, *, progress: Progress = silent) -> ChangeReport:
 
 
 def compact_if_due(change: Change) -> bool:
-    """Compact an index in which much is removed or that is in very many pieces."""
+    """Compact an index with many removed places or very many shards; whether it was due."""
     manifest = change.manifest
-    much = manifest.removed > REMOVED_SHARE * (manifest.places + manifest.removed)
-    needed = manifest.places // shard_photos(manifest.places, int(manifest.model["dims"]))
-    if much or len(manifest.shards) > MANY_SHARDS + needed:
+    many_removed = manifest.removed > REMOVED_SHARE * (manifest.places + manifest.removed)
+    needed_shards = manifest.places // shard_photos(manifest.places, int(manifest.model["dims"]))
+    if many_removed or len(manifest.shards) > MANY_SHARDS + needed_shards:
         return _compact(change)
     return False
 
 
 def _compact(change: Change, store: str = "", uri: str = "") -> bool:
-    """Make the compact version, if it would be another."""
+    """Make the compact version; false where the index is compact already."""
     contents, draft = change.contents, change.draft("compact")
     per_shard = shard_photos(change.manifest.places, int(change.manifest.model["dims"]))
     runs = _runs(change, per_shard)
     parts = [part for run in runs for part in cut(_live_ids(change, run).tolist(), per_shard)]
     rewritten = {change.manifest.shards[shard] for run in runs for shard in run}
-    known = int(np.searchsorted(contents.rows.place_ids, change.card.max_place_id, side="right"))
-    if not runs and not store and known == change.card.count == change.manifest.places:
+    stored_count = int(
+        np.searchsorted(contents.rows.place_ids, change.card.max_place_id, side="right")
+    )
+    if not runs and not store and stored_count == change.card.count == change.manifest.places:
         return False
     request = StoreRequest(store, uri=uri) if store else replace(draft.store, fold=True)
     _commit_without_removed(
@@ -99,7 +104,7 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
         replace(
             draft,
             plan=replace(draft.plan, parts=parts),
-            kept=[name for name in change.manifest.shards if name not in rewritten],
+            kept_shards=[name for name in change.manifest.shards if name not in rewritten],
             store=request,
         ),
     )
@@ -107,47 +112,51 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
 
 
 def _commit_without_removed(change: Change, draft: VersionSpec) -> None:
-    """Make the next version without what removed places have left in and beside the index."""
-    panoramas = _gone_panoramas(change)
-    left = replace(draft, edits=_edits_left(change), new_groups=_groups_left(change))
-    change.commit(replace(left, removed=np.empty(0, np.int64)))
+    """Make the next version without rows, edits and views of removed places."""
+    panoramas = _removed_panoramas(change)
+    remaining = replace(draft, edits=_remaining_edits(change), new_groups=_remaining_groups(change))
+    change.commit(replace(remaining, removed=np.empty(0, np.int64)))
     for panorama in panoramas:
         drop_views(change.folder, panorama)
 
 
-def _gone_panoramas(change: Change) -> set[bytes]:
-    """The panoramas of which no view is a place any more, but a removed place was one."""
+def _removed_panoramas(change: Change) -> set[bytes]:
+    """The panoramas of removed places, none of whose views is a place any more."""
     contents = change.contents
-    gone: set[bytes] = set()
+    candidates: set[bytes] = set()
     for shard, (start, end) in zip(contents.shards, pairwise(_starts(change)), strict=True):
         removed = contents.rows.removed[start:end]
         if removed.any():
-            gone |= set(map(panorama_of, shard.column("path")[removed].tolist()))
-    gone.discard(b"")
-    return gone - set(map(panorama_of, contents.column("path").tolist())) if gone else gone
+            candidates |= set(map(panorama_of, shard.column("path")[removed].tolist()))
+    candidates.discard(b"")
+    return (
+        candidates - set(map(panorama_of, contents.column("path").tolist()))
+        if candidates
+        else candidates
+    )
 
 
-def _edits_left(change: Change) -> Mapping[str, FileStamp]:
-    """The file, now written, of what people have said of the places that are not removed.
+def _remaining_edits(change: Change) -> Mapping[str, FileStamp]:
+    """Write the file of the edits of the places that are not removed.
 
-    It keeps what was said of photos that went by themselves, as with a disk that was not mounted.
+    It keeps the edits of missing photos, as those of a disk that was not mounted.
     """
     contents, edits = change.contents, change.edits
-    there = set(contents.rows.place_ids.tolist())
-    left = {key: edit for key, edit in edits.by_place.items() if key in there}
-    gone = said_of_departed(change.folder, change.manifest, contents, edits)
-    return write_edits(change.folder, replace(edits, by_place=left, by_path=gone))
+    place_ids = set(contents.rows.place_ids.tolist())
+    by_place = {key: edit for key, edit in edits.by_place.items() if key in place_ids}
+    by_path = edits_of_missing_photos(change.folder, change.manifest, contents, edits)
+    return write_edits(change.folder, replace(edits, by_place=by_place, by_path=by_path))
 
 
-def _groups_left(change: Change) -> Groups | None:
-    """The groups, with what waits for photos that went by themselves; None if that is in them."""
+def _remaining_groups(change: Change) -> Groups | None:
+    """The groups with the ids that wait for missing photos; None if they have these already."""
     groups = stored_groups(change.folder, change.manifest)
-    waiting = grouped_of_departed(change.folder, change.manifest, change.contents, groups)
+    waiting = groups_of_missing_photos(change.folder, change.manifest, change.contents, groups)
     return None if waiting == groups.waiting else replace(groups, waiting=waiting)
 
 
 def _runs(change: Change, per_shard: int) -> list[list[int]]:
-    """Shards to write anew, neighbours together: with removed rows, or small beside another."""
+    """Runs of neighbouring shards to write anew: with removed rows, or several small shards."""
     runs: list[list[int]] = [[]]
     gappy: set[int] = set()
     starts = _starts(change)

@@ -1,4 +1,4 @@
-"""What a source has that an index has not, and which photo follows which: sync and index ask."""
+"""The difference of a source and an index: new photos, and the successors of replaced ones."""
 
 import os
 from dataclasses import dataclass, field
@@ -18,118 +18,120 @@ from place_search.indexer.storage.contents import Contents
 
 @dataclass(slots=True)
 class Difference:
-    """What a source has that an index has not.
+    """The difference of a source and an index.
 
-    `entries` are photos to make places of, each with a row of equal content, if there is one;
-    `seen` rows are of photos that the source lists, with their numbers there. Those of them with
-    one of `heirs`, the number of its entry, get a new place under a name of `replaced`; under the
-    path of those `overwritten` there is another photo now. `alike` has, by the hash of a content,
-    its rows and the entries of it whose path is new, or had another content.
+    `entries` are photos to make places of, each with a row of equal content, if there is one.
+    `listed` are the rows of photos that the source lists, with the photos' numbers in the source.
+    `successors` are the entries that replace rows, and `replaced` the names of their photos. The
+    path of `overwritten` rows has another photo now. `alike` has, by the hash of a content, its
+    rows, and its entries whose path is new or had another content.
     """
 
     entries: list[tuple[PlacePhoto, int | None]] = field(default_factory=list)
-    seen: dict[int, int] = field(default_factory=dict)
+    listed: dict[int, int] = field(default_factory=dict)
     replaced: list[str] = field(default_factory=list)
-    heirs: dict[int, int] = field(default_factory=dict)
+    successors: dict[int, int] = field(default_factory=dict)
     overwritten: set[int] = field(default_factory=set)
     alike: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
 
-    def heirs_without(self, gone: NDArray[np.int64]) -> dict[int, int]:
-        """Whose place follows that of each row, by its entry, when the rows `gone` go too.
+    def successors_without(self, unlisted: NDArray[np.int64]) -> dict[int, int]:
+        """The entry that succeeds each row, when the `unlisted` rows are removed too.
 
-        It is that of the photo's content, wherever it is listed now, and else that of its path:
-        names may be shifted or swapped. What was said of a place goes to the one that follows.
-        Under another root a path says nothing: only the content is followed.
+        It is the entry of the row's content, whatever its path, and else of the row's path: names
+        may be shifted or swapped. The successor gets the edits of the old place. Under another root
+        a path says nothing: only the content counts.
         """
-        left = self.overwritten.union(gone.tolist())
+        vacated = self.overwritten.union(unlisted.tolist())
         moved = {
-            row: at
+            row: entry
             for rows, entries in self.alike.values()
-            for row, at in zip((row for row in rows if row in left), entries, strict=False)
+            for row, entry in zip((row for row in rows if row in vacated), entries, strict=False)
         }
-        taken = set(moved.values())
-        return {row: at for row, at in self.heirs.items() if at not in taken} | moved
+        used_entries = set(moved.values())
+        return {
+            row: entry for row, entry in self.successors.items() if entry not in used_entries
+        } | moved
 
     def add(self, photo: PlacePhoto, content: bytes, rows: list[int]) -> None:
-        """Make a photo of this content, which `rows` have, an entry."""
+        """Add an entry for a photo whose content `rows` have too."""
         if rows:
             self.alike.setdefault(content, (rows, []))[1].append(len(self.entries))
         self.entries.append((photo, rows[0] if rows else None))
 
 
 def compare(contents: Contents, source: Source, root: Path) -> Difference:
-    """What a source has that an index has not, with the paths of its photos as seen from `root`.
+    """The difference of a source and an index, with the photos' paths as seen from `root`.
 
     Raises:
         IndexFormatError: a shard cannot be read.
     """
     same_root = contents.manifest.source["root"] == str(root)
-    # The views of an index that was moved are stored under paths that they had before.
+    # A moved index still has the former paths of its views.
     paths = [path_in_source(os.fsencode(stored_path(photo.path, root))) for photo in source.photos]
-    asked = set(paths)
+    listed_paths = set(paths)
     stored = map(path_in_source, contents.column("path").tolist())
-    by_path = {path: row for row, path in enumerate(stored) if path in asked}
+    by_path = {path: row for row, path in enumerate(stored) if path in listed_paths}
     sizes, contents_of = contents.column("size"), contents.column("content")
     by_size = np.argsort(sizes, kind="stable")
     sizes = sizes[by_size]
     delta = Difference()
-    for at, (photo, path) in enumerate(zip(source.photos, paths, strict=True)):
+    for number, (photo, path) in enumerate(zip(source.photos, paths, strict=True)):
         row = by_path.get(path)
         if row is None:
-            delta.add(photo, *_same_content(photo, contents_of, sizes, by_size))
+            delta.add(photo, *_rows_of_content(photo, contents_of, sizes, by_size))
             continue
-        delta.seen[row] = at
-        if _is_content(contents, row, photo):
-            if _says_the_same(contents, row, photo, source.root):
+        delta.listed[row] = number
+        if _is_unchanged(contents, row, photo):
+            if _has_same_metadata(contents, row, photo, source.root):
                 continue
             delta.entries.append((photo, row))
-            delta.heirs[row] = len(delta.entries) - 1
+            delta.successors[row] = len(delta.entries) - 1
         else:
-            delta.add(photo, *_same_content(photo, contents_of, sizes, by_size))
+            delta.add(photo, *_rows_of_content(photo, contents_of, sizes, by_size))
             delta.overwritten.add(row)
             if same_root:
-                delta.heirs[row] = len(delta.entries) - 1
+                delta.successors[row] = len(delta.entries) - 1
         delta.replaced.append(photo.name)
     return delta
 
 
-def _is_content(contents: Contents, row: int, photo: PlacePhoto) -> bool:
-    """Whether a photo is still what a row was made from: by size and time, else by its hash."""
+def _is_unchanged(contents: Contents, row: int, photo: PlacePhoto) -> bool:
+    """Whether a photo is unchanged since its row was made: by size and time, else by hash."""
     try:
-        known = contents.is_made_from(row, photo.path, by_content=False)
+        is_same = contents.is_made_from(row, photo.path, by_content=False)
         return bool(
-            contents.is_made_from(row, photo.path, by_content=True) if known is None else known
+            contents.is_made_from(row, photo.path, by_content=True) if is_same is None else is_same
         )
     except OSError:
         return False
 
 
-def _says_the_same(contents: Contents, row: int, photo: PlacePhoto, root: Path) -> bool:
-    """Whether what the source says of a photo is what its row says: name, position and order."""
-    placed = photo.position is not None or photo.utm is not None
-    named = photo.name != stored_path(photo.path, root)
-    ordered = photo.sequence in ("", contents.text("sequence", row)) and (
+def _has_same_metadata(contents: Contents, row: int, photo: PlacePhoto, root: Path) -> bool:
+    """Whether a photo has the name, position and order of its row, as far as the source says."""
+    has_position = photo.position is not None or photo.utm is not None
+    has_own_name = photo.name != stored_path(photo.path, root)
+    same_order = photo.sequence in ("", contents.text("sequence", row)) and (
         photo.taken is None or photo.taken == contents.taken(row)
     )
-    ordered &= photo.heading is None or photo.heading == contents.heading(row)
+    same_order &= photo.heading is None or photo.heading == contents.heading(row)
     return (
-        ordered
-        and not (named and photo.name != contents.text("name", row))
+        same_order
+        and not (has_own_name and photo.name != contents.text("name", row))
         and not (
-            placed
+            has_position
             and both_positions(photo.position, photo.utm)
             != (contents.position(row), contents.utm(row))
         )
     )
 
 
-def _same_content(
+def _rows_of_content(
     photo: PlacePhoto,
     content: NDArray[np.uint8],
     sizes: NDArray[np.int64],
     by_size: NDArray[np.int64],
 ) -> tuple[bytes, list[int]]:
-    """The hash of a photo and the rows of its content; it is read only if a row has its size.
+    """The hash of a photo and the rows of its content; the file is read only if a row has its size.
 
     `sizes` are those of the rows in ascending order, which is `by_size`.
     """
@@ -142,6 +144,6 @@ def _same_content(
         key = bytes.fromhex(sha256_of(photo.path))
     except (OSError, UnicodeEncodeError):
         return b"", []
-    same = by_size[start:end]
-    alike = (content[same] == np.frombuffer(key, np.uint8)).all(axis=1)
-    return key, same[alike].tolist()
+    same_size = by_size[start:end]
+    is_same = (content[same_size] == np.frombuffer(key, np.uint8)).all(axis=1)
+    return key, same_size[is_same].tolist()

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 
 class Duplicate(NamedTuple):
-    """A place whose photo has the same content as that of an earlier one."""
+    """A place whose photo has the same content as that of an earlier place."""
 
     name: str
     same_as: str
@@ -34,12 +34,12 @@ def duplicates_in(
     return duplicates
 
 
-def rows_alike(content: NDArray[np.uint8], few: NDArray[np.uint8]) -> NDArray[np.intp]:
-    """The rows of (N, 32) hashes that may equal one of a few others, and hardly any besides."""
-    sought = np.unique(_heads(few))
+def rows_alike(content: NDArray[np.uint8], sought: NDArray[np.uint8]) -> NDArray[np.intp]:
+    """The rows of (N, 32) hashes that begin like one of the `sought` hashes."""
+    sought_heads = np.unique(_heads(sought))
     heads = _heads(content)
-    nearest = np.searchsorted(sought, heads).clip(max=len(sought) - 1)
-    return np.flatnonzero(sought[nearest] == heads)
+    nearest = np.searchsorted(sought_heads, heads).clip(max=len(sought_heads) - 1)
+    return np.flatnonzero(sought_heads[nearest] == heads)
 
 
 def _heads(content: NDArray[np.uint8]) -> NDArray[np.uint64]:

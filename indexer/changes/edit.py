@@ -28,19 +28,19 @@ from place_search.indexer.storage.edits import (
 from place_search.indexer.storage.manifest import FORMAT_VERSION
 
 KEYS = ("name", "note", "tags", "fields", "position")
-"""What can be said of a place."""
+"""The keys of a patch for a place."""
 
 
 def edit_place(
     folder: Path, place_id: int, patch: Mapping[str, Any], *, version: int | None = None
 ) -> Edit:
-    """Say something of a place; what the patch does not name stays.
+    """Edit a place; keys that the patch does not name stay.
 
-    The patch is a JSON merge patch (RFC 7396) of `KEYS`: null takes back what was said, `fields`
-    are merged, `tags` replaced; `position` holds latitude and longitude. With a `version`, the
-    place must be of it, so that of two people who edit one place at once the second is told.
+    The patch is a JSON merge patch (RFC 7396) of `KEYS`: null takes a value back, `fields` are
+    merged, `tags` replaced; `position` holds latitude and longitude. The place must be of the
+    `version` that is given, so that two people who edit a place at once do not undo each other.
 
-    Returns: what is said of the place now, of a version one higher.
+    Returns: the new edit of the place, with a version one higher.
 
     Raises:
         UnknownPlaceError: there is no such place.
@@ -75,15 +75,15 @@ def declare_fields(
         for name in drop:
             if name not in edits.fields:
                 raise FieldError(f"{folder} has no own field '{name[:80]}', so it is not dropped.")
-        left = {name: kind for name, kind in edits.fields.items() if name not in drop}
-        fields = check_schema({**left, **declared})
+        remaining = {name: kind for name, kind in edits.fields.items() if name not in drop}
+        fields = check_schema({**remaining, **declared})
         for name, kind in declared.items():
-            if left.get(name, kind) != kind and _values(edits, name):
+            if remaining.get(name, kind) != kind and _values(edits, name):
                 raise FieldError(
-                    f"The field {name} is of type {left[name]} and places have it already; drop it "
-                    "first, with all its values, or take another name."
+                    f"The field {name} is of type {remaining[name]} and places have it already; "
+                    "drop it first, with all its values, or take another name."
                 )
-            if name not in edits.fields:  # where only places were left of a damaged file
+            if name not in edits.fields:  # a repair may have lost the declaration of a damaged file
                 for value in _values(edits, name):
                     field_value(name, value, fields)
         by_place = {key: _without_fields(edit, drop) for key, edit in edits.by_place.items()}
@@ -93,7 +93,7 @@ def declare_fields(
 
 
 def require_version(change: Change, place_id: int, version: int | None) -> None:
-    """Make sure that a place is there and, where a `version` is given, of it.
+    """Make sure that a place exists and, where a `version` is given, has this version.
 
     Raises:
         UnknownPlaceError: there is no such place.
@@ -154,12 +154,12 @@ def _position(value: object) -> Position | None:
     )
 
 
-def _text(what: str, value: object) -> str:
+def _text(label: str, value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
         return value
-    raise FieldError(f"The {what} of a place is text, not {type(value).__name__}.")
+    raise FieldError(f"The {label} of a place is text, not {type(value).__name__}.")
 
 
 def _merged(
@@ -186,15 +186,15 @@ def _values(edits: Edits, name: str) -> list[FieldValue]:
 def _without_fields(edit: Edit, names: tuple[str, ...]) -> Edit:
     if not set(names) & edit.fields.keys():
         return edit
-    left = {name: value for name, value in edit.fields.items() if name not in names}
-    return replace(edit, fields=left, version=edit.version + 1)
+    remaining = {name: value for name, value in edit.fields.items() if name not in names}
+    return replace(edit, fields=remaining, version=edit.version + 1)
 
 
 def keep_edits(change: Change, edits: Edits) -> None:
-    """Put edits in the place of those of an index that is locked for a change."""
-    others = {
+    """Replace the edits of an index that is locked for a change."""
+    other_files = {
         name: stamp for name, stamp in change.manifest.files.items() if not is_edits_file(name)
     }
-    written: dict[str, FileStamp] = write_edits(change.folder, edits)
-    # Version 2 knows nothing of edits, and would call the index damaged.
-    change.rewrite(files={**others, **written}, format_version=FORMAT_VERSION)
+    edit_files: dict[str, FileStamp] = write_edits(change.folder, edits)
+    # Readers of format 2 know no edits, and would call the index damaged.
+    change.rewrite(files={**other_files, **edit_files}, format_version=FORMAT_VERSION)

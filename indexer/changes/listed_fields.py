@@ -1,4 +1,4 @@
-"""Own fields of places from a CSV list of photos: its columns that say nothing of photos."""
+"""Own fields of places from a CSV list of photos: its columns without a meaning for photos."""
 
 import math
 import os
@@ -29,7 +29,7 @@ from place_search.indexer.storage.edits import (
 from place_search.indexer.storage.manifest import read_manifest
 
 OF_PHOTOS = {*COLUMNS, *KEYS}
-"""Columns that are no own fields: those of photos, and what people say of places otherwise."""
+"""Columns that are no own fields: those of photos, and keys of edits."""
 _ZEROS = re.compile(r"[+-]?0\d")
 
 
@@ -47,11 +47,11 @@ class ListedFields:
 
 
 def read_listed_fields(data: Path, folder: Path) -> ListedFields | None:
-    """The own fields that a CSV list gives the places of an index, which need not be there yet.
+    """The own fields that a CSV list gives the places of an index, which need not exist yet.
 
-    A field that the index declares keeps its type; another is a number, a boolean or a date where
-    all its values are, and else a text. Blank values say nothing. None where `data` is no CSV list,
-    or has no such column.
+    A field that the index declares keeps its type; another field is a number, a boolean or a date
+    where all its values are, and else a text. Blank values are left out. None where `data` is no
+    CSV list, or has no column for own fields.
 
     Raises:
         FieldError: there are too many fields.
@@ -73,12 +73,12 @@ def read_listed_fields(data: Path, folder: Path) -> ListedFields | None:
     if not names:
         return None
     types = dict(declared)
-    for name, listed in texts.items():
-        types.setdefault(name, _type_of(text for _, _, text in listed))
+    for name, cells in texts.items():
+        types.setdefault(name, _type_of(text for _, _, text in cells))
     check_schema(types)
     files, values = PhotoFiles(root), dict[str, dict[str, FieldValue]]()
-    for name, listed in texts.items():
-        for row, path, text in listed:
+    for name, cells in texts.items():
+        for row, path, text in cells:
             with _in_row(data, row):
                 value = parse_field_value(name, text, types)
             values.setdefault(files.find(path) or path, {})[name] = value
@@ -87,10 +87,10 @@ def read_listed_fields(data: Path, folder: Path) -> ListedFields | None:
 
 
 def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
-    """Give places the fields that a list has for their photos; returns how many got any.
+    """Give places the own fields of their photos; returns the number of changed places.
 
-    Each view of a panorama gets those of the panorama. What a place has already stays: people may
-    have said it since.
+    Each view of a panorama gets the fields of the panorama. A value that a place has already stays:
+    people may have edited it since.
 
     Raises:
         FieldError: somebody has declared a field of another type meanwhile.
@@ -104,25 +104,25 @@ def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
         root = Path(change.manifest.source["root"])
         of_photos: dict[bytes, Mapping[str, FieldValue]] = {}
         of_panoramas: dict[bytes, Mapping[str, FieldValue]] = {}
-        for listed_path, said in listed.values.items():
+        for listed_path, values in listed.values.items():
             photo = listed.root / listed_path
             stored = stored_path(photo, root)
-            of_photos[path_in_source(os.fsencode(stored))] = said
-            of_panoramas[os.fsencode(panorama_folder(Path(), stored))] = said
+            of_photos[path_in_source(os.fsencode(stored))] = values
+            of_panoramas[os.fsencode(panorama_folder(Path(), stored))] = values
         by_place = dict(edits.by_place)
-        given = 0
+        changed_count = 0
         paths = change.contents.column("path").tolist()
         for place, path in zip(change.contents.rows.place_ids.tolist(), paths, strict=True):
-            values = of_photos.get(path_in_source(path))
-            values = values or of_panoramas.get(path_in_source(panorama_of(path)), {})
+            own = of_photos.get(path_in_source(path))
+            own = own or of_panoramas.get(path_in_source(panorama_of(path)), {})
             edit = edits.of(place)
-            merged = {**values, **edit.fields}
+            merged = {**own, **edit.fields}
             if merged != edit.fields:
                 by_place[place] = replace(edit, fields=merged, version=edit.version + 1)
-                given += 1
-        if given or fields != edits.fields:
+                changed_count += 1
+        if changed_count or fields != edits.fields:
             keep_edits(change, replace(edits, fields=fields, by_place=by_place))
-        return given
+        return changed_count
 
 
 def _declared(folder: Path) -> Mapping[str, FieldType]:
@@ -135,17 +135,17 @@ def _declared(folder: Path) -> Mapping[str, FieldType]:
 def _type_of(texts: Iterable[str]) -> FieldType:
     """The narrowest type that all values of a column have."""
     tests: Mapping[FieldType, Callable[[str], bool]] = {
-        # 007 is a name of something, whose zeros count.
+        # 007 is a name, whose zeros count.
         "number": lambda text: not math.isnan(parse_number(text)) and not _ZEROS.match(text),
         "boolean": lambda text: text.lower() in ("true", "false"),
         "date": _is_date,
     }
-    left = dict(tests)
+    candidates = dict(tests)
     for text in texts:
-        left = {kind: fits for kind, fits in left.items() if fits(text)}
-        if not left:
+        candidates = {kind: fits for kind, fits in candidates.items() if fits(text)}
+        if not candidates:
             break
-    return next(iter(left), "text")
+    return next(iter(candidates), "text")
 
 
 def _is_date(text: str) -> bool:

@@ -18,10 +18,9 @@ from place_search.indexer.storage.manifest import Manifest, read_manifest
 
 
 def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> Groups | None:
-    """Put in the place of an index's groups what `change` makes of them; None leaves them.
+    """Replace the groups of an index by the result of `change`; None leaves them.
 
-    No other process writes the index meanwhile. Returns what the groups are now, None where they
-    were left.
+    No other process writes the index meanwhile. Returns the new groups, None where they were left.
 
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
@@ -42,12 +41,12 @@ def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> Gr
 
 
 def stored_groups(folder: Path, manifest: Manifest) -> Groups:
-    """The groups of a version that is locked; none where they were never made."""
+    """The groups of a locked version; empty where the index was never grouped."""
     return read_groups(folder / GROUPS) if GROUPS in manifest.files else Groups()
 
 
 def group_views(folder: Path) -> None:
-    """Put the views of each panorama in a group, held together as one made by hand is.
+    """Put the views of each panorama in a group, which counts as made by hand.
 
     Raises: as `change_groups`.
     """
@@ -62,23 +61,27 @@ def group_views(folder: Path) -> None:
 
 
 def with_views(panoramas: Iterable[Sequence[int]], groups: Groups) -> Groups | None:
-    """The groups with the views of panoramas, by the ids of their places; None if all are in them.
+    """The groups with the views of panoramas, by place ids; None if all views are grouped already.
 
-    Views that are in a group stay there, and others of their panorama come to them.
+    Views that are in a group stay in it, and the other views of their panorama join them.
     """
-    new: dict[int, int] = {}
+    group_of_view: dict[int, int] = {}
     for views in panoramas:
-        known = [groups.of(view) for view in views]
-        there = [group for group in known if group is not None]
-        group = there[0] if there else views[0]
-        new |= {view: group for view, of in zip(views, known, strict=True) if of is None}
-    if not new:
+        view_groups = [groups.of(view) for view in views]
+        present = [group for group in view_groups if group is not None]
+        group = present[0] if present else views[0]
+        group_of_view |= {
+            view: group for view, current in zip(views, view_groups, strict=True) if current is None
+        }
+    if not group_of_view:
         return None
-    place_id = np.concatenate([groups.place_id, np.array(list(new), np.int64)])
+    place_id = np.concatenate([groups.place_id, np.array(list(group_of_view), np.int64)])
     order = np.argsort(place_id)
     return replace(
         groups,
         place_id=place_id[order],
-        group=np.concatenate([groups.group, np.array(list(new.values()), np.int64)])[order],
-        held=np.concatenate([groups.held, np.ones(len(new), np.bool_)])[order],
+        group=np.concatenate([groups.group, np.array(list(group_of_view.values()), np.int64)])[
+            order
+        ],
+        held=np.concatenate([groups.held, np.ones(len(group_of_view), np.bool_)])[order],
     )

@@ -14,7 +14,7 @@ from place_search.core.tables import is_whole
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.edit import require_version
-from place_search.indexer.changes.forgotten import with_removed, without
+from place_search.indexer.changes.forgotten_photos import forgotten_with, forgotten_without
 from place_search.indexer.errors import ChangeRefusedError, UnknownPlaceError
 from place_search.indexer.sources.kept_views import panorama_of
 from place_search.indexer.storage.contents import Contents
@@ -31,49 +31,48 @@ def remove_places(
 ) -> ChangeReport:
     """Remove places, by their ids or names, from an index. Their photos are left alone.
 
-    The name of a panorama stands for all of its views. They stay out, under other names of their
-    files too, when the index is brought in line with its photos; to add them brings them back. An
-    id that was given to a place once and is one no more counts as removed already. With a
-    `version`, places that are there must have been edited so often. Unless it is to `compact` the
-    index where much of it is removed, they can be restored until another change does.
+    The name of a panorama stands for all of its views. `sync` leaves removed photos out, even if
+    their files are renamed; `add` brings them back. An id that a place had once counts as removed
+    already. Places that exist must be of the `version` that is given. The places can be restored
+    until a change compacts the index; this change does so if `compact` is set and it is due.
 
     Raises:
         EditConflictError: a place is of another version.
-        UnknownPlaceError: an id or name that no place has or had, or a name that several have; what
-            is no id or name, or no list of them.
+        UnknownPlaceError: an id or name that no place has or had, a name of several places, a value
+            that is no id or name, or no list of them.
         IndexFormatError: no index, a damaged one, or one of an older format.
         ChangeRefusedError: no place would be left.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    given, names = _told_apart(places)
+    requested_ids, requested_names = _split_ids_and_names(places)
     with changing(Path(folder), progress) as change:
-        ids = _ids(change, given, names)
-        gone = ids[is_among(ids, change.contents.rows.place_ids)]
+        ids = _ids(change, requested_ids, requested_names)
+        present = ids[is_among(ids, change.contents.rows.place_ids)]
         if version is not None:
-            for place_id in gone.tolist():
+            for place_id in present.tolist():
                 require_version(change, place_id, version)
-        if len(gone) == change.manifest.places:
+        if len(present) == change.manifest.places:
             raise ChangeRefusedError(
                 "That would leave no place in the index; delete its folder if that is what you "
                 "want."
             )
-        if len(gone):
-            removed = np.union1d(change.manifest.removed_ids, gone)
-            forgotten = with_removed(change, gone)
+        if len(present):
+            removed = np.union1d(change.manifest.removed_ids, present)
+            forgotten = forgotten_with(change, present)
             draft = replace(change.draft("remove"), removed=removed, forgotten=forgotten)
             change.commit(draft)
-        return change.report(removed=len(gone), compacted=compact and compact_if_due(change))
+        return change.report(removed=len(present), compacted=compact and compact_if_due(change))
 
 
 def restore_places(
     folder: Path, places: Sequence[int], *, progress: Progress = silent
 ) -> ChangeReport:
-    """Bring back removed places, by their ids, as they were. Those that are there stay.
+    """Bring back removed places, by their ids, unchanged. Places that exist stay.
 
     Raises:
-        UnknownPlaceError: there never was such a place, or the index was compacted since.
+        UnknownPlaceError: no place ever had such an id, or the index was compacted since.
         IndexFormatError: no index, a damaged one, or one of an older format.
-        ChangeRefusedError: a place of the same photo is there.
+        ChangeRefusedError: another place has the same photo.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     with changing(Path(folder), progress) as change:
@@ -83,46 +82,50 @@ def restore_places(
                 f"There is no place {place_id} to restore: it never was, or the index was "
                 "compacted since; add its photo again."
             )
-        back = np.intersect1d(np.array(places, np.int64), removed)
-        if len(back):
-            left, known = np.setdiff1d(removed, back), change.manifest.forgotten
-            paths = _restored_paths(change, left, back)
+        restored = np.intersect1d(np.array(places, np.int64), removed)
+        if len(restored):
+            still_removed, forgotten = np.setdiff1d(removed, restored), change.manifest.forgotten
+            paths = _restored_paths(change, still_removed, restored)
             draft = replace(
                 change.draft("restore"),
-                removed=left,
-                forgotten=without(known, {path: known.get(path) for path in paths}),
+                removed=still_removed,
+                forgotten=forgotten_without(
+                    forgotten, {path: forgotten.get(path) for path in paths}
+                ),
             )
             if not _store_holds_all(change):
                 draft = replace(draft, store=replace(draft.store, old=None))
             change.commit(draft)
-        return change.report(added=len(back))
+        return change.report(added=len(restored))
 
 
-def _restored_paths(change: Change, left: NDArray[np.int64], back: NDArray[np.int64]) -> set[str]:
-    """The paths of the photos of restored places; raises where another place has such a photo."""
-    manifest = replace(change.manifest, tombstones=encode_ids(left))
-    after = Contents(manifest, change.manifest.paths(change.folder))
-    paths = after.column("path").tolist()
-    ids = after.rows.place_ids.tolist()
+def _restored_paths(
+    change: Change, still_removed: NDArray[np.int64], restored: NDArray[np.int64]
+) -> set[str]:
+    """The stored paths of restored places. Raises `ChangeRefusedError` if another place has one."""
+    manifest = replace(change.manifest, tombstones=encode_ids(still_removed))
+    contents = Contents(manifest, change.manifest.paths(change.folder))
+    paths = contents.column("path").tolist()
+    ids = contents.rows.place_ids.tolist()
     by_id = dict(zip(ids, paths, strict=True))
-    restored = {by_id[place_id] for place_id in back.tolist()}
+    restored_paths = {by_id[place_id] for place_id in restored.tolist()}
     for place_id, path in zip(ids, paths, strict=True):
-        if path in restored and place_id not in back:
+        if path in restored_paths and place_id not in restored:
             raise ChangeRefusedError(
                 f"The photo of the place to restore is in the index again, as place {place_id}; "
                 "remove that one first."
             )
-    return {path.decode() for path in restored}
+    return {path.decode() for path in restored_paths}
 
 
 def _store_holds_all(change: Change) -> bool:
-    """Whether the vector store still holds all removed places that it should hold."""
+    """Whether the vector store still holds the vectors of all removed places."""
     stored = change.contents.rows.stored_ids
     return int((stored <= change.card.max_place_id).sum()) == change.card.count
 
 
-def _told_apart(places: object) -> tuple[set[int], set[str]]:
-    """Ids and names. Bytes and texts, whose parts are numbers and texts too, are no list."""
+def _split_ids_and_names(places: object) -> tuple[set[int], set[str]]:
+    """The ids and the names among `places`. Bytes and a text are no list, though iterable."""
     if isinstance(places, str | bytes | bytearray) or not isinstance(places, Iterable):
         raise UnknownPlaceError(
             f"The places to remove are a list of ids and names, such as [12, 'gate.jpg'], not "
@@ -141,30 +144,30 @@ def _told_apart(places: object) -> tuple[set[int], set[str]]:
     return ids, names
 
 
-def _ids(change: Change, given: set[int], wanted: set[str]) -> NDArray[np.int64]:
-    for place_id in given:
+def _ids(change: Change, requested_ids: set[int], requested_names: set[str]) -> NDArray[np.int64]:
+    for place_id in requested_ids:
         if not 0 <= place_id < change.manifest.next_place_id:
             raise UnknownPlaceError(
                 f"There never was a place {place_id} in {change.folder}; nothing was removed."
             )
-    ids = set(given)
-    if wanted:
+    ids = set(requested_ids)
+    if requested_names:
         edits = change.edits
-        named: defaultdict[str, list[int]] = defaultdict(list)
-        views: defaultdict[str, list[int]] = defaultdict(list)
+        by_name: defaultdict[str, list[int]] = defaultdict(list)
+        by_panorama: defaultdict[str, list[int]] = defaultdict(list)
         columns = (change.contents.column(key).tolist() for key in ("place_id", "name", "path"))
         for place_id, name, path in zip(*columns, strict=True):
-            for text in {name.decode(), edits.of(place_id).name} & wanted:
-                named[text].append(place_id)
+            for text in {name.decode(), edits.of(place_id).name} & requested_names:
+                by_name[text].append(place_id)
             if panorama_of(path):
-                views[name.decode().rpartition("#")[0]].append(place_id)
-        for name in sorted(wanted):
-            of_panorama = views[name] if not named[name] else []
-            ids.update(of_panorama or [_only(name, named[name], change)])
+                by_panorama[name.decode().rpartition("#")[0]].append(place_id)
+        for name in sorted(requested_names):
+            of_panorama = by_panorama[name] if not by_name[name] else []
+            ids.update(of_panorama or [_single_id(name, by_name[name], change)])
     return np.array(sorted(ids), np.int64)
 
 
-def _only(name: str, ids: list[int], change: Change) -> int:
+def _single_id(name: str, ids: list[int], change: Change) -> int:
     if len(ids) == 1:
         return ids[0]
     if not ids:

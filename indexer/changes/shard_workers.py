@@ -1,15 +1,15 @@
-"""What makes shards in place of the process that changes an index."""
+"""The interface of processes that make shards in place of the process that changes an index."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from place_search.indexer.storage.descriptor_codes import DescriptorType
-from place_search.indexer.storage.plan import Finished, ShardPlan
+from place_search.indexer.storage.plan import FinishedShard, ShardPlan
 
 
 class ShardWorkers(Protocol):
-    """Other processes that make shards of photos, each exactly as it would be made here."""
+    """Other processes that make shards, byte for byte as this process would make them."""
 
     def make(
         self,
@@ -19,5 +19,5 @@ class ShardWorkers(Protocol):
         *,
         local_features: bool,
         descriptor_type: DescriptorType,
-    ) -> Iterator[Finished]:
-        """Make these shards, in any order; each is in the index folder when it comes."""
+    ) -> Iterator[FinishedShard]:
+        """Make these shards, in any order; each is in the index folder when it is yielded."""

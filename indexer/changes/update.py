@@ -1,4 +1,4 @@
-"""Adding photos to an index, and bringing it in line with where its photos come from."""
+"""Adding photos to an index, and syncing it with its source."""
 
 import os
 from collections.abc import Collection, Container
@@ -11,10 +11,13 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, StillThere, changing
 from place_search.indexer.changes.compact import compact_if_due
-from place_search.indexer.changes.departed import grouped_of_departed, said_of_departed
 from place_search.indexer.changes.difference import Difference, compare
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
-from place_search.indexer.changes.forgotten import listed_again, without
+from place_search.indexer.changes.forgotten_photos import forgotten_without, listed_forgotten_photos
+from place_search.indexer.changes.missing_photos import (
+    edits_of_missing_photos,
+    groups_of_missing_photos,
+)
 from place_search.indexer.changes.regroup import group_views, stored_groups
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
@@ -24,7 +27,7 @@ from place_search.indexer.sources.kept_views import panorama_of, path_in_source
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.kept_photos import KeptPhotos
-from place_search.indexer.storage.manifest import Forgotten, Skipped
+from place_search.indexer.storage.manifest import ForgottenPhotos, Skipped
 from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.models import Model
 
@@ -32,11 +35,11 @@ from place_search.models import Model
 def add_photos(
     folder: Path, source: Source, model: Model, *, progress: Progress = silent
 ) -> ChangeReport:
-    """Add the photos of a source that an index lacks, and take up those that have changed.
+    """Add the photos of a source that an index lacks, and replace those that have changed.
 
-    A photo is known by its path; one of a changed size, or of a changed time and content, gets a
-    new place. Where it cannot be read, as when it is half written, its old place stays until it
-    can. A photo whose content the index has under another path is not embedded again.
+    A photo is identified by its path; a photo of another size, or of another time and content, gets
+    a new place. While it cannot be read, as when it is half written, its old place stays. A photo
+    whose content the index has under another path is not embedded again.
 
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
@@ -58,12 +61,11 @@ def sync_photos(
     """Make an index hold the photos of a source, and no others but those added over HTTP.
 
     As `add_photos`, and places whose photo the source does not list are removed. Where such a photo
-    is still there, outside of the source, the index is not compacted by the same change, so that
-    the place can be restored. A source that has
-    moved as a whole is recognised by the paths below it. Photos whose places were removed by hand
-    stay out, under another path too, unless it is to `forget` that they were. What was said of a
-    place, and its group, go to the new place of a photo that has another path now, or under the
-    same root another content.
+    still exists, outside of the source, this change does not compact the index, so that the place
+    can be restored. A source that has moved as a whole is recognised by the paths below its root.
+    Photos whose places were removed by hand stay out, under another path too, unless `forget` is
+    set. Edits and group of a place go to the new place of a photo that has another path now, or
+    under the same root another content.
 
     Raises: as `add_photos`, and SourceError where a folder of the source cannot be listed: the
         places of its photos would be removed.
@@ -102,64 +104,70 @@ def _update(
             f"Photos of {skipped_name(outside)} cannot be added: its name is not UTF-8; rename "
             "that folder."
         )
-    again = listed_again(contents, source, root, manifest.forgotten)
+    listed_forgotten = listed_forgotten_photos(contents, source, root, manifest.forgotten)
     if sync and not forget:
-        forgotten: Forgotten = {**manifest.forgotten, **again}
-        source = _without(source, again) if again else source
-        left_out_again = len(again)
+        forgotten: ForgottenPhotos = {**manifest.forgotten, **listed_forgotten}
+        source = _without_photos(source, listed_forgotten) if listed_forgotten else source
+        left_out_again = len(listed_forgotten)
     else:
-        forgotten = without(manifest.forgotten, again)
+        forgotten = forgotten_without(manifest.forgotten, listed_forgotten)
         left_out_again = 0
     delta = compare(contents, source, root)
     ids = contents.rows.place_ids
-    gone = _gone(change, delta) if sync else np.empty(0, np.int64)
-    heirs = delta.heirs_without(gone)
-    still_there = _still_there(change, source, [row for row in gone.tolist() if row not in heirs])
-    overwritten = np.array(sorted(delta.overwritten - heirs.keys()), np.int64)
-    first = manifest.next_place_id
-    photos = {first + at: photo for at, (photo, _) in enumerate(delta.entries)}
+    unlisted = _unlisted_rows(change, delta) if sync else np.empty(0, np.int64)
+    successors = delta.successors_without(unlisted)
+    still_there = _outside_source(
+        change, source, [row for row in unlisted.tolist() if row not in successors]
+    )
+    overwritten = np.array(sorted(delta.overwritten - successors.keys()), np.int64)
+    first_id = manifest.next_place_id
+    photos = {first_id + entry: photo for entry, (photo, _) in enumerate(delta.entries)}
     copied = {
-        first + at: int(ids[row]) for at, (_, row) in enumerate(delta.entries) if row is not None
+        first_id + entry: int(ids[row])
+        for entry, (_, row) in enumerate(delta.entries)
+        if row is not None
     }
     names = {photo.name for photo in photos.values()}
     left_out = [] if sync else [photo for photo in manifest.skipped if photo.name not in names]
-    where = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
+    source_entry = {"root": str(root), "kind": source.kind if sync else manifest.source["kind"]}
     skipped: list[Skipped] = []
     duplicates: list[Duplicate] = []
     notes: list[PhotoNote] = []
     reused = 0
-    if photos or len(gone):
-        said = said_of_departed(change.folder, manifest, contents, change.edits)
+    if photos or len(unlisted):
+        path_edits = edits_of_missing_photos(change.folder, manifest, contents, change.edits)
         groups = stored_groups(change.folder, manifest)
-        grouped = grouped_of_departed(change.folder, manifest, contents, groups)
-        # Under another root the same path is not the same photo.
+        path_groups = groups_of_missing_photos(change.folder, manifest, contents, groups)
+        # Under another root, an equal path does not mean the same photo.
         same_root = manifest.source["root"] == str(root)
-        known = photos if same_root else {}
-        stored = {stored_path(photo.path, root): place for place, photo in known.items()}
+        candidates = photos if same_root else {}
+        new_ids = {stored_path(photo.path, root): place for place, photo in candidates.items()}
         draft = replace(
             change.draft(f"{'sync' if sync else 'add'}{model.limit_in_words}", photos, copied),
-            source=where,
-            removed=np.union1d(manifest.removed_ids, ids[np.union1d(gone, overwritten)]),
-            heirs={int(ids[row]): first + at for row, at in heirs.items()},
-            rejoining={place: stored[path] for path, place in grouped.items() if path in stored},
-            returning={stored[path]: edit for path, edit in said.items() if path in stored},
+            source=source_entry,
+            removed=np.union1d(manifest.removed_ids, ids[np.union1d(unlisted, overwritten)]),
+            successors={int(ids[row]): first_id + entry for row, entry in successors.items()},
+            rejoining={
+                place: new_ids[path] for path, place in path_groups.items() if path in new_ids
+            },
+            returning={new_ids[path]: edit for path, edit in path_edits.items() if path in new_ids},
             skipped=left_out,
             forgotten=forgotten,
         )
         outcome = change.commit(draft, model)
         skipped, reused, notes = outcome.skipped, outcome.reused, outcome.notes
-        duplicates = _duplicates(change, contents, first)
+        duplicates = _duplicates(change, contents, first_id)
     else:
-        change.rewrite(source=where, skipped=tuple(left_out), forgotten=forgotten)
+        change.rewrite(source=source_entry, skipped=tuple(left_out), forgotten=forgotten)
     replaced = {skipped_name(name) for name in delta.replaced}
     not_changed = sum(photo.name in replaced for photo in skipped)
     added = len(photos) - len(delta.replaced) - (len(skipped) - not_changed)
     return change.report(
         added=added,
         changed=len(delta.replaced) - not_changed,
-        removed=len(gone),
+        removed=len(unlisted),
         copied=len(copied),
-        unchanged=len(delta.seen) - len(delta.replaced),
+        unchanged=len(delta.listed) - len(delta.replaced),
         reused=reused,
         compacted=not still_there and compact_if_due(change),
         forgotten=left_out_again,
@@ -171,43 +179,45 @@ def _update(
     )
 
 
-def _gone(change: Change, delta: Difference) -> NDArray[np.int64]:
-    """The rows of photos that the source does not list, but for those that a server keeps."""
-    rows = np.setdiff1d(np.arange(len(change.contents.rows.place_ids)), [*delta.seen])
-    kept, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
+def _unlisted_rows(change: Change, delta: Difference) -> NDArray[np.int64]:
+    """The rows of photos that the source does not list, except photos that a server keeps."""
+    rows = np.setdiff1d(np.arange(len(change.contents.rows.place_ids)), [*delta.listed])
+    kept_photos, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
     paths = change.paths(change.contents.rows.place_ids[rows])
-    return rows[[not kept.keeps(path, root) for path in paths]]
+    return rows[[not kept_photos.keeps(path, root) for path in paths]]
 
 
-def _still_there(change: Change, source: Source, gone: Collection[int]) -> list[StillThere]:
-    """The places of the rows `gone` whose photo is there, but not in the folder of the source."""
+def _outside_source(change: Change, source: Source, rows: Collection[int]) -> list[StillThere]:
+    """The places of `rows` whose photo exists outside of the folder of the source."""
     contents, root = change.contents, Path(change.manifest.source["root"])
-    found = []
-    for row in gone:
+    still_there = []
+    for row in rows:
         path = os.fsencode(contents.text("path", row))
         photo = root / os.fsdecode(path_in_source(panorama_of(path) or path))
         if not photo.is_relative_to(source.root) and os.path.isfile(photo):  # noqa: PTH113
-            found.append(StillThere(int(contents.rows.place_ids[row]), str(photo)))
-    return found
+            still_there.append(StillThere(int(contents.rows.place_ids[row]), str(photo)))
+    return still_there
 
 
-def _without(source: Source, paths: Container[str]) -> Source:
-    """A source that lacks the photos of these paths under its root."""
+def _without_photos(source: Source, paths: Container[str]) -> Source:
+    """A source without the photos of these paths under its root."""
     root = source.root
-    kept = [photo for photo in source.photos if stored_path(photo.path, root) not in paths]
-    return replace(source, photos=kept)
+    photos = [photo for photo in source.photos if stored_path(photo.path, root) not in paths]
+    return replace(source, photos=photos)
 
 
-def _duplicates(change: Change, before: Contents, first: int) -> list[Duplicate]:
-    """The places from the id `first` on whose photo is in the index once more."""
+def _duplicates(change: Change, before: Contents, first_id: int) -> list[Duplicate]:
+    """The places from `first_id` on whose photo an earlier place has too."""
     keys = ("place_id", "name", "content")
     shards = sorted(set(change.manifest.shards) - set(before.manifest.shards))
-    made = [ArrayFile(change.folder / name) for name in shards]
-    if not made:
+    new_shards = [ArrayFile(change.folder / name) for name in shards]
+    if not new_shards:
         return []
-    fresh = {key: np.concatenate([shard.column(key) for shard in made]) for key in keys}
-    rows = rows_alike(before.column("content"), fresh["content"])
+    new_columns = {key: np.concatenate([shard.column(key) for shard in new_shards]) for key in keys}
+    rows = rows_alike(before.column("content"), new_columns["content"])
     rows = rows[~np.isin(before.rows.place_ids[rows], change.manifest.removed_ids)]
-    ids, names, content = (np.concatenate([before.column(key)[rows], fresh[key]]) for key in keys)
+    ids, names, content = (
+        np.concatenate([before.column(key)[rows], new_columns[key]]) for key in keys
+    )
     order = np.argsort(ids)
-    return duplicates_in(ids[order], names[order], content[order], since=first)
+    return duplicates_in(ids[order], names[order], content[order], since=first_id)

@@ -1,7 +1,7 @@
-"""Checking all that an index holds, and repairing what can be repaired.
+"""Verifying all files of an index, and repairing what can be repaired.
 
-Nothing is parsed before its checksum holds. The small columns of every shard are also in its pack
-of thumbnails, so that a damaged shard can be made again from the photos it was made from.
+No file is parsed before its checksum holds. The small columns of every shard are also in its pack
+of thumbnails, so that a damaged shard can be made again from its photos.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from place_search.indexer.changes.version_builder import VersionBuilder, check_m
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, IndexWriteError
 from place_search.indexer.index import Index
 from place_search.indexer.places import PlacePhoto
-from place_search.indexer.sources.kept_views import found_photo
+from place_search.indexer.sources.kept_views import find_photo
 from place_search.indexer.storage.commit import finalize_commit, is_stamped, pending_name
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import edits_file, read_edits, salvage_edits, write_edits
@@ -42,7 +42,7 @@ _CHANGED = "its photo is another one now; `place-search sync` takes that in"
 
 
 class Defect(NamedTuple):
-    """What is wrong with a file of an index."""
+    """A file of an index, and what is wrong with it."""
 
     file: str
     what: str
@@ -50,10 +50,10 @@ class Defect(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class VerifyReport:
-    """What a check has found, in which version, and what a repair has done.
+    """The result of a verification, and of a repair.
 
-    After a repair `index_id` is that of the new version, `repaired` are the files that were made
-    again, and `lost` the places that could not be.
+    `problems` are those of the version that was verified. After a repair `index_id` is that of the
+    new version, `repaired` are the files that were made again, and `lost` the lost places.
     """
 
     index_id: str
@@ -97,14 +97,14 @@ def verify_index(folder: Path, *, progress: Progress = silent) -> VerifyReport:
 def repair_index(
     folder: Path, model: Callable[[], Model], *, progress: Progress = silent
 ) -> VerifyReport:
-    """Check an index, and make again what is damaged; `model` is opened if photos must be embedded.
+    """Verify an index, and repair it; `model` is called only if photos must be embedded.
 
     Damaged shards are made from their photos, the joined dataset and the vector store from the
-    shards. Places whose photo is gone or another one now, and those of a shard that is damaged
-    together with its pack of thumbnails, are lost: they are listed, and removed.
+    shards. Places whose photo is missing or has another content now, and places of a shard that is
+    damaged together with its pack of thumbnails, are lost: they are listed, and removed.
 
     Raises:
-        IndexFormatError: no index, a damaged manifest, no place that is left, or an older format.
+        IndexFormatError: no index, a damaged manifest, no place that remains, or an older format.
         IndexReadError: a file may not or cannot be read, and may be whole.
         ModelMismatchError: the model is not the one the index was made with.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
@@ -125,33 +125,33 @@ def repair_index(
         repaired, lost = _repair(folder, manifest, report.problems, model, progress)
         after = verify_index(folder)
         if after.problems:
-            file, what = after.problems[0]
+            file, fault = after.problems[0]
             raise IndexWriteError(
-                f"{folder} could not be repaired ({file} {what}); check the disk, then index the "
+                f"{folder} could not be repaired ({file} {fault}); check the disk, then index the "
                 "photos again."
             )
         return replace(after, problems=report.problems, repaired=repaired, lost=lost)
 
 
 def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Defect]:
-    """Everything that is wrong; what follows from something else is not listed."""
-    broken = False
-    done, total = 0, manifest.bytes
-    progress("Verifying", 0, total)
+    """All problems, but for those that follow from a damaged file."""
+    any_damaged = False
+    checked_bytes, total_bytes = 0, manifest.bytes
+    progress("Verifying", 0, total_bytes)
     for name, stamp in sorted(manifest.files.items()):
         path = _path(folder, manifest, name)
         if not is_stamped(path, stamp):
-            broken, there = True, path.is_file()
-            yield Defect(name, "is damaged: its checksum does not hold" if there else "is missing")
-        done += stamp.bytes
-        progress("Verifying", done, total)
-    if broken:
+            any_damaged, exists = True, path.is_file()
+            yield Defect(name, "is damaged: its checksum does not hold" if exists else "is missing")
+        checked_bytes += stamp.bytes
+        progress("Verifying", checked_bytes, total_bytes)
+    if any_damaged:
         return
     try:
         paths = {name: _path(folder, manifest, name) for name in manifest.files}
         contents = Contents(manifest, paths)
         contents.check()
-        yield from _inside(contents, paths)
+        yield from _content_problems(contents, paths)
         for reason in _store_problems(Index(folder, manifest)):
             yield Defect(manifest.store_file, f"does not fit the shards: {reason}")
     except IndexFormatError as error:
@@ -165,8 +165,8 @@ def _store_problems(index: Index) -> list[str]:
         return [str(error)]
 
 
-def _inside(contents: Contents, paths: dict[str, Path]) -> Iterator[Defect]:
-    """What is wrong inside of files that are what they were when they were written."""
+def _content_problems(contents: Contents, paths: dict[str, Path]) -> Iterator[Defect]:
+    """The problems inside of files whose checksums hold."""
     manifest = contents.manifest
     start = 0
     for name, shard, pack in zip(
@@ -204,49 +204,53 @@ def _repair(
     model: Callable[[], Model],
     progress: Progress,
 ) -> tuple[list[str], list[Skipped]]:
-    """Commit a version without the problems: the files made again, and the places lost."""
-    bad = {problem.file for problem in problems}
-    both = {name: (name, name.replace(SHARDS, THUMBNAILS)) for name in manifest.shards}
-    broken = [name for name in manifest.shards if bad & set(both[name])]
-    kept = [name for name in manifest.shards if name not in broken]
+    """Commit a version without the problems. Returns the repaired files and the lost places."""
+    bad_files = {problem.file for problem in problems}
+    files_of_shard = {name: (name, name.replace(SHARDS, THUMBNAILS)) for name in manifest.shards}
+    damaged_shards = [name for name in manifest.shards if bad_files & set(files_of_shard[name])]
+    whole_shards = [name for name in manifest.shards if name not in damaged_shards]
     paths = manifest.paths(folder)
     photos: dict[int, PlacePhoto] = {}
     parts: list[list[int]] = []
     changed: dict[int, str] = {}
     lost: list[Skipped] = []
-    for name in broken:
-        witness = next((file for file in both[name] if file not in bad), None)
+    for name in damaged_shards:
+        witness = next((file for file in files_of_shard[name] if file not in bad_files), None)
         if witness is None:
             lost.append(Skipped(name, "all places of this shard: their list is damaged too"))
             continue
-        named, elsewhere = _photos_of(paths[witness], folder, manifest)
-        changed.update(elsewhere)
-        if named:
-            photos.update(named)
-            parts.append(sorted(named))
+        shard_photos, shard_changed = _photos_of(paths[witness], folder, manifest)
+        changed.update(shard_changed)
+        if shard_photos:
+            photos.update(shard_photos)
+            parts.append(sorted(shard_photos))
     lost += [Skipped(path, _CHANGED) for path in changed.values()]
-    if not kept and not parts:
-        what = "the photos have changed" if changed else "the lists of all its places are damaged"
-        raise IndexFormatError(f"{folder} cannot be repaired: {what}; index the photos again.")
-    contents = Contents(replace(manifest, shards=kept), paths) if kept else None
+    if not whole_shards and not parts:
+        reason = "the photos have changed" if changed else "the lists of all its places are damaged"
+        raise IndexFormatError(f"{folder} cannot be repaired: {reason}; index the photos again.")
+    contents = Contents(replace(manifest, shards=whole_shards), paths) if whole_shards else None
     stored = contents.rows.stored_ids if contents else np.empty(0, np.int64)
-    whole = Change(folder, manifest, progress).draft("repair")
-    if bad & whole.edits.keys():
-        name = edits_file(whole.edits)
-        whole = replace(whole, edits=write_edits(folder, salvage_edits(folder / name)))
-    if changed and whole.edits:
-        # The photo that sync finds under the path gets what was said of the one that was there.
-        said = read_edits(folder, whole.edits)
-        left = {place: edit for place, edit in said.by_place.items() if place not in changed}
-        back = {path: said.by_place[at] for at, path in changed.items() if at in said.by_place}
-        said = replace(said, by_place=left, by_path={**said.by_path, **back})
-        whole = replace(whole, edits=write_edits(folder, said))
-    rebuilt = broken or manifest.store_file in bad
+    base = Change(folder, manifest, progress).draft("repair")
+    if bad_files & base.edits.keys():
+        name = edits_file(base.edits)
+        base = replace(base, edits=write_edits(folder, salvage_edits(folder / name)))
+    if changed and base.edits:
+        # Edits wait by path: the photo that `sync` finds under a path gets the edit of the old one.
+        edits = read_edits(folder, base.edits)
+        by_place = {place: edit for place, edit in edits.by_place.items() if place not in changed}
+        by_path = {
+            path: edits.by_place[place]
+            for place, path in changed.items()
+            if place in edits.by_place
+        }
+        edits = replace(edits, by_place=by_place, by_path={**edits.by_path, **by_path})
+        base = replace(base, edits=write_edits(folder, edits))
+    rebuilt = damaged_shards or manifest.store_file in bad_files
     draft = replace(
-        whole,
-        plan=replace(whole.plan, parts=parts, photos=photos),
-        store=replace(whole.store, old=None) if rebuilt else whole.store,
-        kept=kept,
+        base,
+        plan=replace(base.plan, parts=parts, photos=photos),
+        store=replace(base.store, old=None) if rebuilt else base.store,
+        kept_shards=whole_shards,
         removed=np.intersect1d(manifest.removed_ids, stored),
     )
     opened = None
@@ -256,44 +260,48 @@ def _repair(
     outcome = VersionBuilder(
         folder, draft, old=manifest, contents=contents, model=opened, progress=progress
     ).run()
-    return sorted(bad), [*lost, *outcome.skipped]
+    return sorted(bad_files), [*lost, *outcome.skipped]
 
 
 def _photos_of(
     witness: Path, folder: Path, manifest: Manifest
 ) -> tuple[dict[int, PlacePhoto], dict[int, str]]:
-    """The photos of a shard's places by their ids, as its columns tell; changed ones by their path.
+    """The photos of a shard's places, and the stored paths of changed photos, both by place id.
 
-    A photo is known by its content: where names were swapped within the shard, it is followed.
+    A photo is identified by its content, so that names may be swapped within the shard.
     """
     shard = ArrayFile(witness)
     table = {key: shard.column(key) for key in TABLE}
-    root, kept = Path(manifest.source["root"]), KeptPhotos(folder)
+    root, kept_photos = Path(manifest.source["root"]), KeptPhotos(folder)
     rows = np.flatnonzero(~np.isin(table["place_id"], manifest.removed_ids)).tolist()
     made_from = {row: table["content"][row].tobytes() for row in rows}
     stored = {row: table["path"][row].decode() for row in rows}
-    paths = {row: found_photo(root / path, kept) for row, path in stored.items()}
-    now = {row: _content(path) for row, path in paths.items()}
-    moved = {now[row]: row for row in rows if now[row] != made_from[row]}
+    paths = {row: find_photo(root / path, kept_photos) for row, path in stored.items()}
+    current = {row: _content(path) for row, path in paths.items()}
+    row_of_moved = {current[row]: row for row in rows if current[row] != made_from[row]}
     photos, changed = {}, {}
     for row in rows:
         place_id, content = int(table["place_id"][row]), made_from[row]
-        # What cannot be read is left to the pipeline, which says why.
-        at = row if now[row] == content else moved.pop(content, None if now[row] else row)
-        if at is None:
+        # Unreadable photos are left to the pipeline, which says why.
+        source_row = (
+            row
+            if current[row] == content
+            else row_of_moved.pop(content, None if current[row] else row)
+        )
+        if source_row is None:
             changed[place_id] = stored[row]
             continue
         name = table["name"][row].decode()
         latitude, longitude = float(table["latitude"][row]), float(table["longitude"][row])
         easting, northing = float(table["easting"][row]), float(table["northing"][row])
         photos[place_id] = PlacePhoto(
-            path=paths[at],
-            name=stored[at] if name == stored[row] else name,
+            path=paths[source_row],
+            name=stored[source_row] if name == stored[row] else name,
             position=None if np.isnan(latitude) else Position(latitude, longitude),
             utm=None if np.isnan(easting) else Utm(easting, northing, table["zone"][row].decode()),
             sequence=table["sequence"][row].decode(),
-            taken=_known(table["taken"][row]),
-            heading=_known(table["heading"][row]),
+            taken=_number_or_none(table["taken"][row]),
+            heading=_number_or_none(table["heading"][row]),
         )
     return photos, changed
 
@@ -306,5 +314,5 @@ def _content(photo: Path) -> bytes:
         return b""
 
 
-def _known(number: float) -> float | None:
+def _number_or_none(number: float) -> float | None:
     return None if np.isnan(number) else float(number)

@@ -1,6 +1,6 @@
 """Making the next version of an index, in a folder that is locked.
 
-Whatever changes an index drafts what the next version is to hold; here it is made and committed.
+A change drafts the next version as a `VersionSpec`; `VersionBuilder` makes and commits it.
 """
 
 from collections.abc import Generator, Iterator, Sequence
@@ -18,7 +18,7 @@ from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.errors import IndexWriteError, ModelMismatchError
 from place_search.indexer.pipeline import (
-    GONE,
+    MISSING_FILE,
     StageClock,
     embed_photos,
     none_readable,
@@ -42,7 +42,7 @@ from place_search.indexer.storage.manifest import (
     number_of,
     store_file,
 )
-from place_search.indexer.storage.plan import Entry, Finished, Journal, ShardPlan
+from place_search.indexer.storage.plan import Entry, FinishedShard, Journal, ShardPlan
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import (
     JOINED,
@@ -60,7 +60,7 @@ from place_search.models import Model
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A new version: its manifest, what was skipped and noted on the way, what was done before."""
+    """A new version: its manifest, skipped photos, notes, and photos `reused` of an earlier run."""
 
     manifest: Manifest
     skipped: list[Skipped]
@@ -69,7 +69,7 @@ class Outcome:
 
 
 def first_free_number(old: Manifest | None) -> int:
-    """The first number that no shard of a version has."""
+    """The first number above those of all shards of a version."""
     numbers = [number_of(name) for name in old.files] if old else []
     return max((number for number in numbers if number is not None), default=-1) + 1
 
@@ -88,11 +88,11 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
             "its own model."
         )
     if manifest.local_features and not manifest.keeps_features_of(model, folder):
-        kept = (manifest.verifier or made_by)["id"]
-        given = (model.verifier or model).card.id
+        index_verifier = (manifest.verifier or made_by)["id"]
+        verifier = (model.verifier or model).card.id
         raise ModelMismatchError(
-            f"{folder} keeps local features of '{kept}' and cannot take those of '{given}'; leave "
-            "out --verify-with, or index the photos again."
+            f"{folder} keeps local features of '{index_verifier}' and cannot take those of "
+            f"'{verifier}'; leave out --verify-with, or index the photos again."
         )
 
 
@@ -111,9 +111,9 @@ class VersionBuilder:
         clock: StageClock | None = None,
         workers: ShardWorkers | None = None,
     ) -> None:
-        """`contents` are those of `old`, where the draft keeps or copies any of it.
+        """`contents` are those of `old`, where the draft keeps shards or copies rows of it.
 
-        Where there are `workers`, they make the shards, of which none may copy rows.
+        `workers`, if given, make the shards, none of which may copy rows.
         """
         self.folder, self.draft, self.old, self.contents = folder, draft, old, contents
         self.model, self.progress, self.clock = model, progress, clock or StageClock()
@@ -121,45 +121,46 @@ class VersionBuilder:
         self._old_files = old.files if old else {}
 
     def run(self) -> Outcome:
-        """Make what is missing, and commit."""
-        keep = self._whole_shards()
-        self.journal.start(self.draft.header, keep)
-        kept = [name for done in keep for name in done.files]
-        collect_garbage(self.folder, [*self._old_files, *kept, *self.draft.edits])
+        """Make the missing shards, and commit."""
+        whole_shards = self._whole_shards()
+        self.journal.start(self.draft.header, whole_shards)
+        kept_files = [name for shard in whole_shards for name in shard.files]
+        collect_garbage(self.folder, [*self._old_files, *kept_files, *self.draft.edits])
         for folder in (SHARDS, THUMBNAILS):
             (self.folder / folder).mkdir(exist_ok=True)
         sync_folder(self.folder)
-        reused = sum(done.places + len(done.skipped) for done in keep)
+        reused = sum(shard.places + len(shard.skipped) for shard in whole_shards)
         self._make_shards(reused)
         manifest = self._manifest()
         self.journal.commit(manifest.index_id)
         manifest.write(self.folder)
         finish(self.folder, manifest, self.journal)
-        skipped = [photo for done in self._finished() for photo in done.skipped]
-        return Outcome(manifest, skipped, reused, [n for d in self._finished() for n in d.notes])
+        skipped = [photo for shard in self._finished() for photo in shard.skipped]
+        notes = [note for shard in self._finished() for note in shard.notes]
+        return Outcome(manifest, skipped, reused, notes)
 
-    def _finished(self) -> list[Finished]:
+    def _finished(self) -> list[FinishedShard]:
         return [self.journal.finished[number] for number in sorted(self.journal.finished)]
 
-    def _whole_shards(self) -> list[Finished]:
+    def _whole_shards(self) -> list[FinishedShard]:
         """The shards of an interrupted run of this draft that need not be made again."""
         if self.journal.header != self.draft.header:
             return []
-        keep = []
+        whole_shards = []
         for plan in self.draft.plan:
-            done = self.journal.finished.get(plan.number)
-            if done and done.inputs == plan.inputs() and done.is_whole(self.folder):
-                keep.append(done)
-        return keep
+            shard = self.journal.finished.get(plan.number)
+            if shard and shard.inputs == plan.inputs() and shard.is_whole(self.folder):
+                whole_shards.append(shard)
+        return whole_shards
 
     def _make_shards(self, reused: int) -> None:
         """Make the shards that are missing, each as soon as its photos are embedded."""
         plan = self.draft.plan
         self.progress("Describing", reused, plan.places)
-        done = self.journal.finished
-        missing = [at for at in range(len(plan)) if plan.first_number + at not in done]
+        finished = self.journal.finished
+        missing = [at for at in range(len(plan)) if plan.first_number + at not in finished]
         if self.workers is not None:
-            self._have_made(self.workers, missing, reused)
+            self._make_with_workers(self.workers, missing, reused)
             return
         waiting: dict[int, tuple[ShardPlan, str]] = {}
         root = Path(self.draft.source["root"])
@@ -169,24 +170,24 @@ class VersionBuilder:
                 rows: list[Row] = []
                 skipped: list[Skipped] = []
                 for entry in plan.shard(index).entries:
-                    made = self._copy(entry, root)
-                    if made is None:
-                        number, made = next(results)
-                        assert number == entry.place_id  # noqa: S101 - they come in their order
-                    if isinstance(made, Skipped):
-                        skipped.append(made)
+                    outcome = self._copy(entry, root)
+                    if outcome is None:
+                        number, outcome = next(results)
+                        assert number == entry.place_id  # noqa: S101 - photos come in their order
+                    if isinstance(outcome, Skipped):
+                        skipped.append(outcome)
                     else:
-                        rows.append(made)
+                        rows.append(outcome)
                     places += 1
                     self.progress("Describing", places, plan.places)
-                # Photos are read ahead of this loop; a shard of copied rows alone may not be yet.
+                # Photos are read ahead of this loop; a shard without photos is not planned yet.
                 shard, inputs = waiting.pop(index) if index in waiting else self._planned(index)
                 self._write_shard(shard, inputs, rows, skipped)
 
     def _embed(
         self, missing: Sequence[int], waiting: dict[int, tuple[ShardPlan, str]], root: Path
     ) -> Generator[tuple[int, Row | Skipped], None, None]:
-        """What the model makes of the photos of the missing shards; nothing without a model."""
+        """The rows of the photos of the missing shards; none without a model."""
         if self.model is not None:
             photos, keep = self._photos(missing, waiting), self.draft.local_features
             yield from embed_photos(photos, root, self.model, self.clock, keep_local_features=keep)
@@ -194,16 +195,18 @@ class VersionBuilder:
     def _photos(
         self, missing: Sequence[int], waiting: dict[int, tuple[ShardPlan, str]]
     ) -> Iterator[tuple[int, PlacePhoto]]:
-        """The photos to embed for the missing shards, which `waiting` gets with their inputs."""
+        """The photos to embed for the missing shards; `waiting` gets each shard and its inputs."""
         for index in missing:
-            # Before the photos are read: one that changes while they are is then noticed.
+            # Planned before the photos are read: a photo that changes meanwhile is then noticed.
             waiting[index] = planned = self._planned(index)
             for entry in planned[0].entries:
-                if entry.photo is not None and entry.copied is None:
+                if entry.photo is not None and entry.copied_from is None:
                     yield entry.place_id, entry.photo
 
-    def _have_made(self, workers: ShardWorkers, missing: Sequence[int], done: int) -> None:
-        """Let others make the missing shards."""
+    def _make_with_workers(
+        self, workers: ShardWorkers, missing: Sequence[int], described: int
+    ) -> None:
+        """Let `workers` make the missing shards."""
         root = Path(self.draft.source["root"])
         shards = [self.draft.plan.shard(index) for index in missing]
         for finished in workers.make(
@@ -214,19 +217,19 @@ class VersionBuilder:
             descriptor_type=self.draft.descriptor_type,
         ):
             self.journal.add(finished)
-            done += finished.places + len(finished.skipped)
-            self.progress("Describing", done, self.draft.plan.places)
+            described += finished.places + len(finished.skipped)
+            self.progress("Describing", described, self.draft.plan.places)
 
     def _planned(self, index: int) -> tuple[ShardPlan, str]:
-        """A shard to make, with the hash of what it is made of."""
+        """A shard to make, with the hash of its inputs."""
         shard = self.draft.plan.shard(index)
         return shard, shard.inputs()
 
     def _copy(self, entry: Entry, root: Path) -> Row | Skipped | None:
-        """The row that is copied from the old version, or None for a photo to embed."""
-        if entry.copied is None or self.contents is None:
+        """The row that is copied from the old version; None for a photo to embed."""
+        if entry.copied_from is None or self.contents is None:
             return None
-        at = int(np.searchsorted(self.contents.rows.place_ids, entry.copied))
+        at = int(np.searchsorted(self.contents.rows.place_ids, entry.copied_from))
         row = replace(self.contents.row(at), place_id=entry.place_id)
         if entry.photo is None:
             return row
@@ -234,7 +237,7 @@ class VersionBuilder:
         try:
             mtime_ns = photo.path.stat().st_mtime_ns
         except OSError:
-            return Skipped(photo.name, GONE)
+            return Skipped(photo.name, MISSING_FILE)
         position, utm = photo.position, photo.utm
         if position is not None or utm is not None:
             position, utm = both_positions(position, utm)
@@ -259,28 +262,28 @@ class VersionBuilder:
                 name: write_whole(self.folder / name, content)
                 for name, content in shard_files(shard.number, rows, self.draft.descriptor_type)
             }
-            made = shard.number, inputs, len(rows), files, tuple(skipped), notes_of(rows)
-            self.journal.add(Finished(*made))
+            fields = shard.number, inputs, len(rows), files, tuple(skipped), notes_of(rows)
+            self.journal.add(FinishedShard(*fields))
 
     def _manifest(self) -> Manifest:
-        """Join the shards, see to the vector store, and say what the new version is made of."""
+        """Join the shards, write the vector store, and give the manifest of the new version."""
         draft, finished = self.draft, self._finished()
         files = self._kept_files() | dict(draft.groups)
         first_ids = self._kept_first_ids()
-        for done in finished:
-            files.update(done.files)
-            if done.places:
-                part = draft.plan.parts[done.number - draft.plan.first_number]
-                first_ids[shard_name(done.number)] = int(part[0])
+        for shard in finished:
+            files.update(shard.files)
+            if shard.places:
+                part = draft.plan.parts[shard.number - draft.plan.first_number]
+                first_ids[shard_name(shard.number)] = int(part[0])
         names = sorted(first_ids, key=first_ids.__getitem__)
-        skipped = [photo for done in finished for photo in done.skipped]
+        skipped = [photo for shard in finished for photo in shard.skipped]
         if not names:
             raise none_readable(skipped, draft.source["root"])
         shards = self._shards(names)
-        made = ShardRows(shards).stored_ids
-        if draft.listed and made[0] >= draft.listed:
+        made_ids = ShardRows(shards).stored_ids
+        if draft.listed_count and made_ids[0] >= draft.listed_count:
             raise none_readable(skipped, draft.source["root"])
-        draft = self.draft.replacing(self.folder, made)
+        draft = self.draft.with_places_made(self.folder, made_ids)
         files |= dict(draft.edits)
         rows = ShardRows(shards, draft.removed)
         if not len(rows):
@@ -335,35 +338,35 @@ class VersionBuilder:
         )
 
     def _joined(self) -> Path | None:
-        """The joined dataset of the version that shards are kept of, if it is whole."""
-        if self.old is None or not (self.old.local_features and self.draft.kept):
+        """The joined dataset of the old version, if shards are kept of it and it is whole."""
+        if self.old is None or not (self.old.local_features and self.draft.kept_shards):
             return None
         path, stamp = self.folder / JOINED, self.old.files.get(JOINED)
         return path if stamp is not None and is_stamped(path, stamp) else None
 
     def _kept_files(self) -> dict[str, FileStamp]:
-        kept = [
+        names = [
             name.replace(SHARDS, folder)
-            for name in self.draft.kept
+            for name in self.draft.kept_shards
             for folder in (SHARDS, THUMBNAILS)
         ]
-        return {name: self._old_files[name] for name in kept}
+        return {name: self._old_files[name] for name in names}
 
     def _kept_first_ids(self) -> dict[str, int]:
         if self.contents is None:
             return {}
         first = self.contents.first_ids()
-        return {name: first[name] for name in self.draft.kept}
+        return {name: first[name] for name in self.draft.kept_shards}
 
     def _shards(self, names: Sequence[str]) -> list[ArrayFile]:
         """The shards of the new version, opened."""
         old = self.contents
-        known = dict(zip(old.manifest.shards, old.shards, strict=True)) if old else {}
-        return [known.get(name) or ArrayFile(self.folder / name) for name in names]
+        opened = dict(zip(old.manifest.shards, old.shards, strict=True)) if old else {}
+        return [opened.get(name) or ArrayFile(self.folder / name) for name in names]
 
 
 def finish(folder: Path, manifest: Manifest, journal: Journal) -> None:
-    """Tidy up after a commit; the journal goes last, so that a killed run comes back here."""
+    """Tidy up after a commit; the journal goes last: after a kill the next run tidies up."""
     finalize_commit(folder, manifest)
     collect_garbage(folder, manifest.files)
     journal.remove()

@@ -1,4 +1,4 @@
-"""A model that looks descriptors up in a file, in place of describing photos."""
+"""A model that looks descriptors up in a file, instead of describing photos."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -20,17 +20,17 @@ from place_search.photos import PhotoError, Preprocessing
 from place_search.photos.decoding import MAX_PIXELS
 
 SAME_MODEL = 0.95
-"""Cosine of a given descriptor and the model's own from which they are of one model.
+"""The cosine of a descriptor of the file and the model's own from which both are of one model.
 
-Programs resize photos and round numbers each in their way; other models give cosines near 0.
+Programs differ in resizing and rounding; other models give cosines near 0.
 """
 _TRIED = 20
 _ROUNDING = 1e-3
-"""What cosines of one descriptor, rounded in several ways, differ by."""
+"""The difference of cosines of a descriptor that is rounded in several ways."""
 
 
 class GivenModel(Model):
-    """Stands for the model that made the descriptors of a file, while an index is built of them.
+    """The stand-in for the model that made the descriptors of a file, while an index is built.
 
     The index keeps no local features, as the file has none.
     """
@@ -45,7 +45,7 @@ class GivenModel(Model):
 
     @property
     def limit_in_words(self) -> str:
-        """What tells a build of this file from others."""
+        """The text that identifies a build from this file."""
         return f"{super().limit_in_words} from {self._file.stamp}"
 
 
@@ -56,24 +56,24 @@ def given_model(
     *,
     max_pixels: int = MAX_PIXELS,
 ) -> GivenModel:
-    """The descriptors of a file for the photos of a source.
+    """The model that gives the descriptors of a file for the photos of a source.
 
-    They are those of `model`, where one is given, which is then tried on some photos, and must be
-    what the file names, if it names any; else of the model that the file names, if that is here;
-    else of one that is not known: an index of them is searched by descriptors, not by photos.
-    Photos of which more than `max_pixels` would be decoded are left out.
+    The descriptors are of `model`, if given: it is tried on some photos, and must be the model that
+    the file names, if any. Else they are of the model that the file names, if it is installed, and
+    else of an unknown model: such an index is searched by descriptors, not by photos. Photos of
+    more than `max_pixels` decoded pixels are left out.
 
     Raises:
-        SourceError: a photo without a descriptor, a file of other photos, descriptors that are not
-            those of `model` or stand in another order, or broken numbers.
+        SourceError: a photo without a descriptor, a file of other photos, descriptors of another
+            model or in another order, or broken numbers.
     """
     dims = len(file.read(0))
     if not dims:
         raise SourceError(f"{file.path} holds descriptors of no numbers; write them again.")
     if model is not None:
-        given = GivenModel(file, source, _named_card(file, model, dims), max_pixels)
-        _check_maker(file, source, model, given)
-        return given
+        file_model = GivenModel(file, source, _named_card(file, model, dims), max_pixels)
+        _check_maker(file, source, model, file_model)
+        return file_model
     card = find_card(file.model, file.fingerprint, dims) if file.model else None
     return GivenModel(file, source, card or _unknown_card(file, dims), max_pixels)
 
@@ -108,33 +108,38 @@ def _unknown_card(file: DescriptorFile, dims: int) -> ModelCard:
     )
 
 
-def _check_maker(file: DescriptorFile, source: Source, model: Model, given: GivenModel) -> None:
+def _check_maker(
+    file: DescriptorFile, source: Source, model: Model, file_model: GivenModel
+) -> None:
     """Make sure that a model gives the descriptors of the file, each for its own photo.
 
-    Photos spread over the source are tried, each on its row and on those of the others and of the
-    photos beside them: rows may be shifted by one, and frames of a video look alike.
+    A sample of photos is compared with the rows of all sampled photos and of their neighbours: rows
+    may be shifted by one, and frames of a video look alike.
     """
     paths = [stored_path(photo.path, source.root) for photo in source.photos]
     tried = spread_rows(len(paths), _TRIED)
-    beside = np.unique(tried[:, None] + np.array([-1, 0, 1]))
-    rows = [row for row in beside.tolist() if 0 <= row < len(paths)]
-    table = np.stack([given.lookup.look_up(paths[row]) for row in rows])
+    neighbourhood = np.unique(tried[:, None] + np.array([-1, 0, 1]))
+    rows = [row for row in neighbourhood.tolist() if 0 <= row < len(paths)]
+    table = np.stack([file_model.lookup.look_up(paths[row]) for row in rows])
     for row in tried.tolist():
         photo = source.photos[row]
         try:
             cosines = table @ model.embed(model.read(photo.path)).descriptor
         except PhotoError:
             continue
-        own, best = float(cosines[rows.index(row)]), int(np.argmax(cosines))
-        if own >= SAME_MODEL and 1 - own <= 2 * (1 - cosines[best]) + _ROUNDING:
+        own_cosine, nearest = float(cosines[rows.index(row)]), int(np.argmax(cosines))
+        if own_cosine >= SAME_MODEL and 1 - own_cosine <= 2 * (1 - cosines[nearest]) + _ROUNDING:
             continue
-        which = f"{file.path}: row {given.lookup.row_of(paths[row]) + 1} of {file.count}, for "
-        which += f"'{photo.name}', has a cosine of {own:.2f} with its descriptor by {model.card.id}"
-        if cosines[best] < SAME_MODEL:
-            raise SourceError(f"{which}, so another made it; name another --model, or none.")
+        number = file_model.lookup.row_of(paths[row]) + 1
+        finding = (
+            f"{file.path}: row {number} of {file.count}, for '{photo.name}', has a cosine of "
+            f"{own_cosine:.2f} with its descriptor by {model.card.id}"
+        )
+        if cosines[nearest] < SAME_MODEL:
+            raise SourceError(f"{finding}, so another made it; name another --model, or none.")
         raise SourceError(
-            f"{which}, which is nearer to the row for '{source.photos[rows[best]].name}' "
-            f"({cosines[best]:.2f}); put the rows in the order of the photos."
+            f"{finding}, which is nearer to the row for '{source.photos[rows[nearest]].name}' "
+            f"({cosines[nearest]:.2f}); put the rows in the order of the photos."
         )
 
 
@@ -155,7 +160,7 @@ class _Lookup:
             self._rows = {path: row for row, path in enumerate(paths)}
             return
         prefix = _prefix(file, source, paths)
-        missing = [path for path in paths if not file.has(prefix + path)]
+        missing = [path for path in paths if not file.has_name(prefix + path)]
         if missing:
             raise SourceError(
                 f"{file.path} has no descriptor of {len(missing)} of the {len(paths)} photos of "
@@ -183,15 +188,15 @@ class _Lookup:
             )
         peak = float(np.abs(values).max(initial=0.0))
         if not np.isfinite(peak) or peak == 0:
-            what = "zeros only" if peak == 0 else "numbers that are not finite"
+            fault = "zeros only" if peak == 0 else "numbers that are not finite"
             raise SourceError(
-                f"{self._file.path} has {what} for '{path}'; describe that photo again."
+                f"{self._file.path} has {fault} for '{path}'; describe that photo again."
             )
         scaled = values / peak  # its squares neither overflow nor vanish
         return np.asarray(scaled / np.linalg.norm(scaled), np.float32)
 
     def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
-        """Nothing can be described by a file."""
+        """Raises `SourceError`: a file cannot describe photos."""
         raise SourceError(f"{self._file.path} describes no photos; it holds descriptors.")
 
     def stream(
@@ -206,14 +211,14 @@ class _Lookup:
 
 
 def _prefix(file: DescriptorFile, source: Source, paths: list[str]) -> str:
-    """What names in the file have before the paths of the source: trailing parts of its root.
+    """The prefix of names in the file before the paths of the source: the end of its root.
 
-    Other programs name photos from the root of all images, of which a source may be a folder.
+    Other programs name photos relative to the folder of all images, which may hold the source.
     """
     parts = source.root.parts[1:]
     for count in range(len(parts) + 1):
         prefix = "".join(f"{part}/" for part in parts[len(parts) - count :])
-        if any(file.has(prefix + path) for path in paths):
+        if any(file.has_name(prefix + path) for path in paths):
             return prefix
     raise SourceError(
         f"{file.path} is of other photos: none of its {file.count} names, such as "

@@ -1,4 +1,4 @@
-"""Reading files of descriptors: those of hloc, kapture and NumPy, and our own."""
+"""Reading files of descriptors of place-search, hloc, kapture and NumPy."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -22,14 +22,14 @@ Vector = NDArray[np.float64]
 
 
 class DescriptorFile(ABC):
-    """Descriptors by the names of photos, read when they are asked for.
+    """Descriptors by the names of photos, read on demand.
 
     `names` is empty for a file that has rows only, in the order of the photos. `model` and
-    `fingerprint` say what made them, where the file does.
+    `fingerprint` are those of the model that made them, "" where the file does not say.
     """
 
     def __init__(self, path: Path, count: int, names: Sequence[str]) -> None:
-        """Raises `SourceError` where a name stands there twice, or there is none."""
+        """Raises `SourceError` where a name occurs twice, or the file has no descriptors."""
         self.path, self.count, self.names = path, count, names
         self.model = self.fingerprint = ""
         if not count:
@@ -42,17 +42,17 @@ class DescriptorFile(ABC):
                 )
         self._rows = rows
 
-    def has(self, name: str) -> bool:
+    def has_name(self, name: str) -> bool:
         """Whether a photo of this name has a descriptor."""
         return name in self._rows
 
     def row_of(self, name: str) -> int:
-        """The row of a name that there is."""
+        """The row of a name that the file has."""
         return self._rows[name]
 
     @abstractmethod
     def read(self, row: int) -> Vector:
-        """A row as it stands in the file, one number a dimension."""
+        """A row as in the file, (D,)."""
 
     @property
     def stamp(self) -> str:
@@ -83,12 +83,12 @@ class _Rows(DescriptorFile):
 
 
 class _Datasets(DescriptorFile):
-    """hloc's features: a group a photo, which holds its descriptor."""
+    """Features of hloc: a group for each photo, which holds its descriptor."""
 
     def __init__(self, path: Path, file: Any) -> None:
-        found: list[str] = []
-        file.visititems(_Collector(found))
-        super().__init__(path, len(found), found)
+        names: list[str] = []
+        file.visititems(_Collector(names))
+        super().__init__(path, len(names), names)
         self._file = file
 
     def read(self, row: int) -> Vector:
@@ -97,18 +97,18 @@ class _Datasets(DescriptorFile):
 
 
 class _Collector:
-    """Takes the names of the groups that hold a descriptor."""
+    """Collects the names of the groups that hold a descriptor."""
 
-    def __init__(self, found: list[str]) -> None:
-        self._found = found
+    def __init__(self, names: list[str]) -> None:
+        self._names = names
 
     def __call__(self, name: str, item: Any) -> None:
         if isinstance(item, h5py.Dataset) and name.endswith(f"/{HLOC_KEY}"):
-            self._found.append(name.removesuffix(f"/{HLOC_KEY}"))
+            self._names.append(name.removesuffix(f"/{HLOC_KEY}"))
 
 
 class _Kapture(DescriptorFile):
-    """kapture's global features of one type: a file of bare numbers a photo."""
+    """Global features of kapture of one type: a file of bare numbers for each photo."""
 
     def __init__(self, folder: Path) -> None:
         lines = [
@@ -142,7 +142,7 @@ class _Kapture(DescriptorFile):
 
     @property
     def stamp(self) -> str:
-        """The folder, and the newest of its files."""
+        """A text of the folder and the time of its newest file."""
         newest = max(path.stat().st_mtime_ns for path in self._files)
         return f"{self.path.resolve()} {self.count} {newest}"
 
@@ -151,7 +151,7 @@ def open_descriptor_file(path: Path) -> DescriptorFile:
     """Open a file of descriptors, or a kapture folder with them, whatever its kind.
 
     Raises:
-        SourceError: it is of no kind that is known, is damaged, or names a photo twice.
+        SourceError: the file is of no known kind, is damaged, or names a photo twice.
     """
     if not path.exists():
         raise SourceError(f"{path} does not exist; name {ACCEPTED}.")
@@ -199,7 +199,7 @@ def _from_hdf5(path: Path) -> DescriptorFile:
 
 
 def _kapture_type(folder: Path) -> Path:
-    """The folder of the one type of descriptors, given as that, or as the kapture's root."""
+    """The folder of the only type of descriptors, from this folder or from the kapture's root."""
     if (folder / KAPTURE_CARD).is_file():
         return folder
     types = sorted(card.parent for card in (folder / KAPTURE_FOLDER).glob(f"*/{KAPTURE_CARD}"))

@@ -1,4 +1,4 @@
-"""Writing descriptors as hloc, kapture and NumPy read them, and as we do."""
+"""Writing files of descriptors for place-search, hloc, kapture and NumPy."""
 
 import io
 import shutil
@@ -29,7 +29,7 @@ ENDINGS: Mapping[DescriptorFormat, tuple[str, ...]] = {
     "numpy": (".npy", ".npz"),
     "kapture": ("",),
 }
-"""What a file's name ends in, by its format; kapture's is a folder."""
+"""The endings of file names by format; kapture's is a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,74 +46,74 @@ class Descriptors:
     fingerprint: str
 
 
-def write_descriptors(path: Path, form: DescriptorFormat, given: Descriptors) -> None:
+def write_descriptors(path: Path, form: DescriptorFormat, descriptors: Descriptors) -> None:
     """Write descriptors to a file, or for kapture into a folder; all of them or nothing.
 
     Raises:
-        PlaceSearchError: it cannot be written, or the format cannot hold such names.
+        PlaceSearchError: the file cannot be written, or the format cannot hold such names.
     """
     if form in ("hloc", "kapture"):
-        _require_names(path, form, given.names)
+        _require_names(path, form, descriptors.names)
     with telling_unwritable(path):
         if form == "kapture":
-            _write_kapture(path, given)
+            _write_kapture(path, descriptors)
             return
         with replacing(path) as part:
-            _WRITERS[form](part, given, path.suffix.lower())
+            _WRITERS[form](part, descriptors, path.suffix.lower())
 
 
 def _require_names(path: Path, form: str, names: Sequence[str]) -> None:
-    """Names are places in a tree there, so each must be one, and only once."""
-    seen: set[str] = set()
+    """Make sure that names are distinct paths down a tree. Raises `PlaceSearchError`."""
+    earlier: set[str] = set()
     for name in names:
         parts = PurePosixPath(name)
-        if name in seen or parts.is_absolute() or ".." in parts.parts or "." in name.split("/"):
-            why = "stands there twice" if name in seen else "does not lead down from one folder"
+        if name in earlier or parts.is_absolute() or ".." in parts.parts or "." in name.split("/"):
+            why = "stands there twice" if name in earlier else "does not lead down from one folder"
             raise PlaceSearchError(
                 f"{path} cannot be written for {form}, because the name '{name}' {why}; describe "
                 "the folder of the photos, so that names are relative to it."
             )
-        seen.add(name)
+        earlier.add(name)
 
 
 @contextmanager
-def _hdf5(part: Path, given: Descriptors) -> Iterator[Any]:
-    """A file that says what made its descriptors.
+def _hdf5(part: Path, descriptors: Descriptors) -> Iterator[Any]:
+    """An HDF5 file with the model of its descriptors.
 
     It is made in memory, as HDF5 raises no OSError where the disk is full.
     """
-    made = io.BytesIO()
-    with h5py.File(made, "w") as file:
+    buffer = io.BytesIO()
+    with h5py.File(buffer, "w") as file:
         yield file
-        file.attrs["model"] = given.model
-        file.attrs["fingerprint"] = given.fingerprint
-    part.write_bytes(made.getbuffer())
+        file.attrs["model"] = descriptors.model
+        file.attrs["fingerprint"] = descriptors.fingerprint
+    part.write_bytes(buffer.getbuffer())
 
 
-def _write_own(part: Path, given: Descriptors, _ending: str) -> None:
-    with _hdf5(part, given) as file:
-        file.create_dataset("descriptors", data=given.rows)
-        names: Any = list(given.names)
+def _write_own(part: Path, descriptors: Descriptors, _ending: str) -> None:
+    with _hdf5(part, descriptors) as file:
+        file.create_dataset("descriptors", data=descriptors.rows)
+        names: Any = list(descriptors.names)
         file.create_dataset("name", data=names, dtype=h5py.string_dtype())
 
 
-def _write_hloc(part: Path, given: Descriptors, _ending: str) -> None:
-    with _hdf5(part, given) as file:
-        for name, row in zip(given.names, given.rows, strict=True):
+def _write_hloc(part: Path, descriptors: Descriptors, _ending: str) -> None:
+    with _hdf5(part, descriptors) as file:
+        for name, row in zip(descriptors.names, descriptors.rows, strict=True):
             file.create_dataset(f"{name}/{HLOC_KEY}", data=row)
 
 
-def _write_numpy(part: Path, given: Descriptors, ending: str) -> None:
+def _write_numpy(part: Path, descriptors: Descriptors, ending: str) -> None:
     with part.open("wb") as stream:
         if ending == ".npy":
-            np.save(stream, given.rows)
+            np.save(stream, descriptors.rows)
             return
         np.savez(
             stream,
-            names=np.array(given.names),
-            descriptors=given.rows,
-            model=np.array(given.model),
-            fingerprint=np.array(given.fingerprint),
+            names=np.array(descriptors.names),
+            descriptors=descriptors.rows,
+            model=np.array(descriptors.model),
+            fingerprint=np.array(descriptors.fingerprint),
         )
 
 
@@ -124,9 +124,9 @@ _WRITERS: Mapping[str, Callable[[Path, Descriptors, str], None]] = {
 }
 
 
-def _write_kapture(folder: Path, given: Descriptors) -> None:
-    """A type of global features; a folder that is no kapture yet gets its list of photos, too."""
-    target = folder / KAPTURE_FOLDER / given.model
+def _write_kapture(folder: Path, descriptors: Descriptors) -> None:
+    """Write a type of global features, and the list of photos where the folder has none yet."""
+    target = folder / KAPTURE_FOLDER / descriptors.model
     if target.exists():
         raise PlaceSearchError(
             f"{target} exists already; delete it, or name another folder than {folder}."
@@ -135,25 +135,25 @@ def _write_kapture(folder: Path, given: Descriptors) -> None:
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     try:
-        for name, row in zip(given.names, given.rows, strict=True):
+        for name, row in zip(descriptors.names, descriptors.rows, strict=True):
             path = part / f"{name}{KAPTURE_ENDING}"
             path.parent.mkdir(parents=True, exist_ok=True)
             row.astype("<f4", copy=False).tofile(path)
-        card = f"{given.model}, float32, {given.rows.shape[1]}, L2\n"
+        card = f"{descriptors.model}, float32, {descriptors.rows.shape[1]}, L2\n"
         _write_table(part / KAPTURE_CARD, "name, dtype, dsize, metric_type", card)
         if not (folder / "sensors" / "sensors.txt").exists():
-            _write_sensors(folder / "sensors", given)
+            _write_sensors(folder / "sensors", descriptors)
         part.rename(target)
     except BaseException:
         shutil.rmtree(part, ignore_errors=True)
         raise
 
 
-def _write_sensors(folder: Path, given: Descriptors) -> None:
-    """A camera for each size of photo, and a record for each photo, one after the other."""
+def _write_sensors(folder: Path, descriptors: Descriptors) -> None:
+    """Write a camera for each size of photo, and a record for each photo."""
     cameras: dict[tuple[int, int], str] = {}
     records = []
-    for number, (name, path) in enumerate(zip(given.names, given.paths, strict=True)):
+    for number, (name, path) in enumerate(zip(descriptors.names, descriptors.paths, strict=True)):
         with Image.open(path) as image:
             camera = cameras.setdefault(image.size, f"camera{len(cameras)}")
         records.append(f"{number}, {camera}, {name}\n")

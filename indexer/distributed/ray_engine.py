@@ -1,7 +1,7 @@
-"""Embedding spread over the nodes of a Ray cluster, with Ray Data; all else happens here.
+"""Embedding spread over the nodes of a Ray cluster, with Ray Data; this process does the rest.
 
 The plan is that of a local run, so that ids, order and files are the same. Each shard is one task
-of embedding and one of writing: a node that dies costs no more than the shards it was at.
+of embedding and one of writing: a node that dies costs no more than its current shards.
 """
 
 import logging
@@ -28,18 +28,19 @@ from place_search.indexer.distributed.ray_worker import (
 from place_search.indexer.distributed.staging import ObjectStoreStaging, photo_name
 from place_search.indexer.errors import ClusterError, SourceError
 from place_search.indexer.storage.descriptor_codes import DescriptorType
-from place_search.indexer.storage.plan import Finished, ShardPlan
+from place_search.indexer.storage.plan import FinishedShard, ShardPlan
 from place_search.models import Model
 
 EMBED_CPUS = 0.75
+"""The share of a CPU for embedding, so that a node with one CPU both embeds and writes."""
 WRITE_CPUS = 0.25
-"""Shares of a CPU, so that a node with one of them both embeds and writes."""
+"""The share of a CPU for writing."""
 STALL_SECONDS = 3600.0
-"""Without any shard in so long, a cluster is taken to be stuck."""
+"""Seconds without a finished shard after which a cluster counts as stuck."""
 
 
 class RayWorkers:
-    """Makes shards on a Ray cluster: that of RAY_ADDRESS, or one of this machine alone."""
+    """Makes shards on a Ray cluster: that of RAY_ADDRESS, or a cluster of this machine alone."""
 
     def __init__(
         self,
@@ -49,17 +50,17 @@ class RayWorkers:
         opened: OpenModel | None = None,
         stall_seconds: float = STALL_SECONDS,
     ) -> None:
-        """With an `exchange`, nodes share no disk with this machine: photos and shards go there.
+        """`exchange` is the URL for photos and shards where nodes share no disk with this machine.
 
-        `opened` opens the model on a node, in place of a copy of its files.
+        `opened` opens the model on a node; by default the model's files are copied to the node.
 
         Raises:
             ClusterError: Ray is not installed, or the exchange cannot be used.
         """
-        # Else a thread that still asks a lost cluster would start another one.
+        # Else a thread that still waits for a lost cluster would start another one.
         os.environ["RAY_ENABLE_AUTO_CONNECT"] = "0"
         try:
-            import ray  # noqa: F401 - only to know
+            import ray  # noqa: F401 - is it installed?
         except ImportError:
             raise ClusterError(
                 "Ray is not installed; run: pip install 'place-search[ray]'."
@@ -79,48 +80,48 @@ class RayWorkers:
         *,
         local_features: bool,
         descriptor_type: DescriptorType,
-    ) -> Iterator[Finished]:
-        """Make these shards, in any order; each is in the index folder when it comes.
+    ) -> Iterator[FinishedShard]:
+        """Make these shards, in any order; each is in the index folder when it is yielded.
 
         Raises:
-            SourceError: the trouble is not a photo's own, as when a disk fails.
-            ClusterError: the cluster or the exchange fails; what was finished is kept.
+            SourceError: the cause is not a photo itself, as when a disk fails.
+            ClusterError: the cluster or the exchange fails; finished shards are kept.
         """
-        named = self._exchange is not None
+        has_exchange = self._exchange is not None
         jobs = [
             replace(
-                _job(shard, root, named=named),
+                _job(shard, root, with_names=has_exchange),
                 local_features=local_features,
                 descriptor_type=descriptor_type,
             )
             for shard in shards
         ]
-        # Under this the exchange keeps shards of interrupted runs.
+        # The exchange keeps shards of interrupted runs under this key.
         kind = f"{self._fingerprint}-{descriptor_type}"
         if not local_features:
             kind += "-without-cells"
         if local_features and self._verifier is not None:
             kind += f"-verified-by-{self._verifier}"
         if self._exchange is not None:
-            there = self._exchange.finished(kind)
-            for job in [job for job in jobs if job.number in there]:
-                done = there[job.number]
-                if done.inputs == job.inputs:
-                    self._exchange.take_shard(done, folder)
-                    yield done
+            finished = self._exchange.finished(kind)
+            for job in [job for job in jobs if job.number in finished]:
+                finished_shard = finished[job.number]
+                if finished_shard.inputs == job.inputs:
+                    self._exchange.take_shard(finished_shard, folder)
+                    yield finished_shard
                     jobs.remove(job)
             self._exchange.offer(
                 (task.photo.path for job in jobs for task in job.tasks if task.name), root
             )
         if jobs:
-            for done in self._made(jobs, folder.resolve(), kind):
+            for finished_shard in self._run_jobs(jobs, folder.resolve(), kind):
                 if self._exchange is not None:
-                    self._exchange.take_shard(done, folder)
-                yield done
+                    self._exchange.take_shard(finished_shard, folder)
+                yield finished_shard
         if self._exchange is not None:
             self._exchange.clear()
 
-    def _made(self, jobs: Sequence[Job], folder: Path, kind: str) -> Iterator[Finished]:
+    def _run_jobs(self, jobs: Sequence[Job], folder: Path, kind: str) -> Iterator[FinishedShard]:
         import ray
 
         with _cluster(), _plain_failures():
@@ -137,20 +138,20 @@ class RayWorkers:
                 compute=ray.data.ActorPoolStrategy(size=min(cpus, len(jobs))),
                 num_cpus=EMBED_CPUS,
             )
-            # Not a Datasink: that tells only at the end what was written, and a run that is
-            # killed before would lose it.
-            written = embedded.map(
+            # Not a Datasink, which reports only at the end: a run that is killed before would lose
+            # its finished shards.
+            written_shards = embedded.map(
                 partial(write_shard, folder=str(folder), exchange=self._url, kind=kind),
                 num_cpus=WRITE_CPUS,
             )
-            for item in _watched(written, self._stall_seconds):
+            for item in _watched(written_shards, self._stall_seconds):
                 if item["error"]:
                     raise SourceError(item["error"])
-                yield pickle.loads(item["done"])  # noqa: S301 - an actor's own
+                yield pickle.loads(item["finished"])  # noqa: S301 - an actor's own
 
 
-def _job(shard: ShardPlan, root: Path, *, named: bool) -> Job:
-    # Before the photos are read: one that changes while they are is then noticed.
+def _job(shard: ShardPlan, root: Path, *, with_names: bool) -> Job:
+    # Hashed before the photos are read: a photo that changes meanwhile is then noticed.
     inputs = shard.inputs()
     tasks = []
     for entry in shard.entries:
@@ -159,14 +160,14 @@ def _job(shard: ShardPlan, root: Path, *, named: bool) -> Job:
             mtime_ns = entry.photo.path.stat().st_mtime_ns
         except OSError:
             mtime_ns = 0
-        name = photo_name(entry.photo.path, root) if named else ""
+        name = photo_name(entry.photo.path, root) if with_names else ""
         tasks.append(Task(entry.place_id, entry.photo, name, mtime_ns))
     return Job(shard.number, inputs, root, tuple(tasks))
 
 
 @contextmanager
 def _cluster() -> Iterator[None]:
-    """A connection to the cluster, for as long as it is needed."""
+    """A connection to the cluster inside the block."""
     import ray
 
     if ray.is_initialized():
@@ -201,7 +202,7 @@ def _plain_failures() -> Iterator[None]:
 
 
 def _watched(data: Any, seconds: float) -> Iterator[RayRow]:
-    """The rows of a dataset as they come; they are asked for in a thread, which may wait for ever.
+    """The rows of a dataset as they come; a thread fetches them, as fetching may never return.
 
     Raises:
         ClusterError: nothing came for `seconds`.

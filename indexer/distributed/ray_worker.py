@@ -1,4 +1,4 @@
-"""What runs on the nodes of a Ray cluster: a shard's photos are embedded, then it is written."""
+"""The code for nodes of a Ray cluster: embedding the photos of a shard, and writing it."""
 
 import atexit
 import pickle
@@ -18,7 +18,7 @@ from place_search.indexer.pipeline import StageClock, embed_photos, stored_path
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.descriptor_codes import INT8, DescriptorType
 from place_search.indexer.storage.manifest import Skipped
-from place_search.indexer.storage.plan import Finished
+from place_search.indexer.storage.plan import FinishedShard
 from place_search.indexer.storage.shards import Row, notes_of, shard_files
 from place_search.models import Model, Precision, open_model
 
@@ -29,7 +29,7 @@ RayRow: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A photo to embed; `name` is the one it has in the exchange, '' for none."""
+    """A photo to embed; `name` is its name in the exchange, '' without one."""
 
     place_id: int
     photo: PlacePhoto
@@ -50,7 +50,7 @@ class Job:
 
 
 class EmbedShard:
-    """An actor with a model; it makes the bytes of a shard's two files."""
+    """An actor with a model, which makes the bytes of a shard's two files."""
 
     def __init__(self, opened: OpenModel, fingerprint: str, exchange: str) -> None:
         self._model = opened()
@@ -62,19 +62,19 @@ class EmbedShard:
         self._exchange = ObjectStoreStaging(exchange) if exchange else None
 
     def __call__(self, item: RayRow) -> RayRow:
-        """Take a job; give its shard, or what went wrong."""
+        """Embed the photos of a job. Returns its shard, or the error."""
         job: Job = pickle.loads(item["job"])  # noqa: S301 - the driver's own
         try:
             rows, skipped = self._embed(job)
         except PlaceSearchError as error:
-            return {"error": str(error), "done": b"", "files": b""}
-        made = shard_files(job.number, rows, job.descriptor_type)
-        files = {name: bytes(content) for name, content in made}
+            return {"error": str(error), "finished": b"", "files": b""}
+        images = shard_files(job.number, rows, job.descriptor_type)
+        files = {name: bytes(content) for name, content in images}
         stamps = {name: stamp_of(content) for name, content in files.items()}
-        done = job.number, job.inputs, len(rows), stamps, tuple(skipped), notes_of(rows)
+        fields = job.number, job.inputs, len(rows), stamps, tuple(skipped), notes_of(rows)
         return {
             "error": "",
-            "done": pickle.dumps(Finished(*done)),
+            "finished": pickle.dumps(FinishedShard(*fields)),
             "files": pickle.dumps(files),
         }
 
@@ -98,30 +98,30 @@ class EmbedShard:
         self, photos: list[tuple[int, PlacePhoto]], root: Path, *, keep: bool
     ) -> tuple[list[Row], list[Skipped]]:
         clock = StageClock()
-        outcomes = embed_photos(
+        embedded = embed_photos(
             photos, root, self._model, clock, decoders=1, keep_local_features=keep
         )
-        made = [outcome for _, outcome in outcomes]
-        rows = [row for row in made if isinstance(row, Row)]
-        skipped = [photo for photo in made if isinstance(photo, Skipped)]
+        outcomes = [outcome for _, outcome in embedded]
+        rows = [row for row in outcomes if isinstance(row, Row)]
+        skipped = [photo for photo in outcomes if isinstance(photo, Skipped)]
         return rows, skipped
 
 
 def write_shard(item: RayRow, *, folder: str, exchange: str, kind: str) -> RayRow:
-    """Write a shard's files, to the index itself or to the exchange; tell what was written."""
+    """Write a shard's files into the index or the exchange. Returns the finished shard."""
     if not item["error"]:
-        done: Finished = pickle.loads(item["done"])  # noqa: S301 - an actor's own
+        shard: FinishedShard = pickle.loads(item["finished"])  # noqa: S301 - an actor's own
         files: dict[str, bytes] = pickle.loads(item["files"])  # noqa: S301
         if exchange:
-            ObjectStoreStaging(exchange).put_shard(done, files, kind)
+            ObjectStoreStaging(exchange).put_shard(shard, files, kind)
         else:
             for name, content in files.items():
                 write_whole(Path(folder) / name, content)
-    return {"error": item["error"], "done": item["done"]}
+    return {"error": item["error"], "finished": item["finished"]}
 
 
 def ship_model(model: Model) -> OpenModel:
-    """A function that opens a model anywhere: it carries the model's files, and its verifier's."""
+    """A function that opens a model on any node: it carries the files of model and verifier."""
     verifier = None if model.verifier is None else ship_model(model.verifier)
     folder = model.folder
     assert folder is not None  # noqa: S101 - it was opened from there
@@ -137,7 +137,7 @@ def _open(
     max_pixels: int,
     verifier: OpenModel | None,
 ) -> Model:
-    # The graph is read again when a photo of another shape comes.
+    # The files stay: the graph is read again for a photo of another shape.
     folder = Path(mkdtemp(prefix="place-search-"))
     atexit.register(rmtree, folder, ignore_errors=True)
     for name, content in files.items():

@@ -1,4 +1,4 @@
-"""Where machines without a shared disk leave things for one another: any URL of fsspec."""
+"""The exchange of files between machines without a shared disk: any URL of fsspec."""
 
 import hashlib
 import json
@@ -12,7 +12,7 @@ from pathlib import Path
 from place_search.core.files import read_regular, stamp_of, write_whole
 from place_search.indexer.errors import ClusterError
 from place_search.indexer.pipeline import MAX_FILE_BYTES, stored_path
-from place_search.indexer.storage.plan import Finished, read_finished
+from place_search.indexer.storage.plan import FinishedShard, read_finished
 
 _UPLOADS = 8
 
@@ -20,12 +20,12 @@ _UPLOADS = 8
 class ObjectStoreStaging:
     """A folder of an object store that belongs to one run. Thread-safe.
 
-    Photos go there under a name of their path, size and time; shards come back under their own,
+    Photos are uploaded under a hash of path, size and time; shards come back under their own names,
     each with a note that is written last.
     """
 
     def __init__(self, url: str) -> None:
-        """Raises `ClusterError` where the URL is of no kind that is installed."""
+        """Raises `ClusterError` where no installed package reads such a URL."""
         try:
             import fsspec
 
@@ -38,15 +38,15 @@ class ObjectStoreStaging:
         self.url = url
 
     def offer(self, photos: Iterable[Path], root: Path) -> None:
-        """Put photos there that are not there yet; those that cannot be read are left out.
+        """Upload the photos that are missing; unreadable photos are left out.
 
         Raises:
             ClusterError: the store does not work.
         """
         with self._failing_plainly():
-            there = {name.rsplit("/", 1)[-1] for name in self._names("photos")}
+            uploaded = {name.rsplit("/", 1)[-1] for name in self._names("photos")}
             missing = {name: path for path in photos if (name := photo_name(path, root))}
-            for name in there & missing.keys():
+            for name in uploaded & missing.keys():
                 del missing[name]
             with ThreadPoolExecutor(_UPLOADS) as pool:
                 list(pool.map(self._upload, missing, missing.values()))
@@ -59,7 +59,7 @@ class ObjectStoreStaging:
         self._store.pipe_file(f"{self._root}/photos/{name}", content)
 
     def take_photo(self, name: str, to: Path, mtime_ns: int) -> None:
-        """Fetch a photo with its time; nothing where it is not there."""
+        """Fetch a photo, and set its time; without effect where the store lacks the photo."""
         try:
             content = self._store.cat_file(f"{self._root}/photos/{name}")
         except FileNotFoundError:
@@ -67,15 +67,15 @@ class ObjectStoreStaging:
         to.write_bytes(content)
         os.utime(to, ns=(mtime_ns, mtime_ns))
 
-    def put_shard(self, done: Finished, files: dict[str, bytes], kind: str) -> None:
-        """Leave the files of a shard, and then the note that says so."""
+    def put_shard(self, shard: FinishedShard, files: dict[str, bytes], kind: str) -> None:
+        """Upload the files of a shard, and then its note."""
         for name, content in files.items():
             self._store.pipe_file(f"{self._root}/{name}", content)
-        note = json.dumps({**asdict(done), "kind": kind}).encode()
-        self._store.pipe_file(f"{self._root}/finished/{done.number:05d}.json", note)
+        note = json.dumps({**asdict(shard), "kind": kind}).encode()
+        self._store.pipe_file(f"{self._root}/finished/{shard.number:05d}.json", note)
 
-    def finished(self, kind: str) -> dict[int, Finished]:
-        """The shards that are there, made by this model.
+    def finished(self, kind: str) -> dict[int, FinishedShard]:
+        """The finished shards of a `kind`: of this model and these types of numbers.
 
         Raises:
             ClusterError: the store does not work.
@@ -86,19 +86,19 @@ class ObjectStoreStaging:
                 try:
                     table = json.loads(self._store.cat_file(name))
                     if table.pop("kind") == kind:
-                        done = read_finished(table)
-                        shards[done.number] = done
+                        shard = read_finished(table)
+                        shards[shard.number] = shard
                 except (ValueError, KeyError, TypeError):
                     continue  # torn: the shard is made again
         return shards
 
-    def take_shard(self, done: Finished, folder: Path) -> None:
+    def take_shard(self, shard: FinishedShard, folder: Path) -> None:
         """Fetch the files of a shard into an index.
 
         Raises:
-            ClusterError: they are not what their note says, or the store does not work.
+            ClusterError: a file does not match its note, or the store does not work.
         """
-        for name, stamp in done.files.items():
+        for name, stamp in shard.files.items():
             with self._failing_plainly():
                 content = self._store.cat_file(f"{self._root}/{name}")
             if stamp_of(content) != stamp:
@@ -109,7 +109,7 @@ class ObjectStoreStaging:
             write_whole(folder / name, content)
 
     def clear(self) -> None:
-        """Remove all that the run has left there.
+        """Remove all files of the run.
 
         Raises:
             ClusterError: the store does not work.
@@ -128,7 +128,7 @@ class ObjectStoreStaging:
 
     @contextmanager
     def _failing_plainly(self) -> Iterator[None]:
-        """Turn what a store of objects says into one sentence."""
+        """Turn errors of an object store into `ClusterError`, one sentence."""
         try:
             yield
         except ClusterError:
@@ -142,7 +142,7 @@ class ObjectStoreStaging:
 
 
 def photo_name(path: Path, root: Path) -> str:
-    """The name of a photo in an exchange, '' where it is none that can be read."""
+    """The name of a photo in an exchange; '' where the photo cannot be read or is too large."""
     try:
         status = path.stat()
     except OSError:

@@ -26,12 +26,12 @@ _PENDING = re.compile(r"(.+)\.[0-9a-f]{16}")
 
 
 def pending_name(name: str, index_id: str) -> str:
-    """What a file with a fixed name is called until its manifest is in place."""
+    """The name of a file with a fixed name until its manifest is in place."""
     return f"{name}.{index_id}"
 
 
 def is_stamped(path: Path, stamp: FileStamp, *, by_size: bool = False) -> bool:
-    """Whether a file is there and whole, or only whether it has its size.
+    """Whether a file exists and is whole; `by_size` only its size is compared.
 
     Raises:
         IndexReadError: the system refuses to read it.
@@ -50,8 +50,8 @@ def check_folder(folder: Path) -> None:
     """Refuse a folder that is neither empty nor an index, finished or not.
 
     Raises:
-        IndexWriteError: other people's files are in it, or it is a file.
-        IndexFormatError: it has a manifest that is not ours, or damaged, or newer.
+        IndexWriteError: it holds other files, or is a file.
+        IndexFormatError: its manifest is of another program, damaged, or newer.
     """
     if folder.exists() and not folder.is_dir():
         raise IndexWriteError(f"{folder} is a file; name a folder for the index.")
@@ -67,7 +67,7 @@ def check_folder(folder: Path) -> None:
 
 
 def _is_part(name: str) -> bool:
-    """Whether a file is what a killed writer of an index left of one of its files."""
+    """Whether a file is an unfinished file that a killed writer of an index left."""
     whole = name.removesuffix(PART)
     if whole == name:
         return False
@@ -81,12 +81,12 @@ def _is_part(name: str) -> bool:
 
 
 def current(folder: Path) -> Manifest | None:
-    """The manifest of the index in this folder, if there is one yet."""
+    """The manifest of the index in this folder; None where it has none yet."""
     return read_manifest(folder) if (folder / MANIFEST).exists() else None
 
 
 def finalize_commit(folder: Path, manifest: Manifest) -> None:
-    """Finish what may be left to do after the commit of a manifest: plain names for its files."""
+    """Give the pending files of a committed manifest their plain names."""
     for name in filter(is_fixed_name, manifest.files):
         pending = folder / pending_name(name, manifest.index_id)
         if pending.exists() and not _is_in_place(folder / name, manifest.files[name]):
@@ -95,7 +95,7 @@ def finalize_commit(folder: Path, manifest: Manifest) -> None:
 
 
 def _is_in_place(path: Path, stamp: FileStamp) -> bool:
-    """Whether a file is whole; one that may not be read can be replaced all the same."""
+    """Whether a file is whole; false where it may not be read, as it can be replaced."""
     try:
         return is_stamped(path, stamp)
     except IndexReadError:
@@ -103,13 +103,13 @@ def _is_in_place(path: Path, stamp: FileStamp) -> bool:
 
 
 def whole_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
-    """The path of every file of a version, found whole.
+    """The path of every file of a version, checked.
 
-    Sizes are checked for all, checksums only for those with fixed names: they are parsed at once.
+    Sizes are checked for all files, checksums for those with fixed names: they are parsed at once.
 
     Raises:
         IndexFormatError: a file is missing or damaged.
-        IndexReadError: one may not or cannot be read.
+        IndexReadError: a file may not or cannot be read.
     """
     return {name: _whole(folder, manifest, name) for name in manifest.files}
 
@@ -131,17 +131,17 @@ def _whole(folder: Path, manifest: Manifest, name: str) -> Path:
 
 
 def collect_garbage(folder: Path, keep: Iterable[str]) -> None:
-    """Delete index files that belong to no version any more; files of others are left alone."""
-    kept = set(keep)
+    """Delete index files that are not among `keep`; files of other programs are left alone."""
+    kept_names = set(keep)
     for entry in list(folder.iterdir()):
         pending = _PENDING.fullmatch(entry.name)
         name = pending[1] if pending else entry.name
-        ours = is_fixed_name(name) and (pending or name not in kept)
-        ours = ours or (is_edits_file(name) and name not in kept)
-        if ours or _is_part(entry.name):
+        is_stale = is_fixed_name(name) and (pending or name not in kept_names)
+        is_stale = is_stale or (is_edits_file(name) and name not in kept_names)
+        if is_stale or _is_part(entry.name):
             entry.unlink()
     for part in (SHARDS, THUMBNAILS):
         for entry in list((folder / part).glob("*")):
             name = f"{part}/{entry.name}"
-            if name not in kept and (number_of(name) is not None or _is_part(name)):
+            if name not in kept_names and (number_of(name) is not None or _is_part(name)):
                 entry.unlink()

@@ -1,4 +1,4 @@
-"""What the shards of one version of an index hold: rows, and columns beside them."""
+"""The content of the shards of one version of an index: rows, and columns of them."""
 
 from collections.abc import Collection, Mapping
 from functools import cached_property
@@ -21,7 +21,7 @@ from place_search.models import Codes
 
 
 class Contents:
-    """The shards of one version, opened; all of them is read when it is asked for. Thread-safe."""
+    """The opened shards of one version; their content is read on demand. Thread-safe."""
 
     def __init__(self, manifest: Manifest, paths: Mapping[str, Path]) -> None:
         """`paths` are those of the version's files.
@@ -37,11 +37,11 @@ class Contents:
         self._verified: set[str] = set()
 
     def column(self, key: str) -> NDArray[Any]:
-        """A small column of the places that are left. Raises `IndexFormatError`."""
+        """A small column of the places that are not removed. Raises `IndexFormatError`."""
         return self.rows.column(key)
 
     def first_ids(self) -> dict[str, int]:
-        """The first place id in each shard, of places that are removed too."""
+        """The first place id in each shard, removed places included."""
         starts = np.cumsum([0, *(shard.shape("descriptors")[0] for shard in self.shards)])
         ids = self.rows.stored_ids[starts[:-1]]
         return dict(zip(self.manifest.shards, ids.tolist(), strict=True))
@@ -62,18 +62,22 @@ class Contents:
 
     @cached_property
     def positions(self) -> NDArray[np.float64]:
-        """Latitude and longitude of every place that is left, (N, 2) float64, NaN for none."""
+        """Latitude and longitude of all places that remain, (N, 2) float64, NaN for none."""
         both = [self.column(key) for key in ("latitude", "longitude")]
         if any(column.strides[0] for column in both):
             return np.stack(both, axis=1)
-        # Equal everywhere, as where nothing is known.
+        # All rows are equal, as where no position is known.
         return np.broadcast_to([column[0] for column in both], (len(self.rows), 2))
 
     def count_positions(self, edits: Edits = NO_EDITS) -> int:
-        """How many of the places have a position, in degrees or in metres, or by an edit."""
-        known = [~np.isnan(self.column(key)) for key in ("latitude", "easting")]
-        moved = [place_id for place_id, edit in edits.by_place.items() if edit.position]
-        return int((known[0] | known[1] | np.isin(self.rows.place_ids, moved)).sum())
+        """The number of places with a position, in degrees or in metres, or by an edit."""
+        has_coordinates = [~np.isnan(self.column(key)) for key in ("latitude", "easting")]
+        corrected = [place_id for place_id, edit in edits.by_place.items() if edit.position]
+        return int(
+            (
+                has_coordinates[0] | has_coordinates[1] | np.isin(self.rows.place_ids, corrected)
+            ).sum()
+        )
 
     @cached_property
     def thumbnails(self) -> list[ArrayFile]:
@@ -107,7 +111,7 @@ class Contents:
         return value.decode()
 
     def number(self, key: str, row: int) -> float | None:
-        """A number of a row, None for NaN: nothing known."""
+        """A number of a row; None where it is unknown (NaN)."""
         value = float(self.rows.value(key, row))
         return None if np.isnan(value) else value
 
@@ -131,7 +135,8 @@ class Contents:
     def is_made_from(self, row: int, photo: Path, *, by_content: bool) -> bool | None:
         """Whether a row was made from a photo as it is now.
 
-        It is by the photo's content, or by its size and time: None where only its content tells.
+        The photo is compared `by_content`, or by size and time: then None stands for an equal size
+        with another time, where only the content tells.
 
         Raises:
             OSError: the photo cannot be read.
@@ -144,12 +149,12 @@ class Contents:
         return True if status.st_mtime_ns == self.rows.value("mtime_ns", row) else None
 
     def rows_holding(self, photos: Collection[bytes]) -> dict[bytes, int]:
-        """The first row of each photo that is there, of those whose sha256 these are."""
+        """The first row with each of these photos, by sha256; photos without a row are missing."""
         column = self.column("content")
         starts = np.frombuffer(b"".join(photo[:8] for photo in photos), np.uint64)
         alike = np.isin(np.ascontiguousarray(column[:, :8]).view(np.uint64)[:, 0], starts)
-        found = {column[row].tobytes(): row for row in np.flatnonzero(alike)[::-1].tolist()}
-        return {photo: row for photo, row in found.items() if photo in photos}
+        row_of_photo = {column[row].tobytes(): row for row in np.flatnonzero(alike)[::-1].tolist()}
+        return {photo: row for photo, row in row_of_photo.items() if photo in photos}
 
     def aspect(self, row: int) -> float:
         """The width of the photo of a row, in heights."""
@@ -207,7 +212,7 @@ class Contents:
         )
 
     def _verify(self, shard: str) -> None:
-        """Make sure that what is copied gets no new checksum while it fails its old one."""
+        """Check a shard's files before rows are copied: a copy gets new checksums."""
         for name in (shard, shard.replace(SHARDS, THUMBNAILS)):
             if name not in self._verified:
                 if not is_stamped(self._paths[name], self.manifest.files[name]):

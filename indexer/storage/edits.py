@@ -1,7 +1,8 @@
-"""What people have said of places since their photos were indexed, beside the immutable shards.
+"""Edits: what people have said of places since their photos were indexed.
 
-One file holds it all: the first line declares the index's own fields, each further line is a place.
-It is named by its content, so that a new version of it never overwrites the one that is read.
+One file beside the immutable shards holds them: the first line declares the index's own fields,
+each further line is a place. The file is named by its content, so that a new version never
+overwrites the version that is read.
 """
 
 import hashlib
@@ -42,9 +43,9 @@ FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What was said of one place; `version` counts how often it was edited.
+    """What people said of one place; `version` counts how often the place was edited.
 
-    An empty `name` leaves that of the photo, no `position` that of the photo.
+    An empty `name` stands for the photo's name, and no `position` for the photo's position.
     """
 
     version: int = 0
@@ -55,13 +56,13 @@ class Edit:
     position: Position | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The edit as its line says it, without what is empty."""
-        said: dict[str, Any] = {"version": self.version}
-        said |= {"name": self.name} if self.name else {}
-        said |= {"note": self.note} if self.note else {}
-        said |= {"tags": list(self.tags)} if self.tags else {}
-        said |= {"fields": dict(self.fields)} if self.fields else {}
-        return said | ({"position": list(self.position)} if self.position else {})
+        """The edit as a line of the file, without empty values."""
+        line: dict[str, Any] = {"version": self.version}
+        line |= {"name": self.name} if self.name else {}
+        line |= {"note": self.note} if self.note else {}
+        line |= {"tags": list(self.tags)} if self.tags else {}
+        line |= {"fields": dict(self.fields)} if self.fields else {}
+        return line | ({"position": list(self.position)} if self.position else {})
 
 
 NOT_EDITED = Edit()
@@ -69,9 +70,9 @@ NOT_EDITED = Edit()
 
 @dataclass(frozen=True, slots=True)
 class Edits:
-    """All that was said of the places of an index: its own fields, and edits by place id.
+    """All edits of an index: its own fields, and edits by place id.
 
-    `by_path` has what was said of photos that have no place now, by their stored paths.
+    `by_path` has the edits of photos that have no place now, by their stored paths.
     """
 
     fields: Mapping[str, FieldType] = field(default_factory=dict)
@@ -79,23 +80,29 @@ class Edits:
     by_path: Mapping[str, Edit] = field(default_factory=dict)
 
     def of(self, place_id: int) -> Edit:
-        """The edit of a place, `NOT_EDITED` where there is none."""
+        """The edit of a place; `NOT_EDITED` where nobody edited it."""
         return self.by_place.get(place_id, NOT_EDITED)
 
     def rows(self, place_ids: NDArray[np.int64]) -> list[tuple[int, int]]:
         """Row and id of each edited place among ascending ids, in their order."""
         ids = np.array(sorted(self.by_place), np.int64)
-        there = ids[is_among(ids, place_ids)]
-        return list(zip(np.searchsorted(place_ids, there).tolist(), there.tolist(), strict=True))
+        present = ids[is_among(ids, place_ids)]
+        return list(
+            zip(np.searchsorted(place_ids, present).tolist(), present.tolist(), strict=True)
+        )
 
     def content(self) -> bytes:
         """The file: JSON lines by ascending place id, then path. Equal edits give equal bytes."""
         head = {"fields": dict(self.fields)}
-        lines = ({"place_id": key, **self.by_place[key].to_dict()} for key in sorted(self.by_place))
-        gone = ({"path": path, **self.by_path[path].to_dict()} for path in sorted(self.by_path))
+        lines_by_place = (
+            {"place_id": key, **self.by_place[key].to_dict()} for key in sorted(self.by_place)
+        )
+        lines_by_path = (
+            {"path": path, **self.by_path[path].to_dict()} for path in sorted(self.by_path)
+        )
         return b"".join(
             json.dumps(line, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-            for line in (head, *lines, *gone)
+            for line in (head, *lines_by_place, *lines_by_path)
         )
 
 
@@ -108,12 +115,12 @@ def is_edits_file(name: str) -> bool:
 
 
 def edits_file(files: Iterable[str]) -> str:
-    """The one of an index's files that holds its edits, "" where none does."""
+    """The name of the file that holds the edits of an index; "" where it has no edits."""
     return next(filter(is_edits_file, files), "")
 
 
 def write_edits(folder: Path, edits: Edits) -> dict[str, FileStamp]:
-    """Write the file of some edits; its name and stamp, nothing where there is nothing to say."""
+    """Write the file of edits. Returns its name and stamp; empty where there are no edits."""
     if edits == NO_EDITS:
         return {}
     content = edits.content()
@@ -144,16 +151,16 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
         ) from None
 
 
-def given_on(edits: Edits, heirs: Mapping[int, int]) -> Edits:
-    """Edits with those of some places given to others, by the ids of the old and the new."""
-    by_place = {heirs.get(key, key): edit for key, edit in edits.by_place.items()}
+def with_successors(edits: Edits, successors: Mapping[int, int]) -> Edits:
+    """The edits with each place replaced by its successor: new place id by old place id."""
+    by_place = {successors.get(key, key): edit for key, edit in edits.by_place.items()}
     return replace(edits, by_place=by_place)
 
 
 def salvage_edits(path: Path) -> Edits:
     """What can still be read of a damaged file of edits, line by line."""
     fields: Mapping[str, FieldType] = {}
-    found: list[Mapping[str, Any]] = []
+    rows: list[Mapping[str, Any]] = []
     try:
         lines = read_regular(path).splitlines()
     except OSError:
@@ -165,10 +172,10 @@ def salvage_edits(path: Path) -> Edits:
                 fields = check_schema(row["fields"])
             else:
                 _edits_of(fields, [row])
-                found.append(row)
+                rows.append(row)
         except (ValueError, KeyError, TypeError, AttributeError, FieldError):
             continue
-    return _edits_of(fields, found)
+    return _edits_of(fields, rows)
 
 
 def _edits_of(fields: Mapping[str, FieldType], rows: Iterable[Mapping[str, Any]]) -> Edits:
@@ -183,14 +190,14 @@ def _edits_of(fields: Mapping[str, FieldType], rows: Iterable[Mapping[str, Any]]
 
 
 def _parse(row: Mapping[str, Any]) -> Edit:
-    where = row.get("position")
+    position = row.get("position")
     return Edit(
         version=int(row["version"]),
         name=row.get("name", ""),
         note=row.get("note", ""),
         tags=tuple(row.get("tags", ())),
         fields=row.get("fields", {}),
-        position=None if where is None else Position(*where),
+        position=None if position is None else Position(*position),
     )
 
 
@@ -213,7 +220,7 @@ def check_schema(fields: Mapping[str, Any]) -> dict[str, FieldType]:
 
 
 def field_value(name: str, value: object, declared: Mapping[str, FieldType]) -> FieldValue:
-    """A value of an own field as its declared type wants it. Raises `FieldError`."""
+    """A value of an own field in its declared type. Raises `FieldError`."""
     kind = type_of(name, declared)
     if kind == "boolean" and isinstance(value, bool):
         return value
@@ -252,37 +259,37 @@ def parse_field_value(name: str, text: str, declared: Mapping[str, FieldType]) -
 def type_of(name: str, declared: Mapping[str, FieldType]) -> FieldType:
     """The type of an own field. Raises `FieldError` where the index declares none of that name."""
     if name not in declared:
-        known = f"it has {', '.join(declared)}" if declared else "it has none"
+        own_fields = f"it has {', '.join(declared)}" if declared else "it has none"
         raise FieldError(
-            f"The index has no own field '{name[:80]}' ({known}); `place-search fields INDEX set "
-            "NAME:TYPE` declares one."
+            f"The index has no own field '{name[:80]}' ({own_fields}); `place-search fields INDEX "
+            "set NAME:TYPE` declares one."
         )
     return declared[name]
 
 
-def checked_text(what: str, text: str, longest: int, *, lines: bool = True) -> str:
+def checked_text(label: str, text: str, longest: int, *, lines: bool = True) -> str:
     """A text that people gave. Raises `FieldError` where it is too long or cannot be shown."""
     text = text.replace("\r\n", "\n") if lines else text
     if len(text) > longest:
-        raise FieldError(f"The {what} has {len(text)} letters; at most {longest} are kept.")
-    shown = text.replace("\n", "").replace("\t", "") if lines else text
-    if not is_shown(shown):
-        raise FieldError(f"The {what} holds letters that cannot be printed; leave them out.")
+        raise FieldError(f"The {label} has {len(text)} letters; at most {longest} are kept.")
+    printed = text.replace("\n", "").replace("\t", "") if lines else text
+    if not is_shown(printed):
+        raise FieldError(f"The {label} holds letters that cannot be printed; leave them out.")
     return text
 
 
 def checked_tags(tags: Iterable[str]) -> tuple[str, ...]:
-    """Tags in their order, each once however it is typed. Raises `FieldError`."""
-    each = tuple(dict.fromkeys(composed(tag.strip()) for tag in tags))
-    if len(each) > MAX_TAGS:
-        raise FieldError(f"A place has at most {MAX_TAGS} tags, not {len(each)}.")
-    if "" in each:
+    """Distinct tags in their order, in composed characters. Raises `FieldError`."""
+    distinct = tuple(dict.fromkeys(composed(tag.strip()) for tag in tags))
+    if len(distinct) > MAX_TAGS:
+        raise FieldError(f"A place has at most {MAX_TAGS} tags, not {len(distinct)}.")
+    if "" in distinct:
         raise FieldError("A tag is empty; leave it out.")
-    return tuple(checked_text("tag", tag, MAX_TAG, lines=False) for tag in each)
+    return tuple(checked_text("tag", tag, MAX_TAG, lines=False) for tag in distinct)
 
 
 def checked_position(latitude: float, longitude: float) -> Position:
-    """A position that people gave, in degrees. Raises `FieldError` where that is none on Earth."""
+    """A position that people gave, in degrees. Raises `FieldError` where it is not on Earth."""
     position = Position(latitude, longitude)
     if not is_on_earth(position):
         raise FieldError(

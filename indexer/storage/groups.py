@@ -25,11 +25,11 @@ class Groups:
     """Which places belong together.
 
     `place_id` (N,) int64, ascending, are the places that were grouped, `group` (N,) int64 the id of
-    the group of each: that of a place which is or was in it, and in no other one. `held` (N,) bool
-    marks places whose group was made by hand: grouping adds to it and never parts it. `compared`
-    (P, 2) int64 are pairs of places, the lower id first, of which `same` (P,) bool says whether
-    they show one spot. `names` are those given to groups. `waiting` are the ids that no place has
-    any more, of photos that went by themselves, by the stored paths of these.
+    the group of each: that of a place which is or was in this group, and in no other one. `held`
+    (N,) bool marks places whose group was made by hand: grouping adds to it and never parts it.
+    `compared` (P, 2) int64 are pairs of places, the lower id first, of which `same` (P,) bool says
+    whether they show one spot. `names` are the groups' names by group id. `waiting` are the ids in
+    groups of photos that the source listed no more, by stored path: no place has these ids now.
     """
 
     place_id: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
@@ -49,22 +49,22 @@ class Groups:
         return self.group[self._order]
 
     @cached_property
-    def told(self) -> NDArray[np.int64]:
+    def listed_ids(self) -> NDArray[np.int64]:
         """The ascending ids of the groups that have several places, or a name."""
         ids, counts = np.unique(self._sorted, return_counts=True)
         return ids[(counts > 1) | np.isin(ids, list(self.names))]
 
     def of(self, place_id: int) -> int | None:
-        """The group of a place; None where it was not grouped yet."""
+        """The group of a place; None where the place was not grouped yet."""
         row = int(np.searchsorted(self.place_id, place_id))
         if row == len(self.place_id) or self.place_id[row] != place_id:
             return None
         return int(self.group[row])
 
     def first_of_spots(self, place_ids: NDArray[np.int64]) -> NDArray[np.intp]:
-        """Which of these places are the first of their group in this order: their ascending rows.
+        """The ascending rows of the places that come first of their group in this order.
 
-        A place that was not grouped yet is the first of its own.
+        A place that was not grouped yet is a group of its own.
         """
         spots = -1 - place_ids
         grouped = is_among(place_ids, self.place_id)
@@ -81,66 +81,70 @@ class Groups:
         return self.names.get(group)
 
     def only(self, place_ids: NDArray[np.int64]) -> "Groups":
-        """The same without the places that are not among these ids, which ascend."""
-        kept = is_among(self.place_id, place_ids)
-        if kept.all():
+        """The groups without the places that are not among these ascending ids."""
+        is_kept = is_among(self.place_id, place_ids)
+        if is_kept.all():
             return self
         pairs = is_among(self.compared, place_ids).all(axis=1)
-        left = set(self.group[kept].tolist())
-        away = np.array(list(self.waiting.values()), np.int64)
+        remaining = set(self.group[is_kept].tolist())
+        waiting_ids = np.array(list(self.waiting.values()), np.int64)
         return replace(
             self,
-            place_id=self.place_id[kept],
-            group=self.group[kept],
-            held=self.held[kept],
+            place_id=self.place_id[is_kept],
+            group=self.group[is_kept],
+            held=self.held[is_kept],
             compared=self.compared[pairs],
             same=self.same[pairs],
-            names={group: name for group, name in self.names.items() if group in left},
-            waiting=dict(compress(self.waiting.items(), is_among(away, place_ids))),
+            names={group: name for group, name in self.names.items() if group in remaining},
+            waiting=dict(compress(self.waiting.items(), is_among(waiting_ids, place_ids))),
         )
 
-    def only_held(self) -> "Groups":
-        """The groups that were made by hand, without what was compared."""
+    def made_by_hand(self) -> "Groups":
+        """The groups that were made by hand, without comparisons."""
         of_hand = Groups(
             self.place_id, self.group, self.held, names=self.names, waiting=self.waiting
         )
         return of_hand.only(self.place_id[self.held])
 
     def renumbered(self, ids: Mapping[int, int]) -> "Groups":
-        """The same places in an index that is made anew, by their ids there; the others go."""
-        kept = self.only(np.array(sorted(ids), np.int64))
-        place_id = np.array([ids[place] for place in kept.place_id.tolist()], np.int64)
+        """The groups with new place ids, by old id; places that `ids` lacks are left out."""
+        remaining = self.only(np.array(sorted(ids), np.int64))
+        place_id = np.array([ids[place] for place in remaining.place_id.tolist()], np.int64)
         members: dict[int, list[int]] = {}
-        for group, place in zip(kept.group.tolist(), place_id.tolist(), strict=True):
+        for group, place in zip(remaining.group.tolist(), place_id.tolist(), strict=True):
             members.setdefault(group, []).append(place)
-        now = {
+        new_group = {
             group: ids[group] if ids.get(group) in places else min(places)
             for group, places in members.items()
         }
         order = np.argsort(place_id)
         return Groups(
             place_id[order],
-            np.array([now[group] for group in kept.group[order].tolist()], np.int64),
-            kept.held[order],
-            names={now[group]: name for group, name in kept.names.items()},
+            np.array([new_group[group] for group in remaining.group[order].tolist()], np.int64),
+            remaining.held[order],
+            names={new_group[group]: name for group, name in remaining.names.items()},
         )
 
-    def given_on(self, heirs: Mapping[int, int]) -> "Groups":
-        """The same with new places in the stead of others, by the ids of the old and the new.
+    def with_successors(self, successors: Mapping[int, int]) -> "Groups":
+        """The groups with each place replaced by its successor: new place id by old place id.
 
-        What the photos of the old ones were compared with is dropped.
+        The comparisons of the replaced places are dropped: they were of other photos.
         """
-        ids = np.array([heirs.get(place, place) for place in self.place_id.tolist()], np.int64)
-        order = np.argsort(ids)
-        pairs = ~np.isin(self.compared, list(heirs)).any(axis=1)
+        place_id = np.array(
+            [successors.get(place, place) for place in self.place_id.tolist()], np.int64
+        )
+        order = np.argsort(place_id)
+        pairs = ~np.isin(self.compared, list(successors)).any(axis=1)
         return replace(
             self,
-            place_id=ids[order],
+            place_id=place_id[order],
             group=self.group[order],
             held=self.held[order],
             compared=self.compared[pairs],
             same=self.same[pairs],
-            waiting={path: place for path, place in self.waiting.items() if place not in heirs},
+            waiting={
+                path: place for path, place in self.waiting.items() if place not in successors
+            },
         )
 
     def to_bytes(self) -> bytes:
@@ -159,7 +163,7 @@ def _packed(table: Mapping[str, int | str]) -> NDArray[np.uint8]:
 
 
 def read_groups(path: Path, *, compared: bool = True) -> Groups:
-    """Read the file of an index whose checksum holds; without what was `compared` it takes less.
+    """Read the file of groups, whose checksum holds; without `compared` pairs it takes less time.
 
     Raises:
         IndexFormatError: it is damaged.
@@ -168,8 +172,8 @@ def read_groups(path: Path, *, compared: bool = True) -> Groups:
     try:
         with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as table:
             names = json.loads(table["names"].tobytes())
-            wanted = _COLUMNS if compared else _COLUMNS[:3]
-            columns = {name: table[name] for name in wanted}
+            keys = _COLUMNS if compared else _COLUMNS[:3]
+            columns = {name: table[name] for name in keys}
             waiting = json.loads(table["waiting"].tobytes()) if "waiting" in table else {}
         groups = Groups(
             **columns,

@@ -1,9 +1,9 @@
 """The photos that a server keeps for places added over HTTP: `INDEX-photos`, beside the index.
 
-A photo is written before the version of the index that names it, and deleted after the version that
-does not any more. A process that is killed between the two leaves a note of which photo that was,
-and the next change of the index settles it. The photo of a removed place stays as long as the place
-can be restored. Photos that no note names are never touched: the folder may be a user's own.
+A photo is written before the first version of the index that names it, and deleted after the last.
+A process that is killed in between leaves a note that names the photo, and the next change of the
+index settles it. The photo of a removed place stays as long as the place can be restored. Photos
+that no note names are never touched: the folder may be a user's own.
 """
 
 import fcntl
@@ -36,12 +36,12 @@ class KeptPhotos:
 
     @contextmanager
     def changing(self, *names: str) -> Iterator[Path]:
-        """Note that photos come until a version of the index is there that fits.
+        """Note the names of photos that are added, until the index has a version with them.
 
-        Gives the folder of them.
+        Yields the folder of kept photos.
 
         Raises:
-            IndexBusyError: another process changes one.
+            IndexBusyError: another process adds photos.
             OSError: the folder cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -62,28 +62,28 @@ class KeptPhotos:
             note.truncate(0)
 
     def is_unsettled(self) -> bool:
-        """Whether a process was killed, or is at work, while a photo came or went."""
+        """Whether a process was killed, or is at work, while it added photos."""
         try:
             return self._note.stat().st_size > 0
         except OSError:
             return False
 
-    def found(self, path: Path) -> Path:
-        """Where a photo is: one of these is here, though the index was moved since, or lies
-        elsewhere in a container.
-        """
+    def find(self, path: Path) -> Path:
+        """The path of a photo now: a kept photo moves with its index, as into a container."""
         if not _OWN.fullmatch(path.name):
             return path
-        here = self.folder / path.name
-        return here if path != here and here.is_file() else path
+        kept_path = self.folder / path.name
+        return kept_path if path != kept_path and kept_path.is_file() else path
 
     def holds(self, path: Path) -> bool:
-        """Whether the photo at this path is one that a server keeps."""
-        here = self.found(path)
-        return _OWN.fullmatch(here.name) is not None and here.parent.resolve() == self.folder
+        """Whether the photo at this path is a kept photo of this index."""
+        kept_path = self.find(path)
+        return (
+            _OWN.fullmatch(kept_path.name) is not None and kept_path.parent.resolve() == self.folder
+        )
 
     def keeps(self, path: Path, root: Path) -> bool:
-        """Whether a server keeps the photo at this path, though an index was moved without it.
+        """Whether the photo at this path is a kept photo, even if an index was moved without it.
 
         A folder of the source itself, under its `root`, may have such a name too.
         """
@@ -95,9 +95,9 @@ class KeptPhotos:
         return bool(_OWN.fullmatch(path.name)) and ((folder / NOTE).exists() or not folder.exists())
 
     def note_removed(self, photos: Iterable[Path]) -> None:
-        """Note that photos go once their places, which are to be removed, cannot be restored.
+        """Note the photos of removed places: they are deleted once these cannot be restored.
 
-        The index is locked by whoever removes them.
+        The caller has locked the index.
         """
         names = "".join(f"{photo.name}\n" for photo in photos)
         if names:
@@ -108,20 +108,20 @@ class KeptPhotos:
                 os.fsync(note.fileno())
 
     def settle(self, manifest: Manifest) -> None:
-        """Delete what killed processes and removed places have left, of a locked index.
+        """Delete photos that killed processes and removed places have left; the index is locked.
 
-        What killed ones have left stays while a living one is at work, and photos of removed places
-        while the shards hold those.
+        Photos of killed processes stay while a living process adds photos, and photos of removed
+        places while the shards hold these places.
         """
         removed = self.folder / REMOVED
         if not manifest.removed and removed.exists() and removed.stat().st_size:
             with removed.open(encoding="ascii") as note:
                 names = _names(note)
-            left = self._named(names)
-            for name in names - left:
+            still_used = self._used_by_places(names)
+            for name in names - still_used:
                 (self.folder / name).unlink(missing_ok=True)
             # A process may have been killed between its note and the removal.
-            write_whole(removed, "".join(f"{name}\n" for name in sorted(left)).encode())
+            write_whole(removed, "".join(f"{name}\n" for name in sorted(still_used)).encode())
         if self.is_unsettled():
             with self._note.open("a+", encoding="ascii") as note:
                 if _locked(note):
@@ -132,12 +132,12 @@ class KeptPhotos:
         names = _names(note)
         for name in names:
             (self.folder / f"{name}{PART}").unlink(missing_ok=True)
-        for name in names - self._named(names):
+        for name in names - self._used_by_places(names):
             (self.folder / name).unlink(missing_ok=True)
         note.truncate(0)
 
-    def _named(self, names: set[str]) -> set[str]:
-        """Those of these photos that places of the index have."""
+    def _used_by_places(self, names: set[str]) -> set[str]:
+        """The subset of these photos that belong to places of the index."""
         if not names:
             return set()
         manifest = read_manifest(self.index)

@@ -1,4 +1,4 @@
-"""The lock on an index that is being written, and what the system says of a full disk."""
+"""The lock on an index that is being written, and sentences for errors of writing."""
 
 import errno
 import fcntl
@@ -17,7 +17,7 @@ _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 @contextmanager
 def lock(folder: Path) -> Iterator[None]:
-    """Hold a folder for writing; the system lets go of it when the process ends, however.
+    """Lock a folder for writing; the system unlocks it when the process ends, even if killed.
 
     Raises:
         IndexBusyError: another process, or another thread of this one, holds it.
@@ -40,14 +40,14 @@ def lock(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def plain_write_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system says of a full disk or a read-only folder into `IndexWriteError`."""
+    """Turn errors such as a full disk or a read-only folder into `IndexWriteError`."""
     try:
         yield
     except OSError as error:
         if error.errno in _FULL:
-            what = "is on a full disk; free some space"
+            reason = "is on a full disk; free some space"
         elif error.errno in _FORBIDDEN:
-            what = "may not be written; change its permissions or choose another folder"
+            reason = "may not be written; change its permissions or choose another folder"
         else:
-            what = f"cannot be written ({error.strerror or error}); mend that"
-        raise IndexWriteError(f"{folder} {what}, then run the same command again.") from error
+            reason = f"cannot be written ({error.strerror or error}); mend that"
+        raise IndexWriteError(f"{folder} {reason}, then run the same command again.") from error

@@ -1,4 +1,4 @@
-"""The manifest: the one file that makes a folder an index, and says what belongs to it."""
+"""The manifest: the file that makes a folder an index, and lists the files of the index."""
 
 import base64
 import hashlib
@@ -34,7 +34,7 @@ FAISS_KINDS = ("exact", "rabitq", "ivf-rabitq", "hnsw-sq8")
 """Vector stores whose file is `index.faiss`; that of any other kind is `index.KIND`."""
 
 GIVEN = "given"
-"""The family of a model that is not known, where descriptors came from a file."""
+"""The family of an unknown model, whose descriptors came from a file."""
 
 _STORE_FILE = re.compile(r"index\.[a-z0-9][a-z0-9-]*")
 _NUMBERED = re.compile(rf"(?:{SHARDS}|{THUMBNAILS})/(\d{{5,}})\.h5")
@@ -47,21 +47,21 @@ class Skipped(NamedTuple):
     reason: str
 
 
-Forgotten: TypeAlias = Mapping[str, FileStamp | None]
+ForgottenPhotos: TypeAlias = Mapping[str, FileStamp | None]
+"""Photos whose places were removed by hand, by stored path; None where no stamp was noted."""
 
 
 @dataclass(frozen=True)
 class Manifest:
     """The contents of `manifest.json`.
 
-    `model` is the model's card with its `fingerprint`, `verifier` that of the second one whose
+    `model` is the model's card with its `fingerprint`, `verifier` that of the second model whose
     local features are kept, None where they are the model's own; `source` has `root` and `kind`;
     `files` are named relative to the index; `shards` are those that hold descriptors, by ascending
     place ids, and `tombstones` tell which of their places are removed (see `encode_ids`); ids from
-    `next_place_id` on have never been given to a place. `forgotten` are the photos
-    whose places were removed by hand, so that `sync` leaves them out: their paths, as shards hold
-    them, and what they were, None where it was not noted.
-    `descriptor_type` is that of the numbers in the shards.
+    `next_place_id` on have never been given to a place. `forgotten` are the photos whose places
+    were removed by hand, so that `sync` leaves them out. `descriptor_type` is that of the numbers
+    in the shards.
     """
 
     index_id: str
@@ -77,7 +77,7 @@ class Manifest:
     skipped: Sequence[Skipped] = ()
     local_features: bool = True
     verifier: Mapping[str, Any] | None = None
-    forgotten: Forgotten = field(default_factory=dict)
+    forgotten: ForgottenPhotos = field(default_factory=dict)
     descriptor_type: DescriptorType = FLOAT32
     format_version: int = FORMAT_VERSION
 
@@ -108,7 +108,7 @@ class Manifest:
 
     @property
     def has_known_model(self) -> bool:
-        """Whether its descriptors are of a model, not made elsewhere by one that is not known."""
+        """Whether the model of the descriptors is known; else they came from a file without one."""
         return self.model.get("family") != GIVEN
 
     @property
@@ -123,12 +123,12 @@ class Manifest:
 
     @property
     def bytes(self) -> int:
-        """What all files take on disk."""
+        """The bytes of all files on disk."""
         return sum(stamp.bytes for stamp in self.files.values())
 
     @property
     def removed(self) -> int:
-        """How many removed places the shards still hold."""
+        """The number of removed places that the shards still hold."""
         return len(self.removed_ids)
 
     def to_json(self) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class Manifest:
             **({"forgotten": _forgotten_json(self.forgotten)} if self.forgotten else {}),
             "shards": list(self.shards),
             "tombstones": self.tombstones,
-            # Apart from the files: versions before 0.2 refuse those that they do not know.
+            # Apart from `files`: versions before 0.2 refuse files that they do not know.
             **({"groups": asdict(self.files[GROUPS])} if GROUPS in self.files else {}),
             "files": {
                 name: asdict(stamp) for name, stamp in sorted(self.files.items()) if name != GROUPS
@@ -166,22 +166,22 @@ class Manifest:
         return {name: folder / name for name in self.files}
 
     def write(self, folder: Path) -> None:
-        """Put it in the place of the folder's manifest: from then on the index is this one."""
+        """Replace the manifest of a folder: from then on the index is of this version."""
         write_whole(folder / MANIFEST, signed(self.to_json()))
 
 
-def _forgotten_json(forgotten: Forgotten) -> dict[str, Any]:
+def _forgotten_json(forgotten: ForgottenPhotos) -> dict[str, Any]:
     return {path: stamp and asdict(stamp) for path, stamp in sorted(forgotten.items())}
 
 
-def _parse_forgotten(said: Mapping[str, Any] | Sequence[str]) -> Forgotten:
-    if isinstance(said, Mapping):
-        return {str(path): stamp and FileStamp(**stamp) for path, stamp in said.items()}
-    return dict.fromkeys(map(str, said))  # only paths, as was noted at first
+def _parse_forgotten(entries: Mapping[str, Any] | Sequence[str]) -> ForgottenPhotos:
+    if isinstance(entries, Mapping):
+        return {str(path): stamp and FileStamp(**stamp) for path, stamp in entries.items()}
+    return dict.fromkeys(map(str, entries))  # older manifests have paths alone
 
 
 def store_file(kind: str) -> str:
-    """What the file of a kind of vector store is called."""
+    """The name of the file of a kind of vector store."""
     # Format version 1 called the exact store flat.
     return f"index.{'faiss' if kind in (*FAISS_KINDS, 'flat') else kind}"
 
@@ -200,14 +200,20 @@ def number_of(name: str) -> int | None:
 def content_id(
     fingerprint: str, shards: Sequence[FileStamp], removed: NDArray[np.int64], *store: object
 ) -> str:
-    """The id of an index: a hash of its places, model and kind of store, not of where it is."""
-    gone = hashlib.sha256(removed.astype("<i8").tobytes()).hexdigest()
-    parts = [FORMAT_VERSION, fingerprint, [shard.sha256 for shard in shards], gone, *store]
+    """The id of an index: a hash of its places, model and kind of store, not of its folder."""
+    removed_digest = hashlib.sha256(removed.astype("<i8").tobytes()).hexdigest()
+    parts = [
+        FORMAT_VERSION,
+        fingerprint,
+        [shard.sha256 for shard in shards],
+        removed_digest,
+        *store,
+    ]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 
 def encode_ids(ids: NDArray[np.int64]) -> str:
-    """Place ids as text: base64 of the deflated bits, one for each id from 0 on, lowest first."""
+    """Place ids as text: base64 of deflated bits, a bit for each id from 0 on, lowest first."""
     if not len(ids):
         return ""
     flags = np.zeros(int(ids.max()) + 1, np.bool_)
@@ -217,7 +223,7 @@ def encode_ids(ids: NDArray[np.int64]) -> str:
 
 
 def decode_ids(text: str) -> NDArray[np.int64]:
-    """The ascending place ids of such a text. Raises ValueError."""
+    """The ascending place ids of a text of `encode_ids`. Raises ValueError."""
     if not text:
         return np.empty(0, np.int64)
     try:
@@ -234,7 +240,7 @@ def signed(table: Mapping[str, Any]) -> bytes:
 
 
 def model_entry(model: Model) -> dict[str, Any]:
-    """What a manifest says of the model: its card and its fingerprint."""
+    """The entry of a model in a manifest: its card and its fingerprint."""
     entry = {"id": model.card.id, "fingerprint": model.fingerprint, **asdict(model.card)}
     plain: dict[str, Any] = json.loads(json.dumps(entry, default=dict))
     return plain
@@ -250,17 +256,17 @@ def _is_entry_of(made_by: Mapping[str, Any], model: Model, folder: Path) -> bool
     if card.fingerprint == made_by["fingerprint"]:
         return True
     if replace(card, saturates=not card.saturates).fingerprint == made_by["fingerprint"]:
-        made, running = ("with", "lacks") if card.saturates else ("without", "has")
+        with_or_without, lacks_or_has = ("with", "lacks") if card.saturates else ("without", "has")
         raise ModelMismatchError(
-            f"{folder} was made in int8 on a processor {made} VNNI or AMX, which this one "
-            f"{running}, and int8 descriptors differ between the two; index the photos again, "
-            "with --precision f32 for an index that fits any processor."
+            f"{folder} was made in int8 on a processor {with_or_without} VNNI or AMX, which this "
+            f"one {lacks_or_has}, and int8 descriptors differ between the two; index the photos "
+            "again, with --precision f32 for an index that fits any processor."
         )
     return False
 
 
 def holds_index(folder: Path) -> bool:
-    """Whether a folder looks like an index, be it whole or not; not where it may not be read."""
+    """Whether a folder has a manifest, whole or not; false where the folder may not be read."""
     return os.path.isfile(folder / MANIFEST)  # noqa: PTH113 - a path's is_file raises
 
 
@@ -299,8 +305,8 @@ def read_manifest(folder: Path) -> Manifest:
         )
     try:
         # Version 1 had no checksum of its own.
-        rest = {key: value for key, value in table.items() if key != "sha256"}
-        if (version != 1 or "sha256" in table) and signed(rest) != content:
+        unsigned = {key: value for key, value in table.items() if key != "sha256"}
+        if (version != 1 or "sha256" in table) and signed(unsigned) != content:
             raise ValueError(MANIFEST)
         return _parse(table)
     except (KeyError, TypeError, ValueError, AttributeError):
@@ -312,7 +318,7 @@ def read_manifest(folder: Path) -> Manifest:
 def _parse(table: dict[str, Any]) -> Manifest:
     files = {name: FileStamp(**stamp) for name, stamp in table["files"].items()}
     for name in files:
-        # Names come from a file that anybody may have written: none may lead out of the folder.
+        # Anybody may have written the manifest: no name may lead out of the folder.
         if not (is_fixed_name(name) or is_edits_file(name) or number_of(name) is not None):
             raise ValueError(name)
     if "groups" in table:
@@ -345,8 +351,8 @@ def _parse(table: dict[str, Any]) -> Manifest:
     _ = manifest.removed_ids
     if sorted(manifest.shards) != sorted(numbered) or sum(map(is_edits_file, files)) > 1:
         raise ValueError(manifest.shards)
-    for needed in (JOINED,) if manifest.has_no_store_file else (manifest.store_file, JOINED):
-        files[needed]
+    for name in (JOINED,) if manifest.has_no_store_file else (manifest.store_file, JOINED):
+        files[name]
     for name in manifest.shards:
         files[name.replace(SHARDS, THUMBNAILS)]
     _ = manifest.model["id"], manifest.model["fingerprint"], manifest.model["dims"]

@@ -1,4 +1,4 @@
-"""The plan of a new version: what makes which shard; and the journal of the shards that are done.
+"""The plan of a new version, shard by shard, and the journal of its finished shards.
 
 A shard depends on its own places and the model alone, so an interrupted run goes on where whole
 shards end and comes to the same files.
@@ -24,26 +24,26 @@ _SHARD_BYTES = 64 << 20
 
 
 def shard_photos(photos: int, dims: int) -> int:
-    """Photos a shard: few, so that a crash costs little, unless that made very many files."""
+    """Photos of a shard: few, so that a crash costs little, unless there were too many files."""
     spread = -(-photos // MAX_SHARDS)
     return max(SHARD_PHOTOS, min(spread, MAX_SHARD_PHOTOS, _SHARD_BYTES // (4 * dims)))
 
 
 def cut(ids: Sequence[int], per_shard: int) -> list[Sequence[int]]:
-    """Ascending place ids, in pieces of one shard each."""
+    """Ascending place ids, cut into the ids of each shard."""
     return [ids[start : start + per_shard] for start in range(0, len(ids), per_shard)]
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A place to make: from a photo, from the row of place `copied` in the old version, or both.
+    """A place to make: of a photo, of the row of place `copied_from` in the old version, or both.
 
-    With both the descriptor is the old row's, and name, path and position are the photo's.
+    With both, the descriptor is the old row's, and name, path and position are the photo's.
     """
 
     place_id: int
     photo: PlacePhoto | None = None
-    copied: int | None = None
+    copied_from: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +54,10 @@ class ShardPlan:
     entries: Sequence[Entry]
 
     def inputs(self) -> str:
-        """A hash of all that the shard depends on, apart from the model and the old version."""
+        """A hash of the shard's places and photos, without the model and the old version."""
         digest = hashlib.sha256()
         for entry in self.entries:
-            digest.update(json.dumps([entry.place_id, entry.copied]).encode())
+            digest.update(json.dumps([entry.place_id, entry.copied_from]).encode())
             if entry.photo is not None:
                 digest.update(json.dumps(_identity(entry.photo)).encode())
         return digest.hexdigest()
@@ -77,15 +77,15 @@ def _identity(photo: PlacePhoto) -> tuple[object, ...]:
 class Plan:
     """All shards to make, in order; their numbers start at `first_number`.
 
-    `parts` are the place ids of each. A place is made of its photo in `photos`, by its id, and of
-    the row of place `copied` in the old version, if there is one; without `photos` all rows are
-    copied as they are.
+    `parts` are the place ids of each shard. `photos` are by place id; `copied_from` has the place
+    of the old version whose row is copied, by new place id. Without `photos` all rows are copied as
+    they are.
     """
 
     first_number: int
     parts: Sequence[Sequence[int]]
     photos: Sequence[PlacePhoto] | Mapping[int, PlacePhoto] | None = None
-    copied: Mapping[int, int] = field(default_factory=dict)
+    copied_from: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def places(self) -> int:
@@ -102,16 +102,16 @@ class Plan:
 
     def _entry(self, place_id: int) -> Entry:
         if self.photos is None:
-            return Entry(place_id, copied=place_id)
-        return Entry(place_id, self.photos[place_id], self.copied.get(place_id))
+            return Entry(place_id, copied_from=place_id)
+        return Entry(place_id, self.photos[place_id], self.copied_from.get(place_id))
 
     def __iter__(self) -> Iterator[ShardPlan]:
         return (self.shard(index) for index in range(len(self)))
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """A shard that is on disk; one without any readable photo has no files and no places."""
+class FinishedShard:
+    """A shard that is on disk; without any readable photo it has no files and no places."""
 
     number: int
     inputs: str
@@ -121,12 +121,12 @@ class Finished:
     notes: tuple[PhotoNote, ...] = ()
 
     def is_whole(self, folder: Path) -> bool:
-        """Whether its files are what they were when it was finished."""
+        """Whether the files are whole: unchanged since the shard was finished."""
         return all(is_stamped(folder / name, stamp) for name, stamp in self.files.items())
 
 
 Header: TypeAlias = Mapping[str, str | int]
-"""What must be equal for a run to go on from a journal."""
+"""The description of a run; a run goes on from a journal with an equal header."""
 
 
 class Journal:
@@ -138,7 +138,7 @@ class Journal:
     def __init__(self, folder: Path) -> None:
         self.path = folder / JOURNAL
         self.header: Header | None = None
-        self.finished: dict[int, Finished] = {}
+        self.finished: dict[int, FinishedShard] = {}
         self.index_id: str | None = None
         self._read()
 
@@ -151,31 +151,31 @@ class Journal:
                 if "index_id" in table:
                     self.index_id = str(table["index_id"])
                 else:
-                    done = read_finished(table)
-                    self.finished[done.number] = done
+                    shard = read_finished(table)
+                    self.finished[shard.number] = shard
         except (OSError, ValueError, TypeError, KeyError, IndexError):
-            # None yet, or torn by a crash: what was read up to there holds.
+            # There is no journal yet, or a crash tore its end: the lines before that hold.
             return
 
     def has_committed(self, manifest: Manifest) -> bool:
-        """Whether the run of this journal came as far as this manifest."""
-        named = {name for done in self.finished.values() for name in done.files}
-        return self.index_id == manifest.index_id and named <= set(manifest.files)
+        """Whether the run of this journal has written this manifest."""
+        file_names = {name for shard in self.finished.values() for name in shard.files}
+        return self.index_id == manifest.index_id and file_names <= set(manifest.files)
 
-    def start(self, header: Header, keep: Sequence[Finished]) -> None:
-        """Begin anew, with the shards that are kept from an earlier run."""
+    def start(self, header: Header, keep: Sequence[FinishedShard]) -> None:
+        """Begin a new journal, with the shards that are kept from an earlier run."""
         self.header, self.index_id = header, None
-        self.finished = {done.number: done for done in keep}
-        lines = [json.dumps(header), *(json.dumps(asdict(done)) for done in keep)]
+        self.finished = {shard.number: shard for shard in keep}
+        lines = [json.dumps(header), *(json.dumps(asdict(shard)) for shard in keep)]
         write_whole(self.path, "".join(f"{line}\n" for line in lines).encode())
 
-    def add(self, done: Finished) -> None:
+    def add(self, shard: FinishedShard) -> None:
         """Note a shard whose files are on the disk."""
-        self.finished[done.number] = done
-        self._append(asdict(done))
+        self.finished[shard.number] = shard
+        self._append(asdict(shard))
 
     def commit(self, index_id: str) -> None:
-        """Note that all is ready for the manifest of this id."""
+        """Note that the manifest with this id is about to be written."""
         self.index_id = index_id
         self._append({"index_id": index_id})
 
@@ -191,9 +191,9 @@ class Journal:
             os.fsync(stream.fileno())
 
 
-def read_finished(table: dict[str, Any]) -> Finished:
+def read_finished(table: dict[str, Any]) -> FinishedShard:
     """A finished shard from its JSON. Raises KeyError, TypeError or ValueError."""
-    return Finished(
+    return FinishedShard(
         number=int(table["number"]),
         inputs=str(table["inputs"]),
         places=int(table["places"]),

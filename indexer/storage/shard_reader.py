@@ -50,7 +50,7 @@ class ArrayFile:
         self._parts_sums: dict[str, NDArray[np.uint32] | None] = {}
 
     def damaged(self) -> IndexFormatError:
-        """What to raise where the file does not hold what it should."""
+        """The error to raise where the content of the file is wrong."""
         folder = self.path.parent.parent  # files of rows lie in folders of their index
         return IndexFormatError(
             f"{self.path} is missing or damaged; mend it with `place-search verify {folder} "
@@ -58,18 +58,20 @@ class ArrayFile:
         )
 
     def _unread(self, error: Exception) -> PlaceSearchError:
-        """What to raise where it cannot be read, by what kept it from that."""
+        """The error to raise where the file cannot be read, by the system's reason."""
         return refusal(self.path, error) or self.damaged()
 
     @cached_property
     def _datasets(self) -> Mapping[str, "_Dataset"]:
-        """All datasets by name; of the file that was opened, whatever its path holds by now."""
+        """All datasets by name, of the opened file: its path may lead to a newer file by now."""
         try:
             with (
                 open(self._descriptor, "rb", buffering=0, closefd=False) as opened,
                 h5py.File(opened, "r") as file,
             ):
-                return {key.decode(): _located(h5py.h5d.open(file.id, key)) for key in file.id}
+                return {
+                    key.decode(): _locate_dataset(h5py.h5d.open(file.id, key)) for key in file.id
+                }
         except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
             raise self._unread(error) from error
 
@@ -99,7 +101,7 @@ class ArrayFile:
         return self._dataset(key).dtype
 
     def column(self, key: str) -> NDArray[Any]:
-        """A small column, whose checksum holds. What older shards lack is not known of any place.
+        """A small column, whose checksum holds; all rows are unknown where an older shard lacks it.
 
         Raises:
             IndexFormatError: the file is damaged.
@@ -114,7 +116,7 @@ class ArrayFile:
         return column
 
     def value(self, key: str, row: int) -> Any:
-        """One row of a small column, which is checked as a whole when it is first asked.
+        """One row of a small column; the first access checks the whole column.
 
         Raises: as `column`.
         """
@@ -140,7 +142,7 @@ class ArrayFile:
         dataset = self._dataset(key)
         if not out.size:  # as the local features of an index without them
             return
-        # One call reads at most 2 GiB; no single read here comes near that.
+        # One call reads at most 2 GiB, which no read of this file comes near.
         try:
             read = os.preadv(
                 self._descriptor, [out.data.cast("B")], dataset.offset + row * dataset.stride
@@ -159,7 +161,7 @@ class ArrayFile:
 
     @cached_property
     def _descriptor_rows(self) -> tuple[int, int, Sequence[int] | None]:
-        """Where the descriptors start, the bytes of one, and the checksum of each."""
+        """The offset of the first descriptor, the bytes of a descriptor, and their checksums."""
         dataset, sums = self._dataset("descriptors"), self._part_sums("descriptors")
         return dataset.offset, dataset.stride, None if sums is None else sums.data
 
@@ -180,12 +182,12 @@ class ArrayFile:
         return read
 
     def check(self, key: str, row: int, parts: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
-        """Make sure that what was read of places from `row` on is what was once written.
+        """Compare the checksums of `parts`, read of the places from `row` on, with the stored ones.
 
-        Files of version 0.1 have no checksums: what they hold is believed.
+        Files of version 0.1 have no checksums: their content is not checked.
 
         Raises:
-            IndexFormatError: it is not.
+            IndexFormatError: a checksum differs.
         """
         sums = self._part_sums(key)
         if sums is None:
@@ -194,7 +196,7 @@ class ArrayFile:
             raise self.damaged()
 
     def _part_sums(self, key: str) -> NDArray[np.uint32] | None:
-        """The checksum of what each place has of a large dataset."""
+        """The checksum of each place's part of a large dataset."""
         if key not in self._parts_sums:
             self._parts_sums[key] = self.column(part_sums(key)) if self._sums else None
         return self._parts_sums[key]
@@ -209,9 +211,11 @@ class _Dataset(NamedTuple):
     dtype: np.dtype[Any]
 
 
-def _located(dataset: Any) -> _Dataset:
-    """By h5py's low-level interface, which takes a third of the time of the other: an index may
-    have hundreds of shards with a dozen columns each.
+def _locate_dataset(dataset: Any) -> _Dataset:
+    """The location of a dataset in its file.
+
+    h5py's low-level interface takes a third of the time of its other one, and an index may have
+    hundreds of shards with a dozen columns each.
     """
     offset, shape, kind = dataset.get_offset(), dataset.shape, dataset.dtype
     if offset is None and np.prod(shape):
@@ -222,23 +226,23 @@ def _located(dataset: Any) -> _Dataset:
 class ShardRows:
     """The descriptors of several shards as one array on disk. Thread-safe.
 
-    Rows that are removed are not among its own: they have no number here.
+    Rows of removed places are left out: they have no row number.
     """
 
     def __init__(
         self, shards: Sequence[ArrayFile], removed: NDArray[np.int64] | None = None
     ) -> None:
-        """`removed` are ids of places that are left out."""
+        """`removed` are the ids of removed places."""
         self._shards = shards
         counts = [shard.shape("descriptors")[0] for shard in shards]
         self._starts = np.cumsum([0, *counts])
-        self._first_rows: list[int] = self._starts.tolist()  # found in a tenth of the time
+        self._first_rows: list[int] = self._starts.tolist()  # bisect takes a tenth of numpy's time
         self.stored_ids: NDArray[np.int64] = np.concatenate(
             [shard.column("place_id") for shard in shards]
         )
-        """The ids of all rows of the shards, those of removed places too."""
+        """The place ids of all rows of the shards, removed places included."""
         self.removed: NDArray[np.bool_] = np.zeros(len(self.stored_ids), np.bool_)
-        """Which of those rows are removed."""
+        """Flags of the rows of `stored_ids` whose places are removed."""
         if removed is not None and len(removed):
             self.removed |= np.isin(self.stored_ids, removed)
         self._live = np.flatnonzero(~self.removed) if self.removed.any() else None
@@ -251,7 +255,7 @@ class ShardRows:
         return self.shape[0]
 
     def live(self, stored: NDArray[Any]) -> NDArray[Any]:
-        """Of a column of all rows of the shards, those of the places that are left."""
+        """The rows of places that are not removed, of a column of all rows of the shards."""
         return stored if self._live is None else stored[self._live]
 
     def row_of(self, place_id: int) -> int:
@@ -273,7 +277,7 @@ class ShardRows:
         return row
 
     def locate(self, row: int) -> tuple[int, int]:
-        """The number of the shard among these that holds a row, and the row's number there."""
+        """The number of the shard that holds a row, and the row's number in that shard."""
         return self._locate_stored(row if self._live is None else int(self._live[row]))
 
     def _locate_stored(self, stored: int) -> tuple[int, int]:
@@ -293,14 +297,14 @@ class ShardRows:
         return decode(read.reshape(len(rows), self.shape[1]))
 
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
-        """A small column of the rows from `start` on, in the memory of one row where all are equal.
+        """A small column of the rows from `start` on, in the memory of one row if all are equal.
 
         Raises:
             IndexFormatError: a shard cannot be read, or is damaged.
         """
-        parts = [_once(shard.column(key)) for shard in self._shards]
+        parts = [_broadcast_if_equal(shard.column(key)) for shard in self._shards]
         if all(part.strides[0] == 0 for part in parts):
-            firsts = _once(np.stack([part[0] for part in parts if len(part)]))
+            firsts = _broadcast_if_equal(np.stack([part[0] for part in parts if len(part)]))
             if not firsts.strides[0]:
                 return np.broadcast_to(firsts[:1], (len(self), *firsts.shape[1:]))[start:]
         return self.live(np.concatenate(parts))[start:]
@@ -322,7 +326,7 @@ class ShardRows:
     def stored_chunks(
         self, rows: int = 1024, *, start: int = 0
     ) -> Iterator[NDArray[np.int8] | NDArray[np.float32]]:
-        """The same as they are stored: int8 codes or float32."""
+        """The rows of `chunks` as they are stored: int8 codes or float32."""
         if start >= len(self):
             return
         stored = start if self._live is None else int(self._live[start])
@@ -341,8 +345,8 @@ class ShardRows:
                     yield out
 
 
-def _once(column: NDArray[Any]) -> NDArray[Any]:
-    """A column, in the memory of one row where all rows are equal, as where nothing is known."""
+def _broadcast_if_equal(column: NDArray[Any]) -> NDArray[Any]:
+    """A column, in the memory of one row where all rows are equal, as where all are unknown."""
     if not len(column):
         return column
     every = np.broadcast_to(column[:1].copy(), column.shape)

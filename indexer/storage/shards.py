@@ -48,22 +48,22 @@ NUMBERS = {
 }
 TEXTS = ("name", "path", "zone", "sequence")
 ADDED: dict[str, float | bytes] = {"taken": np.nan, "sequence": b"", "heading": np.nan}
-"""The columns that shards may lack, with what stands for nothing known: those of version 0.1 have
-none of them, and others no `heading` where that of no place is known."""
+"""The columns that shards may lack, with the value for "unknown". Shards of version 0.1 lack all of
+them, and others lack `heading` where no place has a known one."""
 TABLE = (*NUMBERS, *TEXTS, "content")
 """The small columns, which the pack of thumbnails repeats."""
 
 SUMS = "crc32"
 """The dataset with the CRC-32 of each small column, as the UTF-8 of a JSON object.
 
-`descriptors`, `cells` and `jpeg` have a column of their own with that of each place's part. By them
-damage is seen when it is read: hashing whole files to open an index would take minutes. Files of
-version 0.1 have none.
+`descriptors`, `cells` and `jpeg` each have a column with the CRC-32 of each place's part. So damage
+is seen when it is read: hashing whole files to open an index would take minutes. Files of version
+0.1 have no checksums.
 """
 
 
 def part_sums(key: str) -> str:
-    """The column with the CRC-32 of what each place has of a large dataset."""
+    """The name of the column with the CRC-32 of each place's part of a large dataset."""
     return f"{SUMS}_{key}"
 
 
@@ -74,8 +74,8 @@ class Row:
     `path` is posix under the source's root, or absolute; `width` × `height` is the photo's upright
     size in pixels; `size`, `mtime_ns` and `content`, the sha256, are those of its file.
     `sequence`, `taken` and `heading` are those of a `PlacePhoto`. `descriptor` is (D,) float32,
-    `codes` (h·w, bytes) uint8 for a `grid` of (h, w), `thumbnail` a JPEG. `notes` are not stored:
-    sentences about what was odd.
+    `codes` (h·w, bytes) uint8 for a `grid` of (h, w), `thumbnail` a JPEG. `notes`, sentences about
+    oddities of the photo, are not stored.
     """
 
     place_id: int
@@ -99,7 +99,7 @@ class Row:
 
 
 def notes_of(rows: Sequence[Row]) -> tuple[PhotoNote, ...]:
-    """What was odd about the photos of rows, by the names of their places."""
+    """The notes on the photos of rows, with the names of their places."""
     return tuple(PhotoNote(row.name, note) for row in rows for note in row.notes)
 
 
@@ -116,7 +116,7 @@ def thumbnails_name(number: int) -> str:
 def shard_files(
     number: int, rows: Sequence[Row], kind: DescriptorType
 ) -> Iterator[tuple[str, memoryview]]:
-    """The files of a shard with these rows, one after the other: name and content."""
+    """The name and content of each file of a shard with these rows."""
     if rows:
         yield shard_name(number), shard_image(rows, kind)
         yield thumbnails_name(number), thumbnails_image(rows)
@@ -136,8 +136,8 @@ def shard_image(rows: Sequence[Row], kind: DescriptorType) -> memoryview:
     )
     for stored, row in zip(codes, rows, strict=True):
         stored[: len(row.codes)] = row.codes
-    given = np.stack([row.descriptor for row in rows]).astype(np.float32, copy=False)
-    descriptors = encode(given) if kind == INT8 else given
+    originals = np.stack([row.descriptor for row in rows]).astype(np.float32, copy=False)
+    descriptors = encode(originals) if kind == INT8 else originals
     return _hdf5(
         {
             "descriptors": descriptors,
@@ -153,7 +153,7 @@ def shard_image(rows: Sequence[Row], kind: DescriptorType) -> memoryview:
 def thumbnails_image(rows: Sequence[Row]) -> memoryview:
     """The bytes of an HDF5 file with all thumbnails end to end: `jpeg` uint8, `offset` (n + 1).
 
-    It repeats the shard's small columns: when the shard is damaged, they say what was in it.
+    It repeats the shard's small columns, from which a damaged shard is made again.
     """
     lengths = [len(row.thumbnail) for row in rows]
     return _hdf5(
@@ -172,7 +172,7 @@ def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
     degrees = np.array([row.position or nowhere for row in rows], np.float64)
     metres = np.array([row.utm[:2] if row.utm else nowhere for row in rows], np.float64)
     plain = ("place_id", "width", "height", "size", "mtime_ns")
-    known = any(row.heading is not None for row in rows)
+    has_headings = any(row.heading is not None for row in rows)
     return {
         **{key: np.array([getattr(row, key) for row in rows], NUMBERS[key]) for key in plain},
         "latitude": degrees[:, 0],
@@ -181,7 +181,7 @@ def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
         "northing": metres[:, 1],
         "content": np.frombuffer(b"".join(row.content for row in rows), np.uint8).reshape(-1, 32),
         "taken": _or_nan([row.taken for row in rows]),
-        **({"heading": _or_nan([row.heading for row in rows])} if known else {}),
+        **({"heading": _or_nan([row.heading for row in rows])} if has_headings else {}),
         "zone": _texts([row.utm.zone if row.utm else "" for row in rows]),
         "sequence": _texts([row.sequence for row in rows]),
         "name": _texts([row.name for row in rows]),
@@ -194,15 +194,14 @@ def joined_image(
 ) -> memoryview:
     """The bytes of the HDF5 file that shows all shards as one, through virtual datasets.
 
-    It names the shards relative to its own folder, so the index can be moved. `removed`, one flag
-    a row, becomes a dataset of its own: rows that stay in their shard but are no places any more.
-    Columns that some shards lack are left out.
-    `old` is such a file, which tells of the shards that it names without their being opened.
+    It names the shards relative to its own folder, so the index can be moved. `removed`, a flag for
+    each row of a removed place, becomes a dataset. Columns that some shards lack are left out.
+    `old` is an earlier joined file: shards that it names need not be opened.
     """
-    known = _joined_parts(old) if old is not None else {}
+    parts_of_shard = _joined_parts(old) if old is not None else {}
     parts: dict[str, list[tuple[str, tuple[int, ...], Any]]] = {}
     for name in names:
-        for key, (shape, kind) in (known.get(name) or _parts(index / name)).items():
+        for key, (shape, kind) in (parts_of_shard.get(name) or _parts(index / name)).items():
             parts.setdefault(key, []).append((name, shape, kind))
     for key in ADDED:
         if len(parts.get(key, ())) < len(names):
@@ -228,7 +227,7 @@ def _parts(shard: Path) -> dict[str, tuple[tuple[int, ...], Any]]:
 
 
 def _joined_parts(joined: Path) -> dict[str, dict[str, tuple[tuple[int, ...], Any]]]:
-    """The same for all shards that a joined file names."""
+    """Shape and type of each dataset of each shard that a joined file names."""
     parts: dict[str, dict[str, tuple[tuple[int, ...], Any]]] = {}
     with h5py.File(joined, "r", locking=False) as file:
         for key, dataset in file.items():
@@ -241,23 +240,23 @@ def _joined_parts(joined: Path) -> dict[str, dict[str, tuple[tuple[int, ...], An
 
 
 def _join(file: Any, key: str, sources: list[tuple[str, tuple[int, ...], Any]]) -> None:
-    """Add a virtual dataset over those of the same key in (file name, shape, dtype) sources.
+    """Add a virtual dataset over the datasets `key` of (file name, shape, dtype) sources.
 
-    By h5py's lower layer: its upper one stamps the time into virtual datasets.
+    h5py's lower layer writes it: the upper layer stamps the time into virtual datasets.
     """
     count = sum(shape[0] for _, shape, _ in sources)
-    rest = np.max([shape[1:] for _, shape, _ in sources], axis=0).astype(int).tolist()
-    # Of texts the longest type; all other types are the same everywhere.
+    row_shape = np.max([shape[1:] for _, shape, _ in sources], axis=0).astype(int).tolist()
+    # Texts differ in length between shards: the longest type holds all.
     kind = max((kind for *_, kind in sources), key=lambda kind: kind.itemsize)
-    if 0 in rest:  # an index without local features
-        file.create_dataset(key, (count, *rest), kind, track_times=False)
+    if 0 in row_shape:  # an index without local features
+        file.create_dataset(key, (count, *row_shape), kind, track_times=False)
         return
     properties = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
     properties.set_obj_track_times(False)
-    space = h5py.h5s.create_simple((count, *rest))
+    space = h5py.h5s.create_simple((count, *row_shape))
     start = 0
     for name, shape, _ in sources:
-        space.select_hyperslab((start, *(0 for _ in rest)), shape)
+        space.select_hyperslab((start, *(0 for _ in row_shape)), shape)
         part = h5py.h5s.create_simple(shape)
         properties.set_virtual(space, name.encode(), key.encode(), part)
         start += shape[0]
@@ -285,17 +284,17 @@ def sum_of(part: NDArray[Any] | bytes) -> int:
 def _hdf5(table: Mapping[str, NDArray[Any]], **parts: Iterable[NDArray[Any] | bytes]) -> memoryview:
     """An HDF5 file in memory: HDF5 itself does not recover from a disk that fills up.
 
-    `parts` are what each place has of a large dataset, which gets a checksum for each.
+    `parts` are each place's part of a large dataset, and get a checksum each.
     """
-    of_parts = {
-        part_sums(key): np.array([sum_of(part) for part in each], np.uint32)
-        for key, each in parts.items()
+    sums_of_parts = {
+        part_sums(key): np.array([sum_of(part) for part in items], np.uint32)
+        for key, items in parts.items()
     }
-    small = {key: values for key, values in table.items() if key not in parts} | of_parts
+    small = {key: values for key, values in table.items() if key not in parts} | sums_of_parts
     sums = json.dumps({key: sum_of(values) for key, values in small.items()})
-    written = {**table, **of_parts, SUMS: np.frombuffer(sums.encode(), np.uint8)}
+    datasets = {**table, **sums_of_parts, SUMS: np.frombuffer(sums.encode(), np.uint8)}
     out = io.BytesIO()
     with h5py.File(out, "w", libver=_FORMAT) as file:
-        for key, values in written.items():
+        for key, values in datasets.items():
             file.create_dataset(key, data=values, track_times=False)
     return out.getbuffer()

@@ -57,7 +57,7 @@ def group_places(
     require_number("spread_m", spread_m, 1)
     index = open_index(folder)
     if anew:
-        change_groups(folder, Groups.only_held)
+        change_groups(folder, Groups.made_by_hand)
         index = open_index(folder)
     judge = PairJudge(index, calibration_for(index, model).calibration, spread_m)
     new = np.setdiff1d(index.place_ids, index.groups.place_id)

@@ -31,12 +31,12 @@ def list_groups(index: "Index", served: str, limit: int, cursor: str | None) -> 
             raise ParameterError(NO_CURSOR, "cursor")
         if index_name != served:
             raise ParameterError(OTHER_CURSOR, "cursor")
-        start = int(np.searchsorted(groups.told, int(last), "right"))
-    shown = groups.told[start : start + limit].tolist()
-    more = start + limit < len(groups.told)
+        start = int(np.searchsorted(groups.listed_ids, int(last), "right"))
+    shown = groups.listed_ids[start : start + limit].tolist()
+    more = start + limit < len(groups.listed_ids)
     return {
         "index_id": index.index_id,
-        "total": len(groups.told),
+        "total": len(groups.listed_ids),
         "groups": [_group(groups, group) for group in shown],
         "next_cursor": f"{served}:{shown[-1]}" if more else None,
     }

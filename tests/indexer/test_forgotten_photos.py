@@ -74,7 +74,7 @@ def test_removed_photos_are_read_only_where_their_size_or_time_is_another(
         read.append(photo.name)
         return sha256_of(photo)
 
-    monkeypatch.setattr("place_search.indexer.changes.forgotten.sha256_of", counted)
+    monkeypatch.setattr("place_search.indexer.changes.forgotten_photos.sha256_of", counted)
     remove_places(built, ["p01.jpg"])
     sync_photos(built, open_source(photos), model)
     assert read == []
