@@ -1,4 +1,4 @@
-"""Making and updating the file of a FAISS store, and measuring what it finds."""
+"""Making and updating the file of a FAISS store, and measuring its recall."""
 
 import errno
 from dataclasses import replace
@@ -16,42 +16,42 @@ from place_search.indexer.stores.tuning import tuned
 from place_search.indexer.stores.vectors import Descriptors, VectorStore
 
 TRAINING_ROWS = 4096
-"""Descriptors whose mean becomes the centre that codes are relative to."""
+"""The number of descriptors whose mean is the centre of the codes."""
 
 
 class FaissBuilder(FaissKind):
-    """What all kinds of FAISS store share."""
+    """The base of all kinds of FAISS store."""
 
     is_exact = False
     drops_removed = True
     removes = True
-    """Whether vectors can be taken out of its index."""
+    """Whether vectors can be removed from the index."""
     rotates = False
-    """Whether its index rotates descriptors; a file of an older version, without, is replaced."""
+    """Whether the index rotates descriptors; an old file without rotation is replaced."""
 
     def build(self, card: StoreCard, rows: Descriptors, path: Path) -> tuple[StoreCard, FileStamp]:
         """Write the index of all rows, reading them in chunks, and measure its recall."""
         index = self.empty(card, rows)
         _add(index, rows, 0)
         stamp = _write(index, path)
-        del index  # before it is opened once more: of ten million places it takes 1.4 GB
+        del index  # freed before it is opened again: ten million places take 1.4 GB
         return tuned(self, card.built_of(rows.place_ids), rows, path), stamp
 
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, FileStamp]:
-        """Drop what the rows lack and add what came after; a graph with gaps is built anew."""
-        known = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
-        if known < card.count and not self.removes:
+        """Remove places that the rows lack and add newer ones; a graph with gaps is built anew."""
+        stored_count = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
+        if stored_count < card.count and not self.removes:
             return self.build(card, rows, path)
         with utf8_path(old) as name:
             index: Any = faiss.read_index(name)
         if self.rotates != isinstance(index, faiss.IndexPreTransform):
             return self.build(card, rows, path)
-        if known < card.count:
-            gone = np.setdiff1d(stored_ids(index), rows.place_ids)
-            index.remove_ids(faiss.IDSelectorBatch(gone))
-        _add(index, rows, known)
+        if stored_count < card.count:
+            removed_ids = np.setdiff1d(stored_ids(index), rows.place_ids)
+            index.remove_ids(faiss.IDSelectorBatch(removed_ids))
+        _add(index, rows, stored_count)
         stamp = _write(index, path)
         return replace(card, count=rows.shape[0], max_place_id=int(rows.place_ids[-1])), stamp
 

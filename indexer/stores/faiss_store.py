@@ -1,4 +1,4 @@
-"""A FAISS index opened for search, beside the descriptors that it is an index of."""
+"""A FAISS index opened for search, with the descriptors that it indexes."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -14,7 +14,7 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.snapshot_store import (
     FILTERED_CANDIDATES,
     Among,
-    Found,
+    Candidates,
     SnapshotStore,
 )
 from place_search.indexer.stores.store_card import StoreCard
@@ -23,17 +23,17 @@ from place_search.indexer.stores.vectors import Descriptors
 faiss: Any = _faiss  # its annotations lack keyword arguments
 
 QUERY_BITS = 4
-"""Bits a number of the query; without that FAISS takes some hundred times as long."""
+"""Bits for each number of the query; unquantised queries take a hundred times as long."""
 FILTERED_PROBES = 2
-"""How much more is scanned of what a filter lets pass than of all places without one, at least."""
+"""The least factor by which a filtered search scans more lists than a search without filter."""
 _MOST_NEARBY = 32
-"""Lists that tell how much a filter lets pass nearby."""
+"""The number of lists by which the share of passing places nearby is estimated."""
 _NEAREST, _PASSING = 128, 4
-"""Of so many nearest nodes of a graph, those that must pass a filter; else all codes are read."""
+"""Of the `_NEAREST` nodes of a graph `_PASSING` must pass a filter; else all codes are read."""
 _FIRST_COMPARED = 64
-"""Candidates that are always compared exactly."""
+"""The number of candidates that are always compared exactly."""
 _ERRORS = 2.5
-"""Root-mean-square errors of the codes' cosines by which a candidate must fall short to be left."""
+"""Root-mean-square errors of codes below the k-th best cosine from which estimates are dropped."""
 
 
 class FaissKind(ABC):
@@ -41,11 +41,11 @@ class FaissKind(ABC):
 
     @abstractmethod
     def empty(self, card: StoreCard, rows: Descriptors) -> Any:
-        """An index that is trained and holds nothing."""
+        """A trained index without vectors."""
 
     @abstractmethod
     def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
-        """FAISS's parameters of a search; `options` restrict it to some ids."""
+        """FAISS's parameters of a search; `options` restrict the search to some ids."""
 
 
 class FaissStore(SnapshotStore):
@@ -55,7 +55,7 @@ class FaissStore(SnapshotStore):
         """Open an index file whose checksum the caller has found right.
 
         Raises:
-            IndexFormatError: FAISS cannot read the file, or it is not the index of these rows.
+            IndexFormatError: FAISS cannot read the file, or the file is no index of these rows.
         """
         try:
             # Copied, not mapped: a mapped file that is cut short ends the process (SIGBUS).
@@ -68,7 +68,7 @@ class FaissStore(SnapshotStore):
         super().__init__(card, rows)
         self._faiss_kind = kind
         fits = (self._index.ntotal, self._index.d) == (card.count, rows.shape[1])
-        if not fits or self._known > card.count:
+        if not fits or self._snapshot_count > card.count:
             raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
         self._is_rotated = isinstance(self._index, faiss.IndexPreTransform)
         self._lists = faiss.try_extract_index_ivf(self._index)
@@ -76,46 +76,52 @@ class FaissStore(SnapshotStore):
             self._lists.parallel_mode = 1  # the lists of one query by all threads
         self._graph = _graph_in(self._index)
         stored = self._exists[: card.max_place_id + 1]
-        self._live = np.packbits(stored, bitorder="little") if self._known < card.count else None
+        self._live = (
+            np.packbits(stored, bitorder="little") if self._snapshot_count < card.count else None
+        )
 
     def _in_snapshot(
         self,
         query: NDArray[np.float32],
-        wanted: int,
+        k: int,
         among: Among | None,
         box: Box | None,
-    ) -> Found:
+    ) -> Candidates:
         stored = (self._exists if among is None else among)[: self._card.max_place_id + 1]
-        there = self._known if among is None else int(np.count_nonzero(stored))
-        if not there:
+        passing_count = self._snapshot_count if among is None else int(np.count_nonzero(stored))
+        if not passing_count:
             return np.empty(0, np.int64), np.empty(0, np.float32)
         bitmap = self._live if among is None else np.packbits(stored, bitorder="little")
-        # What a filter lets pass lies further from the query: over more lists, and where codes tell
-        # vectors apart less well.
-        probes, candidates = self._card.probes, self._candidates(wanted)
-        if there < self._known:
+        # Places that pass a filter are further from the query: they are spread over more lists, and
+        # codes tell far vectors apart less well.
+        probes, candidates = self._card.probes, self._candidates(k)
+        if passing_count < self._snapshot_count:
             probes = self._filtered_probes(query, stored)
             candidates = max(candidates, FILTERED_CANDIDATES)
-        most = min(candidates, there)
-        if there < self._known and self._graph is not None and not self._passes(query, stored):
-            return self._compared(query, *self._scanned(query, stored, most), wanted)
+        limit = min(candidates, passing_count)
+        if (
+            passing_count < self._snapshot_count
+            and self._graph is not None
+            and not self._passes_nearby(query, stored)
+        ):
+            return self._compare_exactly(query, *self._scan_codes(query, stored, limit), k)
         options = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
-        for probed in dict.fromkeys((probes, self._card.lists)):
-            parameters = self._faiss_kind.parameters(options, probed, candidates)
+        for probe_count in dict.fromkeys((probes, self._card.lists)):
+            parameters = self._faiss_kind.parameters(options, probe_count, candidates)
             if self._is_rotated:
                 parameters = faiss.SearchParametersPreTransform(index_params=parameters)
-            (cosines,), (places,) = self._index.search(query[None], most, params=parameters)
+            (cosines,), (places,) = self._index.search(query[None], limit, params=parameters)
             cosines, places = cosines[places >= 0], places[places >= 0]
-            # Lists near the query may hold little of what a filter lets pass: then all are probed.
-            if len(places) == most:
+            # Where lists near the query hold too few passing places, all lists are probed.
+            if len(places) == limit:
                 break
-        if self._graph is not None and len(places) < min(wanted, there):
-            # The filter left islands.
-            places, cosines = self._scanned(query, stored, most)
-        return self._compared(query, places, cosines, wanted)
+        if self._graph is not None and len(places) < min(k, passing_count):
+            # The filter has split the graph into islands.
+            places, cosines = self._scan_codes(query, stored, limit)
+        return self._compare_exactly(query, places, cosines, k)
 
     def _filtered_probes(self, query: NDArray[np.float32], stored: Among) -> int:
-        """How many lists to probe for a filter: more, the less it lets pass of those nearby."""
+        """The number of lists to probe for a filter: the more, the fewer places nearby pass it."""
         probes, lists = FILTERED_PROBES * self._card.probes, self._card.lists
         if probes >= lists:
             return lists
@@ -127,63 +133,63 @@ class FaissStore(SnapshotStore):
         passed = int(np.count_nonzero(stored[ids[ids < len(stored)]]))
         return min(probes * len(ids) // passed, lists) if passed else lists
 
-    def _passes(self, query: NDArray[np.float32], stored: Among) -> bool:
-        """Whether a filter leaves some of the nearest nodes, from which a graph finds others."""
+    def _passes_nearby(self, query: NDArray[np.float32], stored: Among) -> bool:
+        """Whether some of the nearest nodes pass a filter, so that the graph leads to others."""
         options = self._faiss_kind.parameters({}, 0, _NEAREST)
         _, (places,) = self._index.search(query[None], _NEAREST, params=options)
         places = places[(places >= 0) & (places < len(stored))]
         return int(np.count_nonzero(stored[places])) >= _PASSING
 
-    def _scanned(
-        self, query: NDArray[np.float32], stored: Among, most: int
+    def _scan_codes(
+        self, query: NDArray[np.float32], stored: Among, limit: int
     ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-        """The best of a graph's nodes that a filter leaves, and their cosines, by all codes."""
+        """The best passing nodes of a graph, and their cosines, by a scan of all codes."""
         ids = self._stored_ids()
         flags = np.zeros(len(ids), np.bool_)
-        known = ids < len(stored)
-        flags[known] = stored[ids[known]]
+        in_range = ids < len(stored)
+        flags[in_range] = stored[ids[in_range]]
         selector = faiss.IDSelectorBitmap(np.packbits(flags, bitorder="little"))
         codes = faiss.downcast_index(self._graph.storage)
         options = faiss.SearchParameters(sel=selector)
-        (cosines,), (rows,) = codes.search(query[None], most, params=options)
+        (cosines,), (rows,) = codes.search(query[None], limit, params=options)
         return ids[rows[rows >= 0]], cosines[rows >= 0]
 
-    def _compared(
+    def _compare_exactly(
         self,
         query: NDArray[np.float32],
         places: NDArray[np.int64],
         estimates: NDArray[np.float32],
-        wanted: int,
-    ) -> Found:
-        """Those of the candidates that may be among the `wanted` best, with their cosines.
+        k: int,
+    ) -> Candidates:
+        """The candidates that may be among the `k` best, with their exact cosines.
 
-        `estimates` are what codes say of the cosines, descending. How wrong they were so far says
-        how much better than its estimate a candidate may be.
+        `estimates` are the cosines by codes, descending. The error of the candidates compared so
+        far tells how far a candidate may exceed its estimate.
         """
         exact = np.empty(0, np.float32)
-        done = max(_FIRST_COMPARED, wanted)
+        compared = max(_FIRST_COMPARED, k)
         while True:
-            start, done = len(exact), min(done, len(places))
-            exact = np.concatenate([exact, self._cosines(places[start:done], query)])
-            if done == len(places):
+            start, compared = len(exact), min(compared, len(places))
+            exact = np.concatenate([exact, self._cosines(places[start:compared], query)])
+            if compared == len(places):
                 break
-            error = np.sqrt(np.mean((exact - estimates[:done]) ** 2))
-            least = np.partition(exact, -wanted)[-wanted] - _ERRORS * error
-            needed = int(np.count_nonzero(estimates >= least))
-            if needed <= done:
+            error = np.sqrt(np.mean((exact - estimates[:compared]) ** 2))
+            least = np.partition(exact, -k)[-k] - _ERRORS * error
+            promising = int(np.count_nonzero(estimates >= least))
+            if promising <= compared:
                 break
-            done = min(needed, 2 * done)
-        return places[:done], exact
+            compared = min(promising, 2 * compared)
+        return places[:compared], exact
 
     def _stored_ids(self) -> NDArray[np.int64]:
         return stored_ids(self._index)
 
 
 def rotated(codes: Any, dims: int) -> Any:
-    """An index of rotated descriptors, with cosines unchanged: what RaBitQ's estimates ask for.
+    """An index of rotated descriptors, with unchanged cosines, as RaBitQ's estimates require.
 
-    Without it they are worse the more a few numbers weigh: of the ten nearest of those that a
-    filter leaves, the best thousand by code held 60 %, with it 97 to 99 %.
+    Without the rotation estimates are the worse, the more a few numbers dominate: of the ten
+    nearest passing places the best thousand codes had 60 %, with the rotation 97 to 99 %.
 
     Args:
         codes: an index of `code_dims(dims)` numbers.

@@ -1,8 +1,8 @@
-"""Making Milvus collections from the descriptors of an index, which stay the truth.
+"""Making Milvus collections from the descriptors of an index, which stays authoritative.
 
 The store's file only names the collection. Vectors are added to a collection, never changed, so
-that servers of an older version of the index go on. A new collection replaces it; the one after
-that drops it, because readers of the version before may need it until then.
+that servers of an older version of the index go on. A collection is dropped when its successor is
+replaced: until then, readers of the version before may need it.
 """
 
 import json
@@ -28,9 +28,9 @@ from place_search.indexer.stores.tuning import tuned
 from place_search.indexer.stores.vectors import Descriptors, VectorStore
 
 LEDGER = "collections.txt"
-"""Beside the index: all collections that were made for it, so that none is left behind."""
+"""The file with the names of all collections of an index, so that none is left behind."""
 NOWHERE = 999.0
-"""Latitude and longitude of a place without a position: in no box."""
+"""Latitude and longitude of a place without a position: they lie in no box."""
 GRAPH = {"M": 32, "efConstruction": 200}
 _BATCH_BYTES = 8 << 20
 _LONGEST_NAME = 4096
@@ -43,7 +43,7 @@ class MilvusBuilder:
     drops_removed = False
 
     def __init__(self, exact_bytes: int = EXACT_BYTES) -> None:
-        """Descriptors of up to `exact_bytes` are all compared; more are linked to a graph."""
+        """Up to `exact_bytes` of descriptors are all compared; more are linked to a graph."""
         self._exact_bytes = exact_bytes
 
     def build(self, card: StoreCard, rows: Descriptors, path: Path) -> tuple[StoreCard, FileStamp]:
@@ -57,7 +57,7 @@ class MilvusBuilder:
         count, dims = rows.shape
         exact = 4 * count * dims <= self._exact_bytes
         _create(link, name, dims)
-        _put(link, name, rows, 0, "insert")
+        _send_rows(link, name, rows, 0, "insert")
         link.call("flush", name, seconds=LONG)
         _index(link, name, "FLAT" if exact else "HNSW")
         _await(link, name, count)
@@ -70,20 +70,20 @@ class MilvusBuilder:
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, FileStamp]:
-        """Add what came after; what the rows lack stays, unless it has become much.
+        """Add newer places; removed places stay until they exceed `DEAD_SHARE`.
 
         Raises:
-            StoreOutageError: as `build`, or the collection is not there.
-            IndexFormatError: the file `old` does not say which one it is.
+            StoreOutageError: as `build`, or the collection does not exist.
+            IndexFormatError: the file `old` names no collection.
         """
         note = read_note(old)
-        known = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
-        if card.count - known > DEAD_SHARE * card.count:
+        stored_count = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
+        if card.count - stored_count > DEAD_SHARE * card.count:
             return self.build(card, rows, path)
-        count = card.count + rows.shape[0] - known
+        count = card.count + rows.shape[0] - stored_count
         link = milvus_connection(card.uri)
-        # A run that was killed may have put some of them there already.
-        _put(link, note["collection"], rows, known, "upsert")
+        # A killed run may have sent some of the rows already.
+        _send_rows(link, note["collection"], rows, stored_count, "upsert")
         _await(link, note["collection"], count)
         card = replace(card, count=count, max_place_id=int(rows.place_ids[-1]))
         return card, _write(path, note["collection"], card, note["searched"])
@@ -94,24 +94,26 @@ class MilvusBuilder:
 
 
 def _next_collection(link: MilvusConnection, folder: Path) -> str:
-    """The name of a new collection, after dropping those that no version of the index has."""
+    """The name of a new collection; collections that no version of the index has are dropped."""
     ledger = folder / LEDGER
     lines = ledger.read_text("utf-8").splitlines() if ledger.exists() else []
     current = folder / store_file("milvus")
-    used = read_note(current)["collection"] if current.exists() else ""
-    kept = []
+    current_name = read_note(current)["collection"] if current.exists() else ""
+    kept_lines = []
     for line in lines:
         name, _, uri = line.partition(" ")
-        if uri != link.uri or name == used:
-            kept.append(line)
+        if uri != link.uri or name == current_name:
+            kept_lines.append(line)
             continue
         try:
             link.call("drop_collection", name, seconds=LONG)
         except CollectionLostError:
             continue
     name = f"place_search_{uuid.uuid4().hex}"
-    # Noted before it is made: a run that is killed then leaves nothing that nobody knows of.
-    write_whole(ledger, "".join(f"{line}\n" for line in [*kept, f"{name} {link.uri}"]).encode())
+    # Noted before it is made, so that a killed run leaves no unknown collection.
+    write_whole(
+        ledger, "".join(f"{line}\n" for line in [*kept_lines, f"{name} {link.uri}"]).encode()
+    )
     return name
 
 
@@ -127,7 +129,9 @@ def _create(link: MilvusConnection, name: str, dims: int) -> None:
     link.call("create_collection", name, seconds=LONG, schema=schema, consistency_level=SEARCHES)
 
 
-def _put(link: MilvusConnection, name: str, rows: Descriptors, start: int, how: str) -> None:
+def _send_rows(
+    link: MilvusConnection, name: str, rows: Descriptors, start: int, method: str
+) -> None:
     """Send the rows from `start` on with their positions and names."""
     if start >= rows.shape[0]:
         return
@@ -150,7 +154,7 @@ def _put(link: MilvusConnection, name: str, rows: Descriptors, start: int, how: 
             }
             for row, vector in zip(part, chunk, strict=True)
         ]
-        link.call(how, name, seconds=LONG, data=batch)
+        link.call(method, name, seconds=LONG, data=batch)
         at += len(chunk)
 
 

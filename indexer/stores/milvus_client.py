@@ -1,4 +1,4 @@
-"""A connection to Milvus that is found again after an outage, whose failures are one sentence."""
+"""A connection to Milvus that recovers after an outage, and raises errors of one sentence."""
 
 import json
 import logging
@@ -14,10 +14,10 @@ from place_search.indexer.errors import CollectionLostError, IndexFormatError, S
 
 TOKEN_VARIABLE = "PLACE_SEARCH_MILVUS_TOKEN"  # noqa: S105 - its name
 SECONDS = 5.0
-"""What a call may take; those that load a collection may take `LONG`."""
+"""The timeout of a call in seconds; calls that load a collection have `LONG`."""
 LONG = 600.0
 _PAUSE = 1.0
-"""Seconds after a failure in which no other call waits for the same."""
+"""Seconds after a failure in which other calls fail at once."""
 _NOT_FOUND, _NOT_LOADED = 100, 101
 
 _importing = threading.Lock()
@@ -37,11 +37,11 @@ class MilvusConnection:
     def call(
         self, method: str, collection: str = "", *, seconds: float = SECONDS, **more: Any
     ) -> Any:
-        """What a method of pymilvus.MilvusClient returns.
+        """The result of a method of pymilvus.MilvusClient.
 
         Raises:
             StoreOutageError: Milvus does not answer, or pymilvus is not installed.
-            CollectionLostError: the collection is not there.
+            CollectionLostError: the collection does not exist.
         """
         if time.monotonic() < self._down_until:
             raise self._outage(self._reason)
@@ -56,7 +56,7 @@ class MilvusConnection:
             except MilvusException as error:
                 if error.code != _NOT_LOADED:
                     raise
-                # A server that was started again may have forgotten to load it.
+                # A restarted server may not have loaded the collection.
                 client.load_collection(collection, timeout=LONG)
                 return getattr(client, method)(**about, timeout=seconds, **more)
         except (MilvusException, RpcError, OSError) as error:
@@ -87,24 +87,26 @@ class MilvusConnection:
 
 
 def milvus_connection(uri: str) -> MilvusConnection:
-    """The connection of this process to a Milvus.
+    """The connection of this process to a Milvus server.
 
     Raises:
         StoreOutageError: pymilvus is not installed.
     """
     with _importing:
-        # Imported, it sets logging up anew, which closes what others log to: standard error too.
+        # Importing pymilvus configures logging anew, which closes handlers of others.
         configure = logging.config.dictConfig
         logging.config.dictConfig = _leave_alone
         try:
-            import pymilvus  # noqa: F401 - here, so that nobody else needs it
+            import pymilvus  # noqa: F401 - imported late: an optional package
         except ImportError:
             raise StoreOutageError(
                 "The Milvus client is not installed; run: pip install 'place-search[milvus]'."
             ) from None
         finally:
             logging.config.dictConfig = configure
-    logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # tracebacks of what is raised anyway
+    logging.getLogger("pymilvus").setLevel(
+        logging.CRITICAL
+    )  # it logs errors that are raised anyway
     return _link(uri)
 
 
@@ -118,10 +120,10 @@ def _link(uri: str) -> MilvusConnection:
 
 
 def read_note(path: Path) -> dict[str, Any]:
-    """The file that says which collection an index has, what it holds and how it is searched.
+    """The store's file: the name of the collection, its count and dimensions, and its kind.
 
     Raises:
-        IndexFormatError: that is not what it says.
+        IndexFormatError: the file lacks one of these.
     """
     try:
         note = json.loads(path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""A Milvus collection opened for search, beside the descriptors that it is a copy of."""
+"""A Milvus collection opened for search, with the descriptors that it copies."""
 
 from pathlib import Path
 
@@ -8,35 +8,35 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import Box
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.milvus_client import milvus_connection, read_note
-from place_search.indexer.stores.snapshot_store import Among, Found, SnapshotStore
+from place_search.indexer.stores.snapshot_store import Among, Candidates, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors, Hit, best
 
 VECTORS = "descriptor"
 PAGE = 16_384
-"""The most that one search or query of Milvus returns."""
+"""The greatest number of results of a search or query of Milvus."""
 SEARCHES = "Bounded"
 """Consistency of searches: a change waits until searches see it."""
 CHANGES = "Strong"
 
 
 class MilvusStore(SnapshotStore):
-    """A collection of Milvus opened for search; connected when it is first asked. Thread-safe.
+    """A collection of Milvus opened for search; connected at the first search. Thread-safe.
 
-    Only places that the rows have are found in it: it may hold others, removed or of a later
-    version.
+    Only places of the rows are results: the collection may hold others, removed or newer.
     """
 
     def __init__(self, card: StoreCard, path: Path, rows: Descriptors) -> None:
         """Open the collection that a file names, whose checksum the caller has found right.
 
         Raises:
-            IndexFormatError: it is not a collection of these rows.
+            IndexFormatError: the file does not fit these rows.
             StoreOutageError: pymilvus is not installed.
         """
         note = read_note(path)
         super().__init__(card, rows)
-        if (note["count"], note["dims"]) != (card.count, rows.shape[1]) or self._known > card.count:
+        fits = (note["count"], note["dims"]) == (card.count, rows.shape[1])
+        if not fits or self._snapshot_count > card.count:
             raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
         self.collection: str = note["collection"]
         self._searched = note["searched"]
@@ -45,45 +45,45 @@ class MilvusStore(SnapshotStore):
     def _in_snapshot(
         self,
         query: NDArray[np.float32],
-        wanted: int,
+        k: int,
         among: Among | None,
         box: Box | None,
-    ) -> Found:
+    ) -> Candidates:
         stored = (self._exists if among is None else among)[: self._card.max_place_id + 1]
-        there = int(np.count_nonzero(stored))
-        if not there:
+        passing_count = int(np.count_nonzero(stored))
+        if not passing_count:
             return np.empty(0, np.int64), np.empty(0, np.float32)
-        wish = "" if among is None or box is None else _inside(box)
-        if among is not None and there <= PAGE:
-            wish = f"place_id in {np.flatnonzero(stored).tolist()}"
-        limit = self._candidates(wanted)
+        condition = "" if among is None or box is None else _inside(box)
+        if among is not None and passing_count <= PAGE:
+            condition = f"place_id in {np.flatnonzero(stored).tolist()}"
+        limit = self._candidates(k)
         while True:
-            asked = min(limit, PAGE)
-            near = self._nearest(query, asked, wish)
-            ours = near[near < len(stored)]
-            ours = ours[stored[ours]]
-            if len(ours) >= min(wanted, there):
-                return ours, self._cosines(ours, query)
-            if asked == PAGE or len(near) < asked:  # no more come: compare them all
-                return self._exhaustive(query, np.flatnonzero(stored), wanted)
-            limit = 8 * asked
+            page = min(limit, PAGE)
+            nearest = self._nearest(query, page, condition)
+            passing = nearest[nearest < len(stored)]
+            passing = passing[stored[passing]]
+            if len(passing) >= min(k, passing_count):
+                return passing, self._cosines(passing, query)
+            if page == PAGE or len(nearest) < page:  # there are no more: compare all
+                return self._exhaustive(query, np.flatnonzero(stored), k)
+            limit = 8 * page
 
-    def _exhaustive(self, query: NDArray[np.float32], ids: NDArray[np.int64], wanted: int) -> Found:
-        """The `wanted` best of these places, all of which are compared."""
+    def _exhaustive(self, query: NDArray[np.float32], ids: NDArray[np.int64], k: int) -> Candidates:
+        """The `k` best of these places, all of which are compared."""
         hits: list[Hit] = []
         for start in range(0, len(ids), 1024):
-            some = ids[start : start + 1024]
+            part = ids[start : start + 1024]
             hits = sorted(
-                [*hits, *best(some, self._cosines(some, query), wanted)],
+                [*hits, *best(part, self._cosines(part, query), k)],
                 key=lambda hit: (-hit.similarity, hit.place_id),
-            )[:wanted]
+            )[:k]
         return (
             np.array([hit.place_id for hit in hits], np.int64),
             np.array([hit.similarity for hit in hits], np.float32),
         )
 
-    def _nearest(self, query: NDArray[np.float32], limit: int, wish: str) -> NDArray[np.int64]:
-        """The ids of about `limit` of the nearest vectors that fit a filter of Milvus."""
+    def _nearest(self, query: NDArray[np.float32], limit: int, condition: str) -> NDArray[np.int64]:
+        """The ids of about `limit` nearest vectors that fit a `condition` of Milvus."""
         settings = {"ef": limit} if self._searched == "HNSW" else {}
         (hits,) = self._link.call(
             "search",
@@ -91,7 +91,7 @@ class MilvusStore(SnapshotStore):
             data=[query],
             anns_field=VECTORS,
             limit=limit,
-            filter=wish,
+            filter=condition,
             search_params={"metric_type": "IP", "params": settings},
             output_fields=["place_id"],
             consistency_level=SEARCHES,
@@ -114,7 +114,7 @@ class MilvusStore(SnapshotStore):
 
 
 def _inside(box: Box) -> str:
-    """A filter of Milvus: whether a place lies in a box."""
+    """A condition of Milvus: whether a place lies in a box."""
     across = "or" if box.west > box.east else "and"
     return (
         f"latitude >= {box.south:.9f} and latitude <= {box.north:.9f} and "

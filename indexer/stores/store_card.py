@@ -1,4 +1,4 @@
-"""Which vector store an index has, and why: chosen by size, and written in the manifest."""
+"""The card of a vector store in the manifest: its kind, chosen by size, and its settings."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
@@ -16,29 +16,29 @@ KINDS = "place_search.indexer.stores.kinds"
 """The package of the kinds of store."""
 AUTO = "auto"
 
-# FAISS scans about 10 GB of floats a second on one core, and 6 GB of one-bit codes: some 10 ms and
-# 3 ms. Past the second, lists of near descriptors save most of the scan.
+# FAISS scans about 10 GB of floats a second on one core, and 6 GB of one-bit codes, so that these
+# sizes take some 10 ms and 3 ms. Beyond `SCAN_BYTES`, lists of near descriptors save most of it.
 EXACT_BYTES = 128 << 20
 SCAN_BYTES = 16 << 20
 
 DEAD_SHARE = 0.2
-"""Removed places that a store may hold before it is made anew."""
+"""The share of removed places from which a store is built anew."""
 
 TARGET_RECALL = 0.98
-"""Recall@10 against exact search; an index below that is warned of."""
+"""Recall@10 against exact search; a store below that causes a warning."""
 
 _ROWS_A_LIST = 1000
 
 
 @dataclass(frozen=True, slots=True)
 class StoreCard:
-    """What the manifest says of a vector store.
+    """The entry of a vector store in the manifest.
 
     `requested` is a kind or `auto`, `why` the reason for the kind in words. The file holds `count`
-    vectors, of the places up to the id `max_place_id`, and `trained` of them were there when its
-    codes and lists were fitted. A search scans `probes` of its `lists`, and compares the best
-    `candidates` exactly. `recall_at_10` against exact search was measured when the file was built.
-    `uri` is where an engine of its own process answers.
+    vectors, of the places up to the id `max_place_id`; its codes and lists were fitted to `trained`
+    vectors. A search scans `probes` of its `lists`, and compares the best `candidates` exactly.
+    `recall_at_10` against exact search was measured when the file was built. `uri` is the address
+    of a separate engine.
     """
 
     kind: str
@@ -66,8 +66,8 @@ class StoreCard:
             table["kind"] = {"flat": "exact"}.get(table["kind"], table["kind"])
             table |= {"count": places, "through": next_place_id - 1, "trained": places}
         table["max_place_id"] = table.pop("through")
-        known = {field.name for field in fields(cls)}
-        if not is_store_kind(str(table.get("kind"))) or not table.keys() <= known:
+        field_names = {field.name for field in fields(cls)}
+        if not is_store_kind(str(table.get("kind"))) or not table.keys() <= field_names:
             raise IndexFormatError(
                 "The index uses a vector store that this version does not know; index the photos "
                 "again."
@@ -83,7 +83,7 @@ class StoreCard:
         return table
 
     def built_of(self, place_ids: NDArray[np.int64]) -> "StoreCard":
-        """The card of a file that was just made of all places, (N,) ascending ids."""
+        """The card of a new file of all places, (N,) ascending ids."""
         count = len(place_ids)
         return replace(
             self, count=count, trained=count, max_place_id=int(place_ids[-1]), recall_at_10=1.0
@@ -91,7 +91,7 @@ class StoreCard:
 
     @property
     def explanation(self) -> str:
-        """The kind, the reason, and the recall where it can be below 1, for people."""
+        """The kind, the reason, and the recall where it can be below 1, in words."""
         recall = None if self.kind == "exact" else self.recall_at_10
         measured = "" if recall is None else f"; recall@10 {recall:.3f} against exact search"
         return f"{self.kind}: {self.why}{measured}"
@@ -103,7 +103,7 @@ def is_store_kind(kind: str) -> bool:
 
 
 def require_store_kind(kind: str) -> None:
-    """Make sure that a store can be asked for by this name. Raises `IndexWriteError`."""
+    """Make sure that `kind` is a kind of store or `auto`. Raises `IndexWriteError`."""
     if kind != AUTO and (not isinstance(kind, str) or "_" in kind or not is_store_kind(kind)):
         raise IndexWriteError(
             f"'{kind}' is no kind of vector store; name one of {AUTO}, {', '.join(store_kinds())}."
@@ -111,7 +111,7 @@ def require_store_kind(kind: str) -> None:
 
 
 def store_kinds() -> list[str]:
-    """All kinds of vector store there are, those of other distributions too."""
+    """All kinds of vector store, those of other distributions included."""
     return list(part_names(KINDS))
 
 
@@ -127,14 +127,14 @@ def store_card(manifest: Manifest) -> StoreCard:
 
 
 def code_dims(dims: int) -> int:
-    """Bits of a one-bit code: a rotated descriptor has the next power of two of numbers."""
+    """The bits of a one-bit code: the next power of two, as a rotated descriptor has."""
     return 1 << (dims - 1).bit_length()
 
 
 def choose_store(
     count: int, dims: int, *, requested: str = AUTO, exact_bytes: int = EXACT_BYTES, uri: str = ""
 ) -> StoreCard:
-    """The store for `count` descriptors: the one requested, or one by their size.
+    """The card of a store for `count` descriptors: of the requested kind, or chosen by size.
 
     Raises:
         IndexWriteError: an unknown kind is requested.
@@ -158,8 +158,8 @@ def choose_store(
         why = f"{size} take {coded} even as one-bit codes, so lists of them are probed"
     lists = 0
     if kind == "ivf-rabitq":
-        # A power of two near one list for every thousand places, or for the root of very many:
-        # fitting takes memory, and adding time, by the number of lists.
+        # A power of two near a thousandth of the places, at most near their square root: memory for
+        # fitting and time for adding grow with the number of lists.
         lists = 1 << max(1, round(min(count / _ROWS_A_LIST, count**0.5)).bit_length())
         lists = max(1, min(lists, count))
     where = "" if kind in FAISS_KINDS else uri

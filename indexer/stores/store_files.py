@@ -20,17 +20,17 @@ from place_search.indexer.stores.store_card import (
 from place_search.indexer.stores.vectors import Descriptors, StoreBuilder, VectorStore
 
 LATE_BYTES = 8 << 20
-"""Descriptors that a reader holds in memory beside the file: about 1 ms a search."""
+"""The bytes of descriptors that a reader compares beside the file: about 1 ms a search."""
 GROWTH = 2
-"""Times as many places as codes and lists were fitted to, before they are fitted again."""
+"""The factor of growth in places from which codes and lists are fitted again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreRequest:
-    """What is asked of the store: a kind or `auto`, and the card of a file that may be kept.
+    """The requested store: a kind or `auto`, and the card of a file that may be kept.
 
-    With `fold`, the file takes up all that has changed, however little that is. `uri` is where an
-    engine of its own process answers.
+    With `fold`, the file is updated with all changes, however small. `uri` is the address of a
+    separate engine.
     """
 
     requested: str = AUTO
@@ -42,7 +42,7 @@ class StoreRequest:
 
 @dataclass(frozen=True, slots=True)
 class StorePlan:
-    """What becomes of the file: `card` is that of the old one, kept or updated, or of a new one.
+    """The plan for the file: `card` is that of the old file, kept or updated, or of a new file.
 
     The file will hold the places up to `max_place_id`.
     """
@@ -53,7 +53,7 @@ class StorePlan:
 
 
 def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> StorePlan:
-    """What becomes of the file for the places of these ascending ids."""
+    """The plan for the file, for the places of these ascending ids."""
     fresh = choose_store(
         len(ids),
         dims,
@@ -61,24 +61,24 @@ def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> Stor
         exact_bytes=request.exact_bytes,
         uri=request.uri,
     )
-    last = int(ids[-1])
+    last_id = int(ids[-1])
     old = request.old
     if old is None or old.kind == "exact":  # which has no file
-        return StorePlan("build", fresh, last)
-    known = int(np.searchsorted(ids, old.max_place_id, side="right"))
-    late, dead = len(ids) - known, old.count - known
-    much = late * dims * 4 > LATE_BYTES or dead > DEAD_SHARE * old.count
+        return StorePlan("build", fresh, last_id)
+    stored_count = int(np.searchsorted(ids, old.max_place_id, side="right"))
+    late, dead = len(ids) - stored_count, old.count - stored_count
+    is_outdated = late * dims * 4 > LATE_BYTES or dead > DEAD_SHARE * old.count
     moved = fresh.kind == old.kind and fresh.uri != old.uri
-    other = moved or request.requested not in (AUTO, old.kind)
-    if not (much or other or (request.fold and (late or dead))):
+    is_other_store = moved or request.requested not in (AUTO, old.kind)
+    if not (is_outdated or is_other_store or (request.fold and (late or dead))):
         return StorePlan("keep", old, old.max_place_id)
     builder = _builder(old.kind)
-    stuck = request.fold and dead and not builder.drops_removed
-    same = fresh.kind == old.kind and not moved and not stuck
-    fits = same and (builder.is_exact or len(ids) <= GROWTH * old.trained)
+    keeps_dead = request.fold and dead and not builder.drops_removed
+    is_same_store = fresh.kind == old.kind and not moved and not keeps_dead
+    fits = is_same_store and (builder.is_exact or len(ids) <= GROWTH * old.trained)
     if not fits:
-        return StorePlan("build", fresh, last)
-    return StorePlan("update", replace(old, requested=request.requested, why=fresh.why), last)
+        return StorePlan("build", fresh, last_id)
+    return StorePlan("update", replace(old, requested=request.requested, why=fresh.why), last_id)
 
 
 def write_store(
@@ -98,7 +98,7 @@ def open_store(card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:
     """Open a file whose checksum holds.
 
     Raises:
-        IndexFormatError: it cannot be read, or does not fit card and rows.
+        IndexFormatError: the file cannot be read, or does not fit card and rows.
     """
     return _builder(card.kind).open(card, path, rows)
 

@@ -1,4 +1,4 @@
-"""The cheapest settings of a vector store that find enough, measured against exact search."""
+"""The cheapest settings of a vector store with enough recall against exact search."""
 
 import math
 from dataclasses import replace
@@ -13,23 +13,24 @@ from place_search.indexer.stores.vectors import Descriptors, StoreBuilder, exact
 
 CANDIDATES = (50, 100, 200, 400, 800)
 SCANNED_A_SECOND = 6e9
+"""Bytes of codes that are scanned in a second."""
 READ_SECONDS = 2e-6
-"""Bytes of codes that are scanned in a second, and what it takes to read and compare one row."""
+"""Seconds to read and compare a row."""
 
 _QUERIES = 100
 _NEIGHBOURS = 10
 _GOAL = 0.985
-"""What settings are chosen for, so that 0.98 is reached with other queries as well."""
+"""The recall that settings must reach, so that other queries have 0.98 as well."""
 _OWN = np.float32(0.85)
-"""Cosine of a query with the place it is made from. Its neighbours are then a little further away
-than those of another photo of a place are, where there are several: at a cosine of about 0.55."""
+"""The cosine of a query with the place that it is made from. Its neighbours, at a cosine of about
+0.55, are then a little further away than those of a real query of a place with several photos."""
 
 
 def tuned(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path) -> StoreCard:
-    """The card with the cheapest settings that find enough, and how much they find.
+    """The card with the cheapest settings of enough recall, and this recall.
 
     The store that `builder` has written to `path` is opened with each of the settings. The index's
-    own descriptors would be too easy to search for: each is mixed with one of another place.
+    own descriptors would be too easy as queries: each is mixed with that of another place.
     """
     sample = spread_rows(rows.shape[0], _QUERIES)
     own = rows.take(sample)
@@ -42,7 +43,7 @@ def tuned(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path)
         near_enough = 0
         for query, exact in zip(queries, cosines, strict=True):
             hits = store.search(query, _NEIGHBOURS)
-            # Of equally near ones any will do, so what counts is to be as near as the tenth.
+            # A hit counts if it is as near as the exact tenth: among equals any will do.
             near_enough += sum(hit.similarity >= exact[-1] - 1e-5 for hit in hits)
         recall = round(near_enough / cosines.size, 4)
         if best.recall_at_10 is None or best is card or recall > best.recall_at_10:
@@ -53,7 +54,7 @@ def tuned(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path)
 
 
 def _settings(card: StoreCard, count: int) -> list[StoreCard]:
-    """Cards with more and more probes and candidates, the cheapest first."""
+    """Cards with all settings of probes and candidates, the cheapest first."""
     steps = ((1 << bit) * quarters // 4 for bit in range(3, 30) for quarters in (4, 5, 6, 7))
     probes = list(takewhile(lambda probe: probe < card.lists, steps))
     cards = [

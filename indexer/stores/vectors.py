@@ -1,4 +1,4 @@
-"""Vector stores: what an index asks of the engine that finds its nearest descriptors."""
+"""The interface of vector stores: engines that find the nearest descriptors of an index."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,7 +20,7 @@ class Hit(NamedTuple):
 
 
 class Descriptors(Protocol):
-    """The descriptors of all places there are, in the order of their ascending ids."""
+    """The descriptors of all places, by ascending place id."""
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -39,7 +39,7 @@ class Descriptors(Protocol):
     def stored_chunks(
         self, rows: int = 1024, *, start: int = 0
     ) -> Iterator[NDArray[np.int8] | NDArray[np.float32]]:
-        """The same as they are stored: float32, or int8 codes that norm 1 makes descriptors of."""
+        """The rows of `chunks` as they are stored: float32, or int8 codes of any norm."""
 
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
         """A small column of the rows from `start` on: `name`, `latitude`, …"""
@@ -50,7 +50,7 @@ class VectorStore(Protocol):
 
     @property
     def kind(self) -> str:
-        """What the manifest calls this kind of store."""
+        """The name of this kind of store in the manifest."""
 
     def search(
         self,
@@ -63,33 +63,33 @@ class VectorStore(Protocol):
         """The k places most similar to a (D,) descriptor of norm 1, the best first.
 
         Similarities are exact cosines; places of equal similarity come by ascending id. `only`
-        restricts the search to these place ids, of which some may not exist; that all of them lie
-        in `box` helps engines that know positions. There are fewer than k only where there are no
-        more places.
+        restricts the search to these place ids, of which some may not exist; a `box` that holds
+        all of them helps engines that know positions. Fewer than k are returned only where there
+        are no more places.
 
         Raises:
-            StoreOutageError: an engine of its own process does not answer.
+            StoreOutageError: a separate engine does not answer.
         """
 
     def verify(self) -> list[str]:
-        """How it disagrees with the rows it was opened for, a sentence each; nothing if not."""
+        """Sentences on how the store disagrees with the rows that it was opened for."""
 
 
 class StoreBuilder(Protocol):
     """How the file of a vector store is made, brought up to date and opened.
 
-    The file is a snapshot of the rows there once were. A store opened for other rows goes by
-    those: it never finds a vector that they lack, and finds later ones without the file. So
-    adding and removing places leaves the file alone, until `update` takes up what has gathered.
+    The file is a snapshot of earlier rows. A store that is opened for newer rows goes by these: it
+    never finds a place that they lack, and compares newer places without the file. So the file
+    stays when places are added and removed, until `update` takes up the changes.
     """
 
     @property
     def is_exact(self) -> bool:
-        """Whether it finds all of the nearest, so that nothing is fitted to the rows."""
+        """Whether the search is exhaustive, so that nothing is fitted to the rows."""
 
     @property
     def drops_removed(self) -> bool:
-        """Whether `update` can take vectors out of its file."""
+        """Whether `update` can remove vectors from the file."""
 
     def build(
         self, card: StoreCard, rows: Descriptors, path: Path
@@ -102,18 +102,18 @@ class StoreBuilder(Protocol):
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, FileStamp | None]:
-        """Write the successor of a file whose checksum holds, for the rows there are now."""
+        """Write the successor of the file `old`, whose checksum holds, for the current rows."""
 
     def open(self, card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:
         """Open a file whose checksum holds.
 
         Raises:
-            IndexFormatError: the engine cannot read it, or it does not fit card and rows.
+            IndexFormatError: the engine cannot read the file, or it does not fit card and rows.
         """
 
 
 def best(place_ids: NDArray[np.int64], similarities: NDArray[np.float32], k: int) -> list[Hit]:
-    """The k best of these candidates, equal ones by ascending id."""
+    """The k best candidates; those of equal similarity by ascending id."""
     order = np.lexsort((place_ids, -similarities))[:k]
     return [Hit(int(place_ids[row]), float(similarities[row])) for row in order]
 
@@ -134,7 +134,7 @@ def exact_search(
         start += len(chunk)
         cosines = queries @ chunk.T
         if ids.shape[1] == k:
-            # Most columns hold nothing that gets among the best of any query.
+            # Most places of a chunk are among the best of no query.
             better = (cosines >= similarities[:, -1:]).any(axis=0)
             places, cosines = places[better], cosines[:, better]
         ids = np.concatenate([ids, np.tile(places, (len(queries), 1))], axis=1)

@@ -1,4 +1,4 @@
-"""The query compared with every descriptor, by the shards' own rows: there is no second copy."""
+"""Exact search: the query is compared with every row of the shards, of which no copy is kept."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors, Hit, VectorStore, best
 
 BLOCK = 64
-"""Rows that become float32 together: they stay in the cache of the processor's core."""
+"""Rows that become float32 at once: they stay in the cache of a core."""
 
 
 class ExactStore:
@@ -46,16 +46,16 @@ class ExactStore:
         """The k places most similar to a (D,) descriptor of norm 1, the best first."""
         rows = None if only is None else self._rows_of(only)
         ids = self._ids if rows is None else self._ids[rows]
-        wanted = min(k, len(ids))
-        if wanted < 1:
+        k = min(k, len(ids))
+        if k < 1:
             return []
         query = np.ascontiguousarray(descriptor, np.float32)
         cosines = self._cosines(query, rows, len(ids))
-        near = cosines >= np.partition(cosines, -wanted)[-wanted]
-        return best(ids[near], cosines[near], wanted)
+        near = cosines >= np.partition(cosines, -k)[-k]
+        return best(ids[near], cosines[near], k)
 
     def _rows_of(self, only: NDArray[np.int64]) -> NDArray[np.intp]:
-        """The rows of these ids, where there are such places, by flags: sorting takes longer."""
+        """The rows of those ids that are places, by flags, which are quicker than sorting."""
         flags = np.zeros(int(self._ids.max(initial=-1)) + 1, np.bool_)
         flags[only[(only >= 0) & (only < len(flags))]] = True
         return np.flatnonzero(flags[self._ids])
@@ -69,23 +69,23 @@ class ExactStore:
         block = np.empty((BLOCK, len(query)), np.float32)
         for at in range(0, count, BLOCK):
             part = slice(at, at + BLOCK)
-            some = self._rows[part if rows is None else rows[part]]
-            if some.dtype != np.float32:
-                block[: len(some)] = some
-                some = block[: len(some)]
-            # Not a matrix product: its threads and those of other searches would wait for another.
-            np.vecdot(some, query, out=cosines[part])
+            part_rows = self._rows[part if rows is None else rows[part]]
+            if part_rows.dtype != np.float32:
+                block[: len(part_rows)] = part_rows
+                part_rows = block[: len(part_rows)]
+            # Not a matrix product: its threads would wait for those of other searches.
+            np.vecdot(part_rows, query, out=cosines[part])
         if self._norms is not None:
             cosines /= self._norms if rows is None else self._norms[rows]
         return cosines
 
     def verify(self) -> list[str]:
-        """Nothing: it compares what the shards hold."""
+        """No sentences: the store has only the rows of the shards."""
         return []
 
 
 class Exact:
-    """Needs no file: `build` writes none, and those of older indexes are not read."""
+    """A store without a file: `build` writes none, and files of older indexes are not read."""
 
     is_exact = True
     drops_removed = True
@@ -97,7 +97,7 @@ class Exact:
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, None]:
-        """The same."""
+        """As `build`."""
         return self.build(card, rows, path)
 
     def open(self, card: StoreCard, path: Path, rows: Descriptors) -> VectorStore:

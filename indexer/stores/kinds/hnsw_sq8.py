@@ -21,7 +21,7 @@ class HnswSq8(FaissBuilder):
         return faiss.IndexIDMap2(codes)
 
     def parameters(self, options: dict[str, Any], probes: int, candidates: int) -> Any:
-        """As many nodes are kept in sight as there are candidates."""
+        """The search keeps `candidates` nodes."""
         return faiss.SearchParametersHNSW(efSearch=candidates, **options)
 
 

@@ -9,7 +9,7 @@ from place_search.indexer.stores.store_card import StoreCard, code_dims
 from place_search.indexer.stores.vectors import Descriptors
 
 ROWS_A_LIST = 40
-"""Descriptors that each list's centre is fitted to; FAISS asks for 39."""
+"""The descriptors that each centre of a list is fitted to; FAISS recommends 39."""
 ROUNDS = 10
 """Rounds of k-means."""
 
@@ -20,12 +20,12 @@ class IvfRabitq(FaissBuilder):
     rotates = True
 
     def empty(self, card: StoreCard, rows: Descriptors) -> Any:
-        """Lists around centres that are fitted to some rows; they keep ids of their own."""
+        """Lists around centres that are fitted to some rows; FAISS's lists keep place ids."""
         codes: Any = faiss.index_factory(
             code_dims(card.dims), f"IVF{card.lists},RaBitQ", faiss.METRIC_INNER_PRODUCT
         )
         codes.cp.niter = ROUNDS
-        codes.cp.min_points_per_centroid = 1  # it only warns, of small indexes
+        codes.cp.min_points_per_centroid = 1  # else small indexes cause a warning
         index = rotated(codes, card.dims)
         index.train(rows.take(spread_rows(rows.shape[0], ROWS_A_LIST * card.lists)))
         return index
