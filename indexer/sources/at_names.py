@@ -23,7 +23,7 @@ from place_search.indexer.sources.walk import FolderListing, is_photo, kind_of
 
 
 class AtPosition(NamedTuple):
-    """Where a name says that its photo was taken."""
+    """The position that a photo's name gives."""
 
     utm: Utm
     position: Position | None
@@ -33,7 +33,7 @@ def read_at_name(name: str) -> AtPosition | None:
     """The position in a photo's name, or None where it has none.
 
     Raises:
-        SourceError: the metres cannot be in the zone that is named with them.
+        SourceError: the metres cannot lie in the zone of the name.
     """
     file = PurePosixPath(name).name
     if not file.startswith("@"):
@@ -44,18 +44,18 @@ def read_at_name(name: str) -> AtPosition | None:
         return None
     zone = f"{fields[2].lstrip('0')}{fields[3]}".upper()
     utm = Utm(east, north, zone if is_zone(zone) else "")
-    if wrong := utm_contradiction(utm):
-        raise SourceError(f"The name {name} contradicts itself: {wrong}; correct the name.")
+    if contradiction := utm_contradiction(utm):
+        raise SourceError(f"The name {name} contradicts itself: {contradiction}; correct the name.")
     position = Position(parse_number(fields[4]), parse_number(fields[5]))
-    known = is_on_earth(position) and not is_null_island(position)
-    return AtPosition(utm, position if known else None)
+    is_known = is_on_earth(position) and not is_null_island(position)
+    return AtPosition(utm, position if is_known else None)
 
 
-def list_beside(folder: Path) -> FolderListing | None:
+def read_photo_list(folder: Path) -> FolderListing | None:
     """The photos that `FOLDER_images_paths.txt` beside a folder lists, or None without that file.
 
     Its lines are paths relative to the folder. Files that are no photos are left out; photos that
-    do not exist are listed as they are named.
+    do not exist are listed.
 
     Raises:
         SourceError: the list cannot be read, or is empty.

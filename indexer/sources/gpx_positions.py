@@ -1,4 +1,4 @@
-"""Positions of photos by the times that they were taken at, from a GPX track."""
+"""Positions of photos from a GPX track, by their capture times."""
 
 from dataclasses import replace
 
@@ -10,12 +10,12 @@ from place_search.photos import read_capture_time
 
 
 def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -> Source:
-    """The same photos, each where the track was when it was taken.
+    """The photos of a source, each with the position of the track at its capture time.
 
-    The camera's clock was `clock_offset_s` seconds ahead of the track's, which is UTC; of most
-    cameras that is their time zone, and a photo that names its own needs none. The time that a
-    photo keeps is that of the track. Photos without a time, or of another time, keep what they
-    have.
+    The camera's clock was `clock_offset_s` seconds ahead of UTC, the clock of the track: for most
+    cameras that is their time zone. It does not apply to photos that name their zone. Photos get
+    the capture time in UTC. Photos without a time, or with a time outside of the track, keep their
+    position.
 
     Raises:
         SourceError: no photo was taken while the track was recorded.
@@ -33,18 +33,18 @@ def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) 
             untimed += 1
         else:
             times.append(taken)
-            if (found := track.at(taken)) is not None:
+            if (track_position := track.at(taken)) is not None:
                 placed += 1
-                position, utm = found, None
+                position, utm = track_position, None
         path = stored_path(photo.path, source.root)
         photos.append_as(path, photo, position=position, utm=utm, taken=taken)
     if not placed:
         raise SourceError(_why_none(source, track, times))
     warnings = [*source.warnings, *track.warnings]
-    if others := len(photos) - placed:
+    if unplaced := len(photos) - placed:
         warnings.append(
-            f"{others} of the {len(photos)} photos have no position by {track.path.name}: "
-            f"{untimed} say no time, and {others - untimed} were taken when it has no points; it "
+            f"{unplaced} of the {len(photos)} photos have no position by {track.path.name}: "
+            f"{untimed} say no time, and {unplaced - untimed} were taken when it has no points; it "
             f"goes from {track.span}."
         )
     return replace(source, photos=photos, warnings=tuple(warnings))

@@ -1,4 +1,4 @@
-"""A source of photos, whatever kind it is of."""
+"""Opening a source of photos of any kind."""
 
 from pathlib import Path
 from typing import Any
@@ -20,15 +20,14 @@ KINDS = "place_search.indexer.sources.kinds"
 def open_source(data: Path, root: Path | None = None, video: VideoRequest | None = None) -> Source:
     """List the photos of a folder, those that a CSV file names, or the database of a split.
 
-    The photos of a split (`.mat`, `.npz`) or of a model are under `root`, by default where they
-    usually are; a folder, a CSV file and a video take none. The frames of a video are taken as
-    `video` says, and only with it; its GPX track places photos, too, and panoramas are cut into
-    views.
+    The photos of a split (`.mat`, `.npz`) or of a model are under `root`, by default in their usual
+    folder; a folder, a CSV file and a video take no root. `video` says which frames of a video are
+    taken, and is needed for videos; its GPX track gives positions to photos too, and panoramas are
+    cut into views.
 
     Raises:
         VideoError: a video that cannot be read.
-        SourceError: there is no photo to index, or the list is wrong, as that of another
-            distribution's part may be.
+        SourceError: there is no photo to index, or the list is wrong, also that of a plugin.
     """
     data = Path(data)
     if not data.exists():
@@ -38,7 +37,7 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
     if holds_index(data):
         raise SourceError(f"{data} is an index and holds no photos; name the folder of the photos.")
     kinds = {name: load_part(KINDS, name) for name in part_names(KINDS)}
-    # Whatever has a meaning of its own comes before any folder.
+    # Kinds that take any folder come last.
     for name, kind in sorted(kinds.items(), key=_takes_any):
         if kind.reads(data):
             if root is not None and getattr(kind, "HOLDS_ROOT", hasattr(kind, "extract")):
@@ -76,7 +75,7 @@ def _takes_any(part: tuple[str, Any]) -> bool:
 
 
 def _require_usable(source: Source, data: Path, name: str) -> None:
-    """Refuse what another distribution's part may give, and our own never do."""
+    """Refuse a source without photos, or with positions off the Earth, of another distribution."""
     if not source.photos:
         raise SourceError(f"The part {name} of {KINDS} lists no photos of {data}; give another.")
     for photo in source.photos:

@@ -1,7 +1,7 @@
 """360° panoramas among the photos of a source: each is indexed as the views that it is cut into.
 
-Views are JPEGs in the folder `INDEX-views` beside the index, so that all that reads a place's photo
-reads a view like any other. A panorama that has not changed is not cut again.
+Views are JPEGs in the folder `INDEX-views` beside the index, so that they are read like any other
+photo of a place. An unchanged panorama is not cut again.
 """
 
 import json
@@ -41,15 +41,15 @@ from place_search.photos.panorama import (
 
 _CUTTERS = min(4, os.cpu_count() or 1)
 _AHEAD = 64
-"""Photos that are looked at in one go."""
+"""The number of photos that are inspected at once."""
 
 
 def cut_panoramas(source: Source, request: VideoRequest) -> Source:
-    """The same source with the views of each panorama in its place.
+    """The source with its panoramas replaced by their views.
 
-    A view is called by its panorama and by where it looks, as `a.jpg#heading=045`, or `#yaw=045`
-    from the panorama's middle where it does not say how it was held. It has the panorama's position
-    and time. Panoramas that cannot be cut stay as they are.
+    A view is named by its panorama and its direction, as `a.jpg#heading=045`, or `#yaw=045` from
+    the panorama's middle where the panorama has no heading. It has the panorama's position and
+    time. Panoramas that cannot be cut stay as they are.
 
     Raises:
         IndexWriteError: views cannot be written.
@@ -59,24 +59,24 @@ def cut_panoramas(source: Source, request: VideoRequest) -> Source:
     root = source.root if request.root is None else request.root
     cutter = _Cutter(root, views_folder(request.index), request.panoramas == "2:1")
     photos = PhotoList(source.root)
-    said: dict[str, list[str]] = {}
-    cut = 0
-    for photo, (seen, views) in cutter.all(source.photos, request.progress):
-        notes = [*seen.notes, *(seen.panorama.notes if seen.panorama else ())]
-        if seen.is_unmarked:
+    photo_names: dict[str, list[str]] = {}
+    cut_count = 0
+    for photo, (inspection, views) in cutter.all(source.photos, request.progress):
+        notes = [*inspection.notes, *(inspection.panorama.notes if inspection.panorama else ())]
+        if inspection.is_unmarked:
             notes.append(_UNMARKED)
-        if seen.panorama is None or not views:
-            notes += [PARTLY] if views is not None and seen.panorama else []
+        if inspection.panorama is None or not views:
+            notes += [PARTLY] if views is not None and inspection.panorama else []
             photos.append_as(stored_path(photo.path, source.root), photo)
         else:
-            cut += 1
-            notes += _append_views(photos, photo, seen.panorama, views)
+            cut_count += 1
+            notes += _append_views(photos, photo, inspection.panorama, views)
         for note in notes:
-            said.setdefault(note, []).append(photo.name)
-    warnings = [*source.warnings, *(_in_words(note, names) for note, names in said.items())]
-    if not cut:
+            photo_names.setdefault(note, []).append(photo.name)
+    warnings = [*source.warnings, *(_in_words(note, names) for note, names in photo_names.items())]
+    if not cut_count:
         return replace(source, warnings=tuple(warnings))
-    return replace(source, photos=photos, warnings=tuple(warnings), panoramas=cut)
+    return replace(source, photos=photos, warnings=tuple(warnings), panoramas=cut_count)
 
 
 _UNMARKED = (
@@ -86,15 +86,15 @@ _UNMARKED = (
 
 
 def _in_words(note: str, names: Sequence[str]) -> str:
-    """A note with the photos that it is about."""
-    others = f" and {len(names) - 1} more" if len(names) > 1 else ""
-    return f"{names[0]}{others}: {note.rstrip('.')}."
+    """A note with the names of its photos."""
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"{names[0]}{more}: {note.rstrip('.')}."
 
 
 def _append_views(
     photos: PhotoList, photo: PlacePhoto, panorama: Panorama, views: dict[int, Path]
 ) -> list[str]:
-    """Add the views of a panorama; what was odd about its position is told."""
+    """Add the views of a panorama. Returns notes on oddities of its position."""
     position, taken = photo.position, photo.taken
     if photo.heading is not None:
         panorama = replace(panorama, heading=photo.heading)
@@ -117,49 +117,49 @@ def _append_views(
 
 
 _Cut: TypeAlias = tuple[Inspection, dict[int, Path] | None]
-"""What a photo's header says, and the files of its views by their numbers; None uncut."""
+"""The inspection of a photo, and the files of its views by number; None where it is not cut."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Cutter:
-    """Cuts panoramas, and keeps their views in a folder, by their paths under a `root`.
+    """Cuts panoramas, and writes their views into `folder`, by the panoramas' paths under `root`.
 
-    Photos of 2:1 are `assumed` to be panoramas, or are not.
+    With `assumed`, photos of 2:1 without metadata count as panoramas.
     """
 
     root: Path
     folder: Path
     assumed: bool
     marking: Lock = field(default_factory=Lock)
-    """Held while the mark of the folder is written, by one thread at a time."""
+    """Lets one thread at a time write the mark of the folder."""
 
     def all(
         self, photos: Sequence[PlacePhoto], progress: Progress
     ) -> Iterator[tuple[PlacePhoto, _Cut]]:
-        """Each photo with what becomes of it, in their order."""
+        """Each photo with the result of `cut_photo`, in the photos' order."""
         any_cut = False
         with ThreadPoolExecutor(_CUTTERS, thread_name_prefix="panorama") as pool:
             for start in range(0, len(photos), _AHEAD):
-                some = photos[start : start + _AHEAD]
-                for photo, cut in zip(some, pool.map(self.one, some), strict=True):
+                batch = photos[start : start + _AHEAD]
+                for photo, cut in zip(batch, pool.map(self.cut_photo, batch), strict=True):
                     any_cut |= bool(cut[1])
                     yield photo, cut
                 if any_cut:
-                    progress("Cutting panoramas", start + len(some), len(photos))
+                    progress("Cutting panoramas", start + len(batch), len(photos))
 
-    def one(self, photo: PlacePhoto) -> _Cut:
+    def cut_photo(self, photo: PlacePhoto) -> _Cut:
         """Cut a photo, if it is a panorama.
 
         Raises:
             IndexWriteError: its views cannot be written.
         """
-        seen = inspect_panorama(photo.path, assumed=self.assumed)
-        if seen.panorama is None:
-            return seen, None
+        inspection = inspect_panorama(photo.path, assumed=self.assumed)
+        if inspection.panorama is None:
+            return inspection, None
         try:
-            return seen, self._views(photo.path, seen.panorama)
-        except PhotoError:  # indexing it says what is wrong
-            return seen, None
+            return inspection, self._views(photo.path, inspection.panorama)
+        except PhotoError:  # indexing the photo reports the error
+            return inspection, None
         except OSError as error:
             raise IndexWriteError(
                 f"Views of panoramas cannot be kept in {self.folder} ({error.strerror}); mend "
@@ -167,7 +167,7 @@ class _Cutter:
             ) from error
 
     def _views(self, path: Path, panorama: Panorama) -> dict[int, Path]:
-        """The files of a panorama's views, which are cut unless they are there; none is possible.
+        """The files of a panorama's views, which are cut unless they exist; there may be none.
 
         Raises:
             PhotoError: the panorama cannot be read.
@@ -180,32 +180,32 @@ class _Cutter:
         )
         folder = panorama_folder(self.folder, stored_path(path, self.root))
         files = {number: folder / view_name(number) for number in range(VIEWS)}
-        known = _marked(folder)
-        if known.get("views_of") == identity:
-            kept = {number: files[number] for number in known["numbers"] if number in files}
-            if all(file.is_file() for file in kept.values()):
-                return kept
-        made = {}
+        mark = _read_mark(folder)
+        if mark.get("views_of") == identity:
+            existing = {number: files[number] for number in mark["numbers"] if number in files}
+            if all(file.is_file() for file in existing.values()):
+                return existing
+        jpegs = {}
         for view in read_views(path, panorama).views:
             assert view.facing is not None  # noqa: S101 - each view has it
             jpeg = encode_jpeg(view.pixels, VIEW_SIZE, quality=VIEW_QUALITY)
-            made[round(view.facing.yaw * VIEWS / 360)] = jpeg
-        told = {"views_of": identity, "numbers": list(made)}
+            jpegs[round(view.facing.yaw * VIEWS / 360)] = jpeg
+        new_mark = {"views_of": identity, "numbers": list(jpegs)}
         folder.mkdir(parents=True, exist_ok=True)
         with self.marking:
             if not (self.folder.parent / MARK).exists():
                 write_whole(self.folder.parent / MARK, b"{}")
-        for number, jpeg in made.items():
+        for number, jpeg in jpegs.items():
             write_whole(files[number], jpeg)
-        write_whole(folder / MARK, json.dumps(told).encode())
-        return {number: files[number] for number in made}
+        write_whole(folder / MARK, json.dumps(new_mark).encode())
+        return {number: files[number] for number in jpegs}
 
 
-def _marked(folder: Path) -> dict[str, Any]:
-    """What a folder of views says of them; nothing where it is not whole."""
+def _read_mark(folder: Path) -> dict[str, Any]:
+    """The mark of a folder of views; empty where it is missing or broken."""
     try:
-        told = json.loads(read_regular(folder / MARK))
+        mark = json.loads(read_regular(folder / MARK))
     except (OSError, ValueError):
         return {}
-    whole = isinstance(told, dict) and isinstance(told.get("numbers"), list)
-    return told if whole else {}
+    whole = isinstance(mark, dict) and isinstance(mark.get("numbers"), list)
+    return mark if whole else {}

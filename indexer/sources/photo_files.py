@@ -1,4 +1,4 @@
-"""Finding photos that a list names, which may spell them otherwise than the disk does."""
+"""Finding the files of listed photos, which the list may spell otherwise than the disk."""
 
 import os
 from dataclasses import dataclass, field
@@ -20,43 +20,44 @@ class _Folder:
 
 
 class PhotoFiles:
-    """The photos under a root; each folder is listed once, however many photos are asked for."""
+    """The photos under a root; each folder is listed only once."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self._folders: dict[str, _Folder] = {}
 
     def find(self, name: str) -> str | None:
-        """The name of the file that a listed name stands for, or None where there is none.
+        """The name of the file that a listed name stands for; None where there is no such file.
 
-        That is the name itself or, where there is no such file, one that is the same but for
-        backslashes, spaces at its ends, capital letters, the way that accents are composed, or
-        the ending.
+        It is the name itself, or else a name that differs only in backslashes, spaces at its ends,
+        capital letters, the composition of accents, or the ending.
         """
         path = PurePosixPath(name)
         folder = path.parent.as_posix()
         if path.name in self._list(folder).files:
             return path.as_posix()
-        plain = PurePosixPath(name.replace("\\", "/").strip())
-        folder = self._find_folder(plain.parent)
-        listed = self._list(folder)
-        file = plain.name if plain.name in listed.files else listed.by_key.get(folded(plain.name))
-        file = file or listed.by_stem.get(plain.stem) or listed.by_stem.get(folded(plain.stem))
+        cleaned = PurePosixPath(name.replace("\\", "/").strip())
+        folder = self._find_folder(cleaned.parent)
+        names = self._list(folder)
+        file = (
+            cleaned.name if cleaned.name in names.files else names.by_key.get(folded(cleaned.name))
+        )
+        file = file or names.by_stem.get(cleaned.stem) or names.by_stem.get(folded(cleaned.stem))
         return None if file is None else PurePosixPath(folder, file).as_posix()
 
     def _find_folder(self, path: PurePosixPath) -> str:
-        """The folder that is meant, each part of its path as the disk spells it."""
+        """The folder of a listed path, each part as the disk spells it."""
         if (self.root / path).is_dir():
             return path.as_posix()
         folder = PurePosixPath()
         for part in path.parts:
-            known = self._list(folder.as_posix()).folders
-            folder /= part if part in known.values() else known.get(folded(part), part)
+            names = self._list(folder.as_posix()).folders
+            folder /= part if part in names.values() else names.get(folded(part), part)
         return folder.as_posix()
 
     def _list(self, folder: str) -> _Folder:
         if folder not in self._folders:
-            listed = self._folders[folder] = _Folder()
+            names = self._folders[folder] = _Folder()
             try:
                 entries = list(os.scandir(self.root / folder))
             except (OSError, ValueError):
@@ -67,13 +68,13 @@ class PhotoFiles:
                 except OSError:  # a link to itself
                     continue
                 if is_folder:
-                    listed.folders[folded(entry.name)] = entry.name
+                    names.folders[folded(entry.name)] = entry.name
                 if not is_file:
                     continue
-                listed.files.add(entry.name)
-                listed.by_key[folded(entry.name)] = entry.name
+                names.files.add(entry.name)
+                names.by_key[folded(entry.name)] = entry.name
                 stem, ending = os.path.splitext(entry.name)  # noqa: PTH122 - 90,000 times
                 if ending.lower() in EXTENSIONS:
-                    listed.by_stem[folded(stem)] = entry.name
-                    listed.by_stem[stem] = entry.name
+                    names.by_stem[folded(stem)] = entry.name
+                    names.by_stem[stem] = entry.name
         return self._folders[folder]

@@ -1,4 +1,4 @@
-"""What a source of photos says: which photos there are, and where they were taken."""
+"""The photos of a source, with their names, positions and order."""
 
 from array import array
 from collections.abc import Mapping, Sequence
@@ -11,11 +11,11 @@ from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
 
 _NUMBERS = ("latitude", "longitude", "easting", "northing", "taken", "heading")
-_SAID = ("name", "position", "utm", "sequence", "taken", "heading")
+_PHOTO_FIELDS = ("name", "position", "utm", "sequence", "taken", "heading")
 
 
 class PhotoList(Sequence[PlacePhoto]):
-    """Photos as compact columns: a million of them take about 0.1 GB."""
+    """Photos as compact columns: a million photos take about 0.1 GB."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -56,10 +56,10 @@ class PhotoList(Sequence[PlacePhoto]):
         if heading is not None:
             self._set("heading", row, heading)
 
-    def append_as(self, path: str, photo: PlacePhoto, **other: Any) -> None:
-        """Add what is known of a photo, under a path as `append` takes it; `other` counts first."""
-        known = {key: getattr(photo, key) for key in _SAID}
-        self.append(path, **(known | other))
+    def append_as(self, path: str, photo: PlacePhoto, **changes: Any) -> None:
+        """Add a photo under another path, as of `append`, with the fields of `changes` replaced."""
+        values = {key: getattr(photo, key) for key in _PHOTO_FIELDS}
+        self.append(path, **(values | changes))
 
     def _set(self, key: str, row: int, value: float) -> None:
         column = self._numbers.setdefault(key, array("d"))
@@ -77,16 +77,16 @@ class PhotoList(Sequence[PlacePhoto]):
         Metres without a zone that all lie in the range of degrees, with fractions, are doubtful.
         """
         first, second = (self._numbers.get(key, ()) for key in ("easting", "northing"))
-        known = [(a, b) for a, b in zip(first, second, strict=True) if a == a and b == b]
-        if not known or self._zones or all(a % 1 == b % 1 == 0 for a, b in known):
+        points = [(a, b) for a, b in zip(first, second, strict=True) if a == a and b == b]
+        if not points or self._zones or all(a % 1 == b % 1 == 0 for a, b in points):
             return ""
-        greatest = sorted(max(map(abs, column)) for column in zip(*known, strict=True))
+        greatest = sorted(max(map(abs, column)) for column in zip(*points, strict=True))
         if greatest[0] > 90 or greatest[1] > 180:
             return ""
         return (
             f"{where} give eastings and northings that look like degrees, such as "
-            f"{known[0][0]:.10g} and {known[0][1]:.10g}; they are taken for metres, so all places "
-            "lie close together. Give metres, or a CSV with path,latitude,longitude."
+            f"{points[0][0]:.10g} and {points[0][1]:.10g}; they are taken for metres, so all "
+            "places lie close together. Give metres, or a CSV with path,latitude,longitude."
         )
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ class PhotoList(Sequence[PlacePhoto]):
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """What reports say of a source: see `Source`."""
+    """The fields of a source for reports: see `Source`."""
 
     left_out: Mapping[str, int]
     unlisted: tuple[Skipped, ...]
@@ -129,7 +129,7 @@ class Intake:
     panoramas: int = 0
 
     def to_dict(self) -> dict[str, Any]:
-        """As part of a report."""
+        """The JSON object of the intake, as part of a report."""
         return {
             "left_out": dict(self.left_out),
             "unlisted": [folder._asdict() for folder in self.unlisted],
@@ -143,9 +143,9 @@ class Source:
     """Photos to index, in the order of their future place ids, all under one root folder.
 
     `left_out` counts, by kind in words, files and folders that are not taken for photos;
-    `unlisted` are folders that may not be read; `likely_degrees` says why what is taken for metres
-    is probably degrees; `warnings` are other sentences on positions and panoramas, of which so many
-    were cut into views.
+    `unlisted` are folders that may not be read; `likely_degrees` says why numbers taken for metres
+    are probably degrees; `warnings` are other sentences on positions and panoramas; `panoramas` is
+    the number of panoramas that were cut into views.
     """
 
     root: Path
@@ -159,13 +159,13 @@ class Source:
 
     @property
     def intake(self) -> Intake:
-        """What is to be said of it, without its photos."""
+        """The fields for reports, without the photos."""
         doubt = (self.likely_degrees,) if self.likely_degrees else ()
         return Intake(self.left_out, self.unlisted, (*doubt, *self.warnings), self.panoramas)
 
     @property
     def left_unread(self) -> tuple[str, ...]:
-        """A sentence on each folder that may not be read."""
+        """Sentences on the folders that may not be read."""
         return tuple(
             f"{self.root / folder.name} is left out: {folder.reason}." for folder in self.unlisted
         )

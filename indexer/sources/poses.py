@@ -1,4 +1,4 @@
-"""Photos and positions out of the models of other programs: camera poses on the ground."""
+"""Photos and positions from models of other programs: camera poses on the ground."""
 
 from collections.abc import Iterable
 from operator import attrgetter
@@ -14,14 +14,14 @@ from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
 
 LEVEL = 0.95
-"""Share of the variance of camera centres along x and y from which z is taken for up."""
+"""The share of the variance of camera centres along x and y from which z counts as up."""
 _EARTH_M = (6.2e6, 6.5e6)
 
 Floats = NDArray[np.float64]
 
 
 class PlacedName(NamedTuple):
-    """A photo as a model names it, and where it says that the camera was."""
+    """The name of a photo in a model, and the position of its camera."""
 
     name: str
     position: Position | None = None
@@ -29,9 +29,9 @@ class PlacedName(NamedTuple):
 
 
 def camera_centre(quaternion: Iterable[float], translation: Iterable[float]) -> Floats:
-    """Where a camera is, (3,), by its rotation (w, x, y, z) and translation from world to camera.
+    """The centre of a camera, (3,), from its rotation (w, x, y, z) and translation from the world.
 
-    It is −Rᵀt. NaN where the quaternion is 0.
+    The centre is −Rᵀt; NaN where the quaternion is 0.
     """
     rotation = rotation_of(quaternion)
     return -rotation.T @ np.array(list(translation), np.float64)
@@ -54,21 +54,21 @@ def rotation_of(quaternion: Iterable[float]) -> Floats:
 def place_on_ground(names: list[str], centres: Floats, where: str) -> tuple[list[PlacedName], str]:
     """Photos with the ground positions of their camera centres (N, 3), and a warning or ''.
 
-    Centres that are metres from the middle of the Earth become degrees. Others are taken for
-    metres: x and y where z is up, else along the two directions in which the camera moved most, so
-    that distances are right. Centres of NaN have no position.
+    Centres in metres from the middle of the Earth become degrees. Other units are taken for metres:
+    x and y where z is up, else along the two directions in which the camera moved most, so that
+    distances are right. Centres of NaN have no position.
     """
-    known = np.asarray(np.isfinite(centres).all(axis=1), np.bool_)
-    if not known.any():
+    has_position = np.asarray(np.isfinite(centres).all(axis=1), np.bool_)
+    if not has_position.any():
         return [PlacedName(name) for name in names], f"{where} says no camera's position."
-    heights = np.linalg.norm(centres[known], axis=1)
+    heights = np.linalg.norm(centres[has_position], axis=1)
     if ((heights > _EARTH_M[0]) & (heights < _EARTH_M[1])).all():
         degrees = from_geocentric(centres)
         return [
             PlacedName(name, Position(*row) if is_known else None)
-            for name, row, is_known in zip(names, degrees.tolist(), known, strict=True)
+            for name, row, is_known in zip(names, degrees.tolist(), has_position, strict=True)
         ], ""
-    ground, tilted = _ground(centres, known)
+    ground, tilted = _ground(centres, has_position)
     warning = f"The units of {where} are taken for metres, as it does not name its place on Earth."
     if tilted:
         warning += (
@@ -76,20 +76,20 @@ def place_on_ground(names: list[str], centres: Floats, where: str) -> tuple[list
         )
     return [
         PlacedName(name, utm=Utm(*row) if is_known else None)
-        for name, row, is_known in zip(names, ground.tolist(), known, strict=True)
+        for name, row, is_known in zip(names, ground.tolist(), has_position, strict=True)
     ], warning
 
 
-def _ground(centres: Floats, known: NDArray[np.bool_]) -> tuple[Floats, bool]:
-    """Two coordinates for each centre, and whether they are not x and y."""
-    spread = centres[known] - centres[known].mean(axis=0)
+def _ground(centres: Floats, has_position: NDArray[np.bool_]) -> tuple[Floats, bool]:
+    """Two coordinates for each centre, and whether they are other axes than x and y."""
+    spread = centres[has_position] - centres[has_position].mean(axis=0)
     variances = (spread**2).sum(axis=0)
     if variances[:2].sum() >= LEVEL * variances.sum():
         return centres[:, :2], False
     _, _, directions = np.linalg.svd(spread, full_matrices=False)
     axes = np.zeros((2, 3))
     axes[: min(2, len(directions))] = directions[:2]
-    return (centres - centres[known].mean(axis=0)) @ axes.T, True
+    return (centres - centres[has_position].mean(axis=0)) @ axes.T, True
 
 
 def placed_source(
@@ -98,7 +98,7 @@ def placed_source(
     """The photos of a model under the folder that holds them, in the order of their names.
 
     Raises:
-        SourceError: the model names no photos, or some that are not there.
+        SourceError: the model names no photos, or some that do not exist.
     """
     root = root.resolve()
     photos, files = PhotoList(root), PhotoFiles(root)
@@ -119,7 +119,7 @@ def placed_source(
 
 
 def read_numbers(fields: list[str], where: str) -> list[float]:
-    """Fields as numbers. Raises `SourceError` where one is none."""
+    """Fields as numbers. Raises `SourceError` where a field is no number."""
     try:
         return [float(field) for field in fields]
     except ValueError:

@@ -14,17 +14,17 @@ from place_search.indexer.errors import SourceError
 
 FILES = "place_search.indexer.sources.splits"
 ZONES = {"pitts": "17T", "tokyo": "54S"}
-"""The UTM zones of the published splits by how their files are called; the files do not say."""
+"""The UTM zones of the published splits by the start of their file names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """What a split file says.
+    """The content of a split file.
 
-    Names are posix paths as they stand in the file. Positions are (N, 2) float64, easting and
-    northing in metres of `zone` ('' where it is not known). Timestamps are (N,) numbers that are
-    equal where the photos were taken on one visit, or None where the file has none. `warnings` are
-    sentences on what the file says twice, and differently.
+    Names are posix paths as in the file. Positions are (N, 2) float64, easting and northing in
+    metres of `zone` ('' where it is unknown). Timestamps are (N,) numbers that are equal where the
+    photos were taken on one visit, or None where the file has none. `warnings` are sentences on
+    contradictions in the file.
     """
 
     file: Path
@@ -55,7 +55,7 @@ def read_split(file: Path) -> Split:
     """Read a `.mat` file with a dbStruct, or an `.npz` file with positions and name lists.
 
     Raises:
-        SourceError: not such a file, or one that contradicts itself; the message says how.
+        SourceError: another kind of file, or a file that contradicts itself; the message says how.
     """
     if not is_split(file):
         raise SourceError(f"{file} is no split; give a .mat file with a dbStruct or an .npz file.")
@@ -79,28 +79,28 @@ def _part(file: Path) -> str:
 
 
 def _check(split: Split) -> None:
-    for what, names, utm, times in (
+    for photos, names, utm, times in (
         ("database photos", split.database, split.database_utm, split.database_times),
         ("queries", split.queries, split.queries_utm, split.query_times),
     ):
         if not names:
-            raise SourceError(f"{split.file} names no {what}; it cannot be used as a split.")
+            raise SourceError(f"{split.file} names no {photos}; it cannot be used as a split.")
         if utm.shape != (len(names), 2):
             raise SourceError(
-                f"{split.file} has {len(names)} {what} but positions of shape {utm.shape}; "
+                f"{split.file} has {len(names)} {photos} but positions of shape {utm.shape}; "
                 "names and positions are out of step, get the file again."
             )
         if times is not None and times.shape != (len(names),):
             raise SourceError(
-                f"{split.file} has {len(names)} {what} but {times.size} timestamps; get the file "
+                f"{split.file} has {len(names)} {photos} but {times.size} timestamps; get the file "
                 "again."
             )
-        lost = np.flatnonzero(~np.isfinite(utm).all(axis=1))
-        if lost.size:
+        unplaced = np.flatnonzero(~np.isfinite(utm).all(axis=1))
+        if unplaced.size:
             raise SourceError(
-                f"{split.file} has no position for {lost.size} of {len(names)} {what}, the first "
-                f"is '{names[lost[0]]}', so that what is right for them is not known; leave them "
-                "out."
+                f"{split.file} has no position for {unplaced.size} of {len(names)} {photos}, the "
+                f"first is '{names[unplaced[0]]}', so that what is right for them is not known; "
+                "leave them out."
             )
     if not 0 < split.radius_m < math.inf:
         raise SourceError(
@@ -109,10 +109,10 @@ def _check(split: Split) -> None:
 
 
 def require_inside(file: Path, root: Path, names: Sequence[str], folder: str = "") -> None:
-    """Make sure that no listed name leads out of the root, but to what is in a `folder` outside.
+    """Make sure that no listed name, relative to `folder` in the root, leads out of the root.
 
     Raises:
-        SourceError: one does, so the list could show files that are no photos of the data set.
+        SourceError: a name leads out, to files that may be no photos of the data set.
     """
     base = os.path.normpath(root.absolute())
     for name in names:

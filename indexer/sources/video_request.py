@@ -1,4 +1,4 @@
-"""What is asked for when photos come in: frames of a video, positions of a track, panoramas."""
+"""The options for frames of a video, positions of a track, and panoramas."""
 
 import math
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ Panoramas: TypeAlias = Literal["auto", "2:1", "off"]
 class VideoRequest:
     """The frames of a video as photos for `index`, kept as JPEGs in the folder beside it.
 
-    `fps` frames a second are taken, or one every so many metres along the track of `gpx`.
-    `start` is when the first frame was taken, with its time zone; by default the video says so.
-    `gpx` places photos, too, by the times that they were taken at; the clock of their camera was
-    `clock_offset_s` seconds ahead of UTC. 360° `panoramas` are cut into views, which are kept
-    beside the index too: those that say so, or with "2:1" all photos and frames of that shape.
-    By their paths under `root`, by default the source's, panoramas are told from each other.
+    `fps` frames a second are taken, or a frame every `every_m` metres along the track of `gpx`.
+    `start` is the time of the first frame, with its time zone; by default that of the video's
+    metadata. `gpx` gives positions to photos too, by their capture times; the clock of their camera
+    was `clock_offset_s` seconds ahead of UTC. 360° `panoramas` are cut into views, which are kept
+    beside the index: those with metadata, or with "2:1" all photos and frames of that shape. `root`
+    is the folder to which the paths of panoramas are relative, by default the source's.
     """
 
     index: Path
@@ -39,7 +39,7 @@ class VideoRequest:
     progress: Progress = silent
 
     def __post_init__(self) -> None:
-        """Raises PlaceSearchError where the wishes contradict each other or make no sense."""
+        """Raises PlaceSearchError where options contradict each other or make no sense."""
         if self.panoramas not in get_args(Panoramas):
             raise SourceError(
                 f"Panoramas can be cut by {', '.join(get_args(Panoramas))}, not by "
@@ -68,26 +68,26 @@ class VideoRequest:
 
     @property
     def folder(self) -> Path:
-        """Where frames are kept, those of each video in a folder of its own."""
+        """The folder of the frames, with a folder for each video."""
         whole = self.index.resolve()
         return whole.with_name(f"{whole.name}-frames")
 
     @property
     def is_for_video(self) -> bool:
-        """Whether anything is asked for that only a video has."""
-        return any(wish is not None for wish in (self.every_m, self.fps, self.start))
+        """Whether an option is set that applies to videos only."""
+        return any(option is not None for option in (self.every_m, self.fps, self.start))
 
 
-def start_of(given: datetime | str | None) -> datetime | None:
-    """When a video starts, given as a time or as its text in ISO 8601; None where nobody says.
+def start_of(start: datetime | str | None) -> datetime | None:
+    """The start of a video, from a time or its text in ISO 8601; None where it is not given.
 
     Raises:
-        WrongParameterError: it is no time.
+        WrongParameterError: `start` is no time.
     """
-    time = parse_time(given) if isinstance(given, str) else given
-    if isinstance(time, datetime) or given is None:
+    time = parse_time(start) if isinstance(start, str) else start
+    if isinstance(time, datetime) or start is None:
         return time
     raise WrongParameterError(
-        f"The video's start {str(given)!r:.40} is no time; write it as 2026-05-01T10:00:00+02:00.",
+        f"The video's start {str(start)!r:.40} is no time; write it as 2026-05-01T10:00:00+02:00.",
         "video_start",
     )

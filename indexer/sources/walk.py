@@ -1,4 +1,4 @@
-"""Looking through a folder for photos: what is one, what is left out, what cannot be listed."""
+"""Walking through a folder for photos, files that are left out, and unreadable folders."""
 
 import os
 from collections import Counter
@@ -12,7 +12,7 @@ from place_search.indexer.storage.manifest import Skipped
 from place_search.photos import EXTENSIONS
 from place_search.photos.formats import HEAD_BYTES, begins_like_photo
 
-# Bins, thumbnails and the like, of disks, network drives and programs; in lower case.
+# Folders of disks, network drives and programs, as bins and thumbnails; in lower case.
 _SYSTEM_FOLDERS = frozenset(
     {"@eadir", "#recycle", "#snapshot", "$recycle.bin", "recycler", "recycled", "@recycle", "@tmp"}
     | {"@recently-snapshot", "system volume information", "lost+found", "__macosx"}
@@ -25,8 +25,8 @@ _TRASH = ".trash"
 class FolderListing:
     """The photos below a folder, by their posix paths in it.
 
-    `left_out` counts, by kind in words, what is no photo or belongs to the system; hidden files
-    and folders are not counted. `unlisted` are folders that may not be read, and why.
+    `left_out` counts, by kind in words, files that are no photos and folders of the system; hidden
+    files and folders are not counted. `unlisted` are folders that may not be read, and why.
     """
 
     names: list[str] = field(default_factory=list)
@@ -35,13 +35,13 @@ class FolderListing:
 
 
 def list_folder(root: Path) -> FolderListing:
-    """Look through a folder; links to folders are followed, but no folder is listed twice.
+    """List a folder recursively; links to folders are followed, but no folder is listed twice.
 
     Raises:
         SourceError: the folder itself cannot be listed, or its disk fails.
     """
     listing = FolderListing()
-    seen: set[tuple[int, int]] = set()
+    visited: set[tuple[int, int]] = set()
     folders = [""]
     links: list[str] = []
     while folders or links:
@@ -49,9 +49,9 @@ def list_folder(root: Path) -> FolderListing:
         prefix = folders.pop() if folders else links.pop(0)
         try:
             status = (root / prefix).stat()
-            if (status.st_dev, status.st_ino) in seen:
+            if (status.st_dev, status.st_ino) in visited:
                 continue
-            seen.add((status.st_dev, status.st_ino))
+            visited.add((status.st_dev, status.st_ino))
             with os.scandir(root / prefix) as entries:
                 for entry in entries:
                     _sort_in(entry, prefix, listing, folders, links)
@@ -105,7 +105,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
 
 
 def holds(folder: Path, *names: str) -> bool:
-    """Whether a folder holds all of these files and folders; not where it may not be read."""
+    """Whether a folder holds all of these files and folders; false where it may not be read."""
     return all(os.path.exists(folder / name) for name in names)  # noqa: PTH110 - paths raise
 
 
@@ -127,7 +127,7 @@ def kind_of(name: str) -> str:
 
 
 def count_kinds(kinds: Counter[str]) -> str:
-    """What was left out, in words: `2 .mov files, 1 folder @eaDir`, the most frequent first."""
+    """Counts of kinds in words: `2 .mov files, 1 folder @eaDir`, the most frequent first."""
     return ", ".join(f"{count} {_plural(kind, count)}" for kind, count in kinds.most_common())
 
 

@@ -1,4 +1,4 @@
-"""COLMAP's model in text as a source: its registered photos, where their cameras were.
+"""A COLMAP model in text as a source: its registered photos, at their cameras' positions.
 
 https://colmap.github.io/format.html: of `images.txt` every other line is an image.
 """
@@ -26,7 +26,7 @@ _FIELDS = 10
 
 
 def reads(data: Path) -> bool:
-    """Whether this is a folder with a model and no photos beside it, be it in text or binary."""
+    """Whether this is a folder with a model, in text or binary, and no photos beside it."""
     if not holds(data, IMAGES, CAMERAS) and not holds(data, BINARY):
         return False
     with os.scandir(data) as entries:
@@ -37,7 +37,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     """The photos of a model, under `root`: by default the folder `images` beside it or above.
 
     Raises:
-        SourceError: a model in binary, one that is broken, or photos that are not there.
+        SourceError: a model in binary, a broken model, or photos that do not exist.
     """
     if not (data / IMAGES).is_file():
         raise SourceError(
@@ -49,7 +49,7 @@ def read(data: Path, root: Path | None = None) -> Source:
         lines = read_regular(data / IMAGES).decode("utf-8").splitlines()
     except (OSError, UnicodeError) as error:
         raise SourceError(f"{data / IMAGES} cannot be read ({error}).") from error
-    # A line of points may be blank, so that lines are counted, not looked at.
+    # A line of points may be blank, so that images are found by counting lines.
     rows = [line for line in lines if not line.startswith("#")]
     for row in rows[::2]:
         if not row.strip():
@@ -70,7 +70,7 @@ def read(data: Path, root: Path | None = None) -> Source:
 
 
 def _images(data: Path, name: str) -> Path:
-    """The folder of the photos, as COLMAP's own projects have it: project/images, sparse/0."""
+    """The folder of the photos in COLMAP's layout: project/images beside project/sparse/0."""
     whole = data.resolve()
     for above in (whole, *whole.parents[:2]):
         if PhotoFiles(above / "images").find(name) is not None:

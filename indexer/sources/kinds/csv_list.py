@@ -1,6 +1,6 @@
 """A CSV list as a source: `path,latitude,longitude` or `path,easting,northing[,zone]`.
 
-The columns `name`, `sequence`, `time` and `heading` may stand there too.
+The columns `name`, `sequence`, `time` and `heading` are optional.
 """
 
 import math
@@ -32,26 +32,26 @@ def reads(data: Path) -> bool:
 def read(data: Path, root: Path | None = None) -> Source:
     """Read a list of photos: paths under the file's folder, positions where they are not blank.
 
-    Photos keep the order of the rows. Other columns are left out. The position 0, 0 stands for one
-    that is not known. `sequence` names the walk or drive that a photo is of, and `time` says when
-    it was taken: as ISO 8601 writes it, in UTC where it names no zone, or in seconds since 1970.
-    `heading` is where it looks, or the middle of a 360° panorama, in degrees from north.
+    Photos keep the order of the rows. Other columns are left out. The position 0, 0 stands for an
+    unknown one. `sequence` names the walk or drive of a photo. `time` is its capture time in ISO
+    8601, in UTC where it names no zone, or in seconds since 1970. `heading` is its viewing
+    direction, or that of the middle of a 360° panorama, in degrees from north.
 
     Raises:
         SourceError: not UTF-8 CSV, a missing column, a number or time that is broken or out of
-            range, a path that does not exist or stands there twice; the message names the row.
+            range, a path that does not exist or is listed twice; the message names the row.
     """
     root = data.resolve().parent
     photos, files = PhotoList(root), PhotoFiles(root)
     missing: list[tuple[int, str]] = []
     unknown: list[str] = []
     with open_table(data, error=SourceError) as table:
-        table.require(*_needed(table.columns))
+        table.require(*_required_columns(table.columns))
         for row, fields in table:
-            listed = _path(data, row, fields)
-            path = files.find(listed)
+            listed_path = _path(data, row, fields)
+            path = files.find(listed_path)
             if path is None:
-                path = listed
+                path = listed_path
                 missing.append((row, path))
             table.require_once(path, row, root)
             position = _position(data, row, fields)
@@ -85,8 +85,8 @@ def read(data: Path, root: Path | None = None) -> Source:
     return Source(root, photos, "csv", likely_degrees=doubt, warnings=tuple(warnings))
 
 
-def _needed(columns: Sequence[str]) -> tuple[str, ...]:
-    """The columns that must be there; a list without positions is fine."""
+def _required_columns(columns: Sequence[str]) -> tuple[str, ...]:
+    """The columns that a list must have; a list without positions is fine."""
     for pair in (("latitude", "longitude"), ("easting", "northing")):
         if set(pair) & set(columns):
             return "path", *pair
@@ -124,19 +124,21 @@ def _utm(file: Path, row: int, fields: dict[str, str]) -> Utm | None:
             f"{file} has the UTM zone '{zone}' in row {row}; give number and band, as in 17T."
         )
     utm = Utm(*pair, zone)
-    if wrong := utm_contradiction(utm):
-        raise SourceError(f"{file} contradicts itself in row {row}: {wrong}; correct one of them.")
+    if contradiction := utm_contradiction(utm):
+        raise SourceError(
+            f"{file} contradicts itself in row {row}: {contradiction}; correct one of them."
+        )
     return utm
 
 
 def _time(file: Path, row: int, text: str) -> float | None:
     if not text:
         return None
-    seconds, written = parse_number(text), parse_time(text)
-    if not math.isfinite(seconds) and written is not None:
-        return in_utc(written).timestamp()
-    # Milliseconds are beyond; 20240531 is meant for a day. Small numbers tell the order at least.
-    if not _FIRST_PHOTO <= seconds < _YEAR_2200 or written is not None:
+    seconds, time = parse_number(text), parse_time(text)
+    if not math.isfinite(seconds) and time is not None:
+        return in_utc(time).timestamp()
+    # Milliseconds and small numbers are out of range; 20240531 is a day, not seconds.
+    if not _FIRST_PHOTO <= seconds < _YEAR_2200 or time is not None:
         raise SourceError(
             f"{file} has '{text}' as time in row {row}; write it as 2026-05-01T10:00:00Z, in "
             "seconds since 1970, or leave it blank."

@@ -3,14 +3,14 @@
 from pathlib import Path
 
 from place_search.indexer.errors import SourceError
-from place_search.indexer.sources.at_names import list_beside, read_at_name
+from place_search.indexer.sources.at_names import read_at_name, read_photo_list
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.walk import FolderListing, count_kinds, list_folder
 from place_search.photos.video import EXTENSIONS as VIDEOS
 
 ACCEPTS = "the folder that holds the photos"
 TAKES_ANY_FOLDER = True
-"""Other kinds of folders are tried before it."""
+"""Other kinds of folders are tried before this kind."""
 HOLDS_ROOT = True
 
 
@@ -23,18 +23,20 @@ def read(data: Path, root: Path | None = None) -> Source:
     """List all photos below a folder; hidden files, bins and thumbnails are left out.
 
     Names that start with `@` give their photos' positions. A list `FOLDER_images_paths.txt` beside
-    the folder says which photos there are; without it the folder is looked through.
+    the folder lists its photos; without it the folder is walked.
 
     Raises:
         SourceError: no photo below it, a folder or list that cannot be read, or a name whose
             metres are not in its UTM zone.
     """
     root = data.resolve()
-    listing = list_beside(root) or list_folder(root)
+    listing = read_photo_list(root) or list_folder(root)
     photos = PhotoList(root)
     for name in listing.names:
-        named = read_at_name(name)
-        position, utm = (None, None) if named is None else (named.position, named.utm)
+        at_position = read_at_name(name)
+        position, utm = (
+            (None, None) if at_position is None else (at_position.position, at_position.utm)
+        )
         photos.append(name, position=position, utm=utm)
     if not photos:
         raise SourceError(_nothing_in(root, listing))
@@ -52,10 +54,10 @@ def _nothing_in(root: Path, listing: FolderListing) -> str:
     if listing.unlisted:
         folder = listing.unlisted[0]
         return f"{root} holds no photos that may be read; {folder.name}: {folder.reason}."
-    others = listing.left_out.total()
-    if not others:
+    other_count = listing.left_out.total()
+    if not other_count:
         return f"{root} is empty; put photos into it or give another folder."
-    files = "1 other file" if others == 1 else f"{others} other files"
+    files = "1 other file" if other_count == 1 else f"{other_count} other files"
     videos = any(kind.removesuffix(" file") in VIDEOS for kind in listing.left_out)
     return (
         f"{root} holds no photos, only {files}; {count_kinds(listing.left_out)} cannot be "

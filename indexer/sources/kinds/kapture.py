@@ -1,4 +1,4 @@
-"""A kapture folder as a source: its photos, where its GNSS or its trajectories say they were.
+"""A kapture folder as a source: its photos, at positions of its GNSS records or trajectories.
 
 The format 1.1 of https://github.com/naver/kapture.
 """
@@ -44,7 +44,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     Positions come from the GNSS records of the photos' timestamps, else from the trajectories.
 
     Raises:
-        SourceError: a list that is broken, or photos that are not there.
+        SourceError: a list that is broken, or photos that do not exist.
     """
     folder = data / SENSORS
     photos = [(fields[0], fields[1], fields[2]) for fields in _rows(folder / _RECORDS, 3)]
@@ -69,7 +69,7 @@ def read(data: Path, root: Path | None = None) -> Source:
 
 
 def _rows(path: Path, fields: int) -> Iterator[list[str]]:
-    """The rows of one of kapture's tables, of at least so many fields."""
+    """The rows of a table of kapture, of at least `fields` fields."""
     for line in read_lines(path, error=SourceError):
         if line.startswith("#"):
             continue
@@ -89,7 +89,7 @@ def _gnss(folder: Path) -> dict[str, dict[str, Position]]:
     systems = {
         row[0]: row[3] for row in _rows(folder / "sensors.txt", 3) if row[2] == "gnss" and row[3:]
     }
-    found: dict[str, dict[str, Position]] = {}
+    positions: dict[str, dict[str, Position]] = {}
     for row in _rows(folder / _GNSS, 4):
         x, y = read_numbers(row[2:4], f"{folder / _GNSS}")
         try:
@@ -100,12 +100,12 @@ def _gnss(folder: Path) -> dict[str, dict[str, Position]]:
                 "known; name them as EPSG:4326."
             ) from error
         if is_on_earth(position) and not is_null_island(position):
-            found.setdefault(row[0], {})[row[1]] = position
-    return found
+            positions.setdefault(row[0], {})[row[1]] = position
+    return positions
 
 
 def _at(positions: dict[str, dict[str, Position]], time: str, device: str) -> Position | None:
-    """Of the receiver that goes with a camera, as kapture's importers call it, else of any."""
+    """The position by the camera's receiver, as kapture's importers name it, else by any."""
     received = positions.get(time, {})
     return received.get(f"GPS_{device}") or next(iter(received.values()), None)
 
@@ -121,7 +121,7 @@ def _poses(path: Path) -> dict[Moment, Pose]:
 
 
 def _centres(folder: Path) -> dict[Moment, NDArray[np.float64]]:
-    """Where each device was at each time; those on a rig by the rig's pose."""
+    """The centre of each device at each time; of devices on a rig by the rig's pose."""
     poses = _poses(folder / _TRAJECTORIES)
     mounted = _poses(folder / _RIGS) if (folder / _RIGS).is_file() else {}
     for (time, device), (rotation, translation) in list(poses.items()):

@@ -1,4 +1,4 @@
-"""An OpenSfM dataset as a source: the photos in its `images`, where it found or read they were.
+"""An OpenSfM dataset as a source: the photos in `images`, at reconstructed or Exif positions.
 
 https://opensfm.org/docs/dataset.html
 """
@@ -22,22 +22,22 @@ IMAGES, MODEL, EXIF, REFERENCE = "images", "reconstruction.json", "exif", "refer
 
 
 def reads(data: Path) -> bool:
-    """Whether this is a folder with `images` and what OpenSfM says of them."""
+    """Whether this is a folder with `images` and OpenSfM's results for them."""
     return holds(data, IMAGES, MODEL) or holds(data, IMAGES, EXIF)
 
 
 def read(data: Path, root: Path | None = None) -> Source:
     """All photos of a dataset. Positions are those of its reconstruction, else of its `exif` files.
 
-    Photos that neither places keep the position of their own Exif.
+    Other photos keep the position of their own Exif.
 
     Raises:
         SourceError: a file of the dataset that is broken, or no photos.
     """
     images = root or data / IMAGES
-    found, warning = _reconstructed(data)
+    reconstructed, warning = _reconstructed(data)
     placed = [
-        found.get(name) or PlacedName(name, _position(data, name))
+        reconstructed.get(name) or PlacedName(name, _position(data, name))
         for name in list_folder(images.resolve()).names
     ]
     return placed_source(data, images, "opensfm", placed, warning)
@@ -45,22 +45,22 @@ def read(data: Path, root: Path | None = None) -> Source:
 
 def _json(path: Path, kind: type) -> Any:
     try:
-        told = json.loads(read_regular(path))
+        content = json.loads(read_regular(path))
     except (OSError, ValueError) as error:
         raise SourceError(
             f"{path} cannot be read ({error}); let OpenSfM write it again."
         ) from error
-    if not isinstance(told, kind):
+    if not isinstance(content, kind):
         raise SourceError(f"{path} is not what OpenSfM writes; let it write the file again.")
-    return told
+    return content
 
 
 def _reconstructed(data: Path) -> tuple[dict[str, PlacedName], str]:
-    """The photos of the reconstructions, the largest one first to say where a photo was."""
-    found: dict[str, PlacedName] = {}
+    """The photos of the reconstructions by name; the largest reconstruction counts first."""
+    by_name: dict[str, PlacedName] = {}
     warnings = []
     if not (data / MODEL).is_file():
-        return found, ""
+        return by_name, ""
     for part in sorted(_json(data / MODEL, list), key=_photos_of, reverse=True):
         try:
             names = list(part["shots"])
@@ -80,8 +80,8 @@ def _reconstructed(data: Path) -> tuple[dict[str, PlacedName], str]:
             placed, warning = place_on_ground(names, centres, f"{data / MODEL}")
             warnings.append(warning)
         for photo in placed:
-            found.setdefault(photo.name, photo)
-    return found, next(iter(warnings), "")
+            by_name.setdefault(photo.name, photo)
+    return by_name, next(iter(warnings), "")
 
 
 def _photos_of(part: Any) -> int:
@@ -104,21 +104,21 @@ def _centre(shot: Any) -> NDArray[np.float64]:
 
 
 def _reference(data: Path, part: Any) -> tuple[float, float, float] | None:
-    """Latitude, longitude and altitude of where a reconstruction has its 0; None for nowhere."""
-    told = part.get("reference_lla")
-    if told is None and (data / REFERENCE).is_file():
-        told = _json(data / REFERENCE, dict)
-    if told is None:
+    """Latitude, longitude and altitude of a reconstruction's origin; None where unknown."""
+    reference = part.get("reference_lla")
+    if reference is None and (data / REFERENCE).is_file():
+        reference = _json(data / REFERENCE, dict)
+    if reference is None:
         return None
     latitude, longitude, altitude = (
-        float(told[key]) for key in ("latitude", "longitude", "altitude")
+        float(reference[key]) for key in ("latitude", "longitude", "altitude")
     )
     # Without GPS OpenSfM writes 0, 0.
     return None if latitude == longitude == 0 else (latitude, longitude, altitude)
 
 
 def _position(data: Path, name: str) -> Position | None:
-    """What OpenSfM read in a photo's Exif."""
+    """The position that OpenSfM read in a photo's Exif; None where it has none."""
     path = data / EXIF / f"{name}.exif"
     if not path.is_file():
         return None

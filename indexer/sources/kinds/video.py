@@ -17,7 +17,7 @@ from place_search.photos.video import FPS, Sampling, Video, is_video
 
 ACCEPTS = "a video"
 MARK = ".frames.json"
-"""Says of a folder which frames of which video are in it; hidden, so that no listing has it."""
+"""The hidden file that names the video and the frames of a folder; no listing has it."""
 QUALITY = 92
 _ENDS = 1 << 20
 
@@ -28,10 +28,10 @@ def reads(data: Path) -> bool:
 
 
 def extract(data: Path, video: VideoRequest | None) -> Source:
-    """The frames of a video in their order; those that are kept already are not taken again.
+    """The frames of a video in their order; frames that are kept already are not taken again.
 
     Raises:
-        SourceError: nothing says where to keep frames, or the track is not that of the video.
+        SourceError: no folder for frames is given, or the track is not that of the video.
         VideoError: the video cannot be read.
         IndexWriteError: the frames or the index cannot be written.
     """
@@ -43,35 +43,35 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
     check_folder(video.index)
     sampling = Sampling(fps=video.fps or FPS)
     opened = Video(data, sampling)
-    track = None if video.gpx is None else _Timed(opened, GpxTrack(video.gpx), video)
+    track = None if video.gpx is None else _VideoTrack(opened, GpxTrack(video.gpx), video)
     if track is not None and video.every_m is not None:
         opened = Video(data, track.every(video.every_m))
-    kept = _folder(video.folder, opened)
-    if not kept.is_whole:
+    frames = _find_folder(video.folder, opened)
+    if not frames.is_whole:
         try:
-            _take(opened, kept, video)
+            _write_frames(opened, frames, video)
         except OSError as error:
             raise IndexWriteError(
-                f"Frames cannot be kept in {kept.path} ({error.strerror}); mend that, and the same "
-                "command goes on."
+                f"Frames cannot be kept in {frames.path} ({error.strerror}); mend that, and the "
+                "same command goes on."
             ) from error
     photos = PhotoList(video.folder)
-    places = [None if track is None else track.place(seconds) for seconds in kept.seconds]
-    for number, place in enumerate(places):
-        photos.append(f"{kept.path.name}/{_name(number)}", position=place)
-    warnings = list(kept.notes)
+    positions = [None if track is None else track.place(seconds) for seconds in frames.seconds]
+    for number, position in enumerate(positions):
+        photos.append(f"{frames.path.name}/{_name(number)}", position=position)
+    warnings = list(frames.notes)
     if track is not None:
         warnings += track.warnings
-        if missing := places.count(None):
+        if missing := positions.count(None):
             warnings.append(
-                f"{missing} of the {len(places)} frames of {data.name} have no position: the video "
-                f"starts at {in_words(track.start)}, and {track.gpx.path.name} goes from "
+                f"{missing} of the {len(positions)} frames of {data.name} have no position: the "
+                f"video starts at {in_words(track.start)}, and {track.gpx.path.name} goes from "
                 f"{track.gpx.span}."
             )
     return Source(video.folder, photos, "video", warnings=tuple(warnings))
 
 
-class _Timed:
+class _VideoTrack:
     """A GPX track on the clock of a video: `start` is the time of the first frame."""
 
     def __init__(self, video: Video, gpx: GpxTrack, request: VideoRequest) -> None:
@@ -80,7 +80,9 @@ class _Timed:
         first, last = float(gpx.times[0]), float(gpx.times[-1])
         recorded = request.start or video.recorded
         if request.start is None and last < 366 * 86_400:
-            self.start = 0.0  # A track by the seconds of a video, as `place-search track` writes.
+            self.start = (
+                0.0  # The track's times are seconds of the video, as `place-search track` writes.
+            )
         elif recorded is not None:
             self.start = in_utc(recorded).timestamp()
         else:
@@ -99,18 +101,18 @@ class _Timed:
             )
 
     def place(self, seconds: float) -> Any:
-        """The position at a time of the video, None where it is not known."""
+        """The position at a time of the video; None where it is unknown."""
         return self.gpx.at(self.start + seconds)
 
     def every(self, metres: float) -> Sampling:
-        """The frames at each so many metres along the track."""
+        """A sampling with a frame every `metres` metres along the track."""
         seconds = self.gpx.times_every(metres) - self.start
         return Sampling(times=tuple(round(float(at), 3) for at in seconds if at >= 0) or (0.0,))
 
 
 @dataclass(slots=True)
-class _Kept:
-    """A folder of frames: the times of those that were taken, once all were."""
+class _FrameFolder:
+    """A folder of frames: their times, and whether the folder is `whole`."""
 
     path: Path
     identity: str
@@ -120,44 +122,48 @@ class _Kept:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all frames were taken and are still there."""
+        """Whether all frames were written and still exist."""
         return self.whole and all(
             (self.path / _name(number)).is_file() for number in range(len(self.seconds))
         )
 
     def write_mark(self) -> None:
-        """Say in the folder what is in it."""
-        told = {"video_frames": self.identity, "seconds": self.seconds, "notes": self.notes}
-        write_whole(self.path / MARK, json.dumps({**told, "whole": self.whole}).encode())
+        """Write the mark: the folder's video, frames and notes."""
+        mark = {"video_frames": self.identity, "seconds": self.seconds, "notes": self.notes}
+        write_whole(self.path / MARK, json.dumps({**mark, "whole": self.whole}).encode())
 
 
 def _name(number: int) -> str:
     return f"frame_{number:06d}.jpg"
 
 
-def _folder(root: Path, video: Video) -> _Kept:
-    """The folder for these frames of this video: its own, or one that is not there yet.
+def _find_folder(root: Path, video: Video) -> _FrameFolder:
+    """The folder for these frames of this video, which may not exist yet.
 
-    Another video of the same name, or other frames of it, have a folder with a number.
+    Another video of the same name, or other frames of this video, have a numbered folder.
     """
     identity = _identity(video)
     number = 1
     while True:
         name = video.path.stem + (f" {number}" if number > 1 else "")
-        kept = _Kept(root / name, identity)
-        told = _mark(kept.path)
-        if told.get("video_frames") == identity:
-            kept.seconds, kept.notes, kept.whole = told["seconds"], told["notes"], told["whole"]
-            return kept
-        if not kept.path.exists():
-            return kept
-        if not told and (not kept.path.is_dir() or _holds_files(kept.path)):
-            raise SourceError(
-                f"{kept.path} holds other files, where frames of {video.path.name} would be kept; "
-                "move it away, or write the index elsewhere."
+        frames = _FrameFolder(root / name, identity)
+        mark = _read_mark(frames.path)
+        if mark.get("video_frames") == identity:
+            frames.seconds, frames.notes, frames.whole = (
+                mark["seconds"],
+                mark["notes"],
+                mark["whole"],
             )
-        if not told:
-            return kept
+            return frames
+        if not frames.path.exists():
+            return frames
+        if not mark and (not frames.path.is_dir() or _holds_files(frames.path)):
+            raise SourceError(
+                f"{frames.path} holds other files, where frames of {video.path.name} would be "
+                "kept; move it away, or write the index elsewhere."
+            )
+        if not mark:
+            return frames
         number += 1
 
 
@@ -165,38 +171,38 @@ def _holds_files(folder: Path) -> bool:
     return any(entry.name != MARK + PART for entry in folder.iterdir())
 
 
-def _mark(folder: Path) -> dict[str, Any]:
+def _read_mark(folder: Path) -> dict[str, Any]:
     try:
-        told = json.loads(read_regular(folder / MARK))
+        mark = json.loads(read_regular(folder / MARK))
     except (OSError, ValueError):
         return {}
     keys = {"video_frames", "seconds", "notes", "whole"}
-    return told if isinstance(told, dict) and keys <= told.keys() else {}
+    return mark if isinstance(mark, dict) and keys <= mark.keys() else {}
 
 
 def _identity(video: Video) -> str:
-    """What changes with the video or with the frames that are taken of it."""
+    """A hash of the video and of the sampling of its frames."""
     with open_regular(video.path) as stream:
         size = stream.seek(0, 2)
-        found = hashlib.sha256(f"{size} {video.sampling}".encode())
+        digest = hashlib.sha256(f"{size} {video.sampling}".encode())
         for start in (0, max(size - _ENDS, 0)):
             stream.seek(start)
-            found.update(stream.read(_ENDS))
-    return found.hexdigest()
+            digest.update(stream.read(_ENDS))
+    return digest.hexdigest()
 
 
-def _take(video: Video, kept: _Kept, request: VideoRequest) -> None:
-    """Write the frames that are not there yet."""
-    kept.path.mkdir(parents=True, exist_ok=True)
-    kept.seconds, kept.whole = [], False
-    kept.write_mark()
+def _write_frames(video: Video, frames: _FrameFolder, request: VideoRequest) -> None:
+    """Write the frames that do not exist yet."""
+    frames.path.mkdir(parents=True, exist_ok=True)
+    frames.seconds, frames.whole = [], False
+    frames.write_mark()
     for number, frame in enumerate(video.frames()):
         request.progress("Taking frames", number, max(video.expected, number + 1))
-        path = kept.path / _name(number)
+        path = frames.path / _name(number)
         if not path.is_file():
             size = frame.photo.width, frame.photo.height
             write_whole(path, encode_jpeg(frame.photo.pixels, size, quality=QUALITY))
-        kept.seconds.append(round(frame.seconds, 3))
-    request.progress("Taking frames", len(kept.seconds), len(kept.seconds))
-    kept.notes, kept.whole = list(video.notes), True
-    kept.write_mark()
+        frames.seconds.append(round(frame.seconds, 3))
+    request.progress("Taking frames", len(frames.seconds), len(frames.seconds))
+    frames.notes, frames.whole = list(video.notes), True
+    frames.write_mark()

@@ -19,7 +19,7 @@ def read(file: Path) -> Split:
     """Read the variable `dbStruct` of a MATLAB file, field by field name.
 
     Raises:
-        SourceError: not a MATLAB 5 file, no dbStruct in it, or one without a field that it needs.
+        SourceError: not a MATLAB 5 file, no dbStruct in it, or a dbStruct that lacks a field.
     """
     from scipy.io import loadmat
 
@@ -71,29 +71,29 @@ def read(file: Path) -> Split:
 
 
 def _contradictions(file: Path, fields: dict[str, Any]) -> tuple[str, ...]:
-    """What numbers of the struct say otherwise than its lists and its radius, which count."""
+    """Sentences on numbers of the struct that contradict its lists and radius, which count."""
     radius = float(fields["posDistThr"].ravel()[0])
-    known = {
+    expected = {
         "numImages": fields["dbImageFns"].size,
         "numQueries": fields["qImageFns"].size,
         "posDistSqThr": radius**2,
     }
-    there = {name: fields[name] for name in known if name in fields}
-    said = {
+    present = {name: fields[name] for name in expected if name in fields}
+    stated = {
         name: float(value.ravel()[0])
-        for name, value in there.items()
+        for name, value in present.items()
         if value.size and value.dtype.kind in "iuf"
     }
     return tuple(
-        f"{file.name} says {name} {said[name]:g}, but its lists and its radius make that "
-        f"{known[name]:g}; is it whole?"
-        for name in said
-        if not math.isclose(said[name], known[name], rel_tol=1e-6)
+        f"{file.name} says {name} {stated[name]:g}, but its lists and its radius make that "
+        f"{expected[name]:g}; is it whole?"
+        for name in stated
+        if not math.isclose(stated[name], expected[name], rel_tol=1e-6)
     )
 
 
 def _names(cells: NDArray[Any]) -> tuple[str, ...]:
-    """A cell array of texts, each of them an array of one text itself."""
+    """The texts of a cell array, each in an array of its own."""
     texts = (cell.ravel()[0] if isinstance(cell, np.ndarray) else cell for cell in cells.ravel())
     return tuple(read_name(text) for text in texts)
 
@@ -113,5 +113,5 @@ def _times(fields: dict[str, Any], name: str) -> NDArray[np.float64] | None:
 
 
 def _number(text: str) -> int:
-    """A number for a text, small enough to be exact as a float."""
+    """A hash of a text, small enough to be exact as a float."""
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:6], "big")

@@ -19,11 +19,11 @@ def read(file: Path) -> Split:
     """Read `utmQ`, `utmDb` (N, 2) and `posDistThr`, and the names of the photos.
 
     The names are arrays `qImageFns` and `dbImageFns` of the file, or the lines of
-    `STEM_imageNames_query.txt` and `STEM_imageNames_index.txt`; the lists are looked for beside the
-    file and in the folder `dataset_imagenames` beside its own, STEM with and without its `_test`.
+    `STEM_imageNames_query.txt` and `STEM_imageNames_index.txt`; these lists lie beside the file
+    or in the sibling folder `dataset_imagenames`, with STEM with or without its `_test`.
 
     Raises:
-        SourceError: not such a file, or no list of names.
+        SourceError: another kind of file, or no list of names.
     """
     try:
         with open_regular(file) as stream, np.load(stream, allow_pickle=False) as arrays:
@@ -49,17 +49,17 @@ def read(file: Path) -> Split:
     )
 
 
-def _names(file: Path, listed: Any, role: str) -> tuple[str, ...]:
-    if listed is not None:
+def _names(file: Path, names: Any, role: str) -> tuple[str, ...]:
+    if names is not None:
         try:
-            return tuple(read_name(name) for name in listed.ravel())
+            return tuple(read_name(name) for name in names.ravel())
         except UnicodeDecodeError as error:
             raise SourceError(f"{file} has a name that is not UTF-8 ({error}).") from error
-    places = list(_lists(file, role))
-    for path in places:
+    lists = list(_lists(file, role))
+    for path in lists:
         if path.is_file():
             return tuple(read_name(line) for line in read_lines(path, error=SourceError))
-    raise SourceError(f"{file} names no photos; put their list beside it as {places[0].name}.")
+    raise SourceError(f"{file} names no photos; put their list beside it as {lists[0].name}.")
 
 
 def _lists(file: Path, role: str) -> Iterator[Path]:
