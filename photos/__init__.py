@@ -1,4 +1,4 @@
-"""A file or bytes → an upright RGB photo, and what it says of where it was taken."""
+"""A file or bytes → an upright RGB photo, with the position and time of its metadata."""
 
 from place_search.photos.box import PhotoBox, box_of, parse_box
 from place_search.photos.decoding import (

@@ -1,6 +1,6 @@
-"""Views of one photo as another hour and another standpoint would give them.
+"""Altered views of a photo, as if from another hour and another standpoint.
 
-All is drawn from the generator that is given: the same seed gives the same views.
+Views are drawn from the given generator: the same seed gives the same views.
 """
 
 from typing import TypeAlias
@@ -21,7 +21,7 @@ _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
 def cover(pixels: Pixels, size: tuple[int, int]) -> Pixels:
-    """Scale a photo until it covers (width, height), and cut off evenly what is over."""
+    """Scale a photo until it covers (width, height), and crop it evenly."""
     width, height = size
     rows, columns = pixels.shape[:2]
     if (columns, rows) == size:
@@ -36,7 +36,7 @@ def cover(pixels: Pixels, size: tuple[int, int]) -> Pixels:
 def draw_view(
     pixels: Pixels, size: tuple[int, int], random: np.random.Generator, *, night: float = 0.5
 ) -> Pixels:
-    """A view of a photo at (width, height): moved, and by night with the given probability."""
+    """A moved view of a photo at (width, height), with probability `night` by night."""
     moved = move(pixels, size, random)
     return make_night(moved, random) if random.random() < night else change_day(moved, random)
 
@@ -49,9 +49,9 @@ def move(
     least: float = 0.6,
     bend: float = 0.08,
 ) -> Pixels:
-    """A crop of at least `least` of either side, seen a little from the side.
+    """A crop of at least the share `least` of each side, in a slightly tilted perspective.
 
-    `bend` is how far a corner moves, as a share of the crop's sides.
+    `bend` is the greatest movement of a corner, as a share of the crop's sides.
     """
     rows, columns = pixels.shape[:2]
     share = random.uniform(least, 1.0)
@@ -61,15 +61,15 @@ def move(
     high = wide / aspect
     left, top = random.uniform(0, columns - wide), random.uniform(0, max(0.0, rows - high))
     corners = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], dtype=np.float32)
-    seen = (corners + random.uniform(-bend, bend, (4, 2))) * (wide, high) + (left, top)
+    source = (corners + random.uniform(-bend, bend, (4, 2))) * (wide, high) + (left, top)
     target = corners * np.array(size, dtype=np.float32)
-    matrix = cv2.getPerspectiveTransform(seen.astype(np.float32), target)
+    matrix = cv2.getPerspectiveTransform(source.astype(np.float32), target)
     moved = cv2.warpPerspective(pixels, matrix, size, borderMode=cv2.BORDER_REFLECT_101)
     return np.asarray(moved, dtype=np.uint8)
 
 
 def crop_part(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """A part of a photo, a third to four fifths of its height; half of them mirrored."""
+    """A part of a photo, a third to four fifths of its height; mirrored in half of the cases."""
     rows, columns = pixels.shape[:2]
     high = int(rows * random.uniform(0.35, 0.8))
     wide = min(columns, int(high * random.uniform(1.1, 1.6)))
@@ -79,7 +79,7 @@ def crop_part(pixels: Pixels, random: np.random.Generator) -> Pixels:
 
 
 def lower_resolution(pixels: Pixels, random: np.random.Generator) -> Pixels:
-    """The photo as a camera of a quarter to half its width would give it."""
+    """A photo at the detail of a camera of a quarter to half its width."""
     height, width = pixels.shape[:2]
     share = random.uniform(0.25, 0.5)
     small = (max(64, int(width * share)), max(64, int(height * share)))
@@ -100,7 +100,7 @@ def change_day(pixels: Pixels, random: np.random.Generator) -> Pixels:
 def make_night(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """The place by night: a dark sky, lamps and their pools of light, noise, and a long exposure.
 
-    Cameras and their owners brighten such photos again; half of these are stretched too.
+    Cameras and their owners brighten such photos again: half of these are stretched too.
     """
     light = _darken_sky(_to_light(pixels), random)
     lit = _field(light.shape, random, random.uniform(0.5, 1.4)) * np.float32(0.25)
@@ -126,7 +126,7 @@ def _to_light(pixels: Pixels) -> Light:
 
 
 def _field(shape: tuple[int, ...], random: np.random.Generator, strength: float) -> Light:
-    """A smooth gain, (h, w, 1), of standard deviation `strength` in its logarithm."""
+    """A smooth gain, (h, w, 1), whose logarithm has standard deviation `strength`."""
     coarse = int(random.integers(2, 7))
     knots = random.normal(0, strength, (coarse, coarse + 1)).astype(np.float32)
     smooth = cv2.resize(knots, (shape[1], shape[0]), interpolation=cv2.INTER_CUBIC)
@@ -134,7 +134,7 @@ def _field(shape: tuple[int, ...], random: np.random.Generator, strength: float)
 
 
 def _darken_sky(light: Light, random: np.random.Generator) -> Light:
-    """What is bright by day above the middle of a photo gets no light of its own by night."""
+    """Darken bright pixels above the middle of a photo, which are sky by day."""
     rows = len(light)
     high = np.clip(1.2 - 2 * np.linspace(0, 1, rows, dtype=np.float32), 0, 1)[:, None, None]
     brightness = (light @ _GREY)[..., None]
@@ -146,7 +146,7 @@ def _darken_sky(light: Light, random: np.random.Generator) -> Light:
 def _develop(
     light: Light, random: np.random.Generator, *, grey: float, stretch: float, noise: float
 ) -> Pixels:
-    """From light to pixels: blur, sensor noise, tone curve, and what is done to photos later."""
+    """From light to pixels: blur, sensor noise, tone curve, and later edits of photos."""
     if random.random() < 0.3:
         sigma = float(random.uniform(0.4, 1.6))
         light = np.asarray(cv2.GaussianBlur(light, (0, 0), sigma), dtype=np.float32)

@@ -1,4 +1,4 @@
-"""The black frame of a photo: what lies outside of a lens's circle, or bars around a picture."""
+"""The black frame of a photo: outside of a lens's circle, or bars around a picture."""
 
 import cv2
 import numpy as np
@@ -7,19 +7,18 @@ from numpy.typing import NDArray
 from place_search.photos.photo import resize_pixels
 
 DARK = 0.1
-"""The brightness up to which a frame is black: a share of the photo's range, above its least."""
+"""The brightness up to which a frame is black: a share of the photo's range, from its least."""
 BLACK = 64
-"""The brightness, of 255, up to which a corner may be black: most photos are done with that."""
+"""The brightness, of 255, up to which a corner may be black: most photos have brighter ones."""
 SAMPLES = 4
 """Samples of brightness along a side of a cell: noise of single pixels averages out."""
 
 
 def black_frame(pixels: NDArray[np.uint8], grid: tuple[int, int]) -> NDArray[np.bool_]:
-    """Which cells of a grid (h, w) over (H, W, 3) RGB pixels are the photo's black frame.
+    """Flags, (h, w) bool, of the cells of a grid over (H, W, 3) pixels that are the black frame.
 
-    Returns (h, w) bool. The frame is what is dark, has its like in each mirror image of the photo,
-    which dark things of a scene have not, and hangs together with the corners; and the cells beside
-    it, in which it still shows.
+    Cells of the frame are dark, dark in each mirror image of the photo too, unlike objects of a
+    scene, and connected to the corners. Cells beside them count too: the frame reaches into them.
     """
     height, width = grid
     y, x = pixels.shape[0] // height, pixels.shape[1] // width

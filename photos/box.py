@@ -8,7 +8,7 @@ from place_search.core.tables import numbers_of, parse_number
 from place_search.photos.errors import BoxError
 
 MIN_BOX_SIDE = 32
-"""Pixels; less holds too few local features to tell places apart by, however it is enlarged."""
+"""The least side in pixels: a smaller box has too few local features to distinguish places."""
 
 
 class PhotoBox(NamedTuple):
@@ -23,10 +23,10 @@ class PhotoBox(NamedTuple):
         return ",".join(f"{value:g}" for value in self)
 
     def require_inside(self, width: int, height: int) -> None:
-        """Make sure that it lies in a photo of this upright size.
+        """Make sure that the box lies in a photo of this upright size.
 
         Raises:
-            BoxError: a part of it lies outside, or it is too small to be searched with.
+            BoxError: a part of the box lies outside, or the box is too small to search with.
         """
         right, bottom = self.x + self.width, self.y + self.height
         if min(self.width, self.height) < MIN_BOX_SIDE:
@@ -45,20 +45,20 @@ def parse_box(text: str) -> PhotoBox:
     """Read "x,y,width,height" in pixels.
 
     Raises:
-        BoxError: not four numbers.
+        BoxError: the text is not four numbers.
     """
     return _box([parse_number(part.strip()) for part in text.split(",")], text)
 
 
-def box_of(given: Iterable[object] | None) -> PhotoBox | None:
-    """The box of four numbers, x, y, width and height; None for none. Raises `BoxError`."""
-    return None if given is None else _box(numbers_of(given), given)
+def box_of(numbers: Iterable[object] | None) -> PhotoBox | None:
+    """The box of four numbers, x, y, width and height; None for None. Raises `BoxError`."""
+    return None if numbers is None else _box(numbers_of(numbers), numbers)
 
 
-def _box(numbers: Sequence[float], said: object) -> PhotoBox:
+def _box(numbers: Sequence[float], original: object) -> PhotoBox:
     if len(numbers) != 4 or not all(map(math.isfinite, numbers)):
         raise BoxError(
-            f"'{said!s:.40}' is no box; write x,y,width,height in pixels of the upright photo, as "
-            "in 120,80,400,300."
+            f"'{original!s:.40}' is no box; write x,y,width,height in pixels of the upright photo, "
+            "as in 120,80,400,300."
         )
     return PhotoBox(*numbers)

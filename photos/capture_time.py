@@ -1,4 +1,4 @@
-"""When a photo was taken, by its Exif block."""
+"""The capture time of a photo, by its Exif block."""
 
 from datetime import UTC, datetime
 
@@ -11,21 +11,21 @@ _TIMES = (
 
 
 def capture_time(exif: Image.Exif | None, ahead_s: float = 0.0) -> float | None:
-    """Seconds since 1970 in UTC; None where unknown.
+    """The capture time in seconds since 1970, UTC; None where unknown.
 
-    A clock that names no zone was `ahead_s` seconds ahead of UTC.
+    `ahead_s` is how far the clock was ahead of UTC, in seconds, where the Exif names no zone.
     """
     if exif is None:
         return None
     try:
         tags = exif.get_ifd(ExifTags.IFD.Exif)
-    except Exception:  # Pillow raises many kinds where the block is broken
+    except Exception:  # Pillow raises many kinds of errors for broken blocks
         return None
     for time, zone in _TIMES:
-        written = f"{tags.get(time, '')}".strip("\0 ")
+        text = f"{tags.get(time, '')}".strip("\0 ")
         fraction = f"{tags.get(ExifTags.Base.SubsecTimeOriginal, '')}".strip("\0 ")
         try:
-            local = datetime.strptime(written, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
+            local = datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
             offset = _offset(f"{tags.get(zone, '')}".strip("\0 "))
             seconds = local.timestamp() - (ahead_s if offset is None else offset)
         except (ValueError, OverflowError):
@@ -35,7 +35,7 @@ def capture_time(exif: Image.Exif | None, ahead_s: float = 0.0) -> float | None:
 
 
 def _offset(zone: str) -> float | None:
-    """The seconds that a zone such as `+05:30` is ahead of UTC; None for what is none."""
+    """The seconds that a zone such as `+05:30` is ahead of UTC; None for other texts."""
     try:
         offset = datetime.strptime(zone.replace("Z", "+00:00"), "%z").utcoffset()
     except ValueError:

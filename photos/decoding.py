@@ -33,14 +33,14 @@ FORMATS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF", "TIFF", "BMP", "GIF", "PPM")
 _NAMES = "jpg jpeg png webp avif heic heif tif tiff bmp gif ppm pgm"
 EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
 UPLOADS = ("JPEG", "PNG", "WEBP", "AVIF", "HEIF")
-"""What a stranger may send: the formats that phones, cameras and browsers write."""
+"""The formats of uploads: those that phones, cameras and browsers write."""
 MAX_PIXELS = 50_000_000
-# A JPEG may announce this many times the limit, if it is decoded at a scale that is within it.
+# A JPEG may announce up to `MAX_SHRINKING` times the limit, if it is decoded at a smaller scale.
 MAX_SHRINKING = 8
 MAX_READ_BYTES = 64 << 20
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 _BEYOND_PILLOW = (Image.DecompressionBombError, Image.DecompressionBombWarning)
-"""What Pillow's own limit raises: a program may have made errors of warnings."""
+"""Errors of Pillow's own limit: a program may have turned the warning into an error."""
 
 
 def decode_photo(
@@ -53,21 +53,21 @@ def decode_photo(
 ) -> Photo:
     """Decode a photo from a path or from its bytes.
 
-    `needed` maps the upright size of the photo to the size the caller will shrink it to; a JPEG
-    is then decoded at the smallest power-of-two scale that is not below that, which is several
-    times faster for a large one. Without it every pixel is decoded. `before_pixels` is called with
-    the size that will be decoded, once the header is read; it may wait.
+    `needed` maps the upright size of the photo to the size that the caller shrinks it to; a JPEG
+    is then decoded at the smallest power-of-two scale that is not below, which is several times
+    faster for a large photo. By default every pixel is decoded. `before_pixels` is called with the
+    size to decode, once the header is read; it may wait.
 
     Raises:
         UnsupportedPhotoError: the content is in no format of `formats`.
         OversizedPhotoError: more than `max_pixels` pixels would be decoded, the header announces
-            far more than that, or there is not the memory to decode them.
+            far more, or memory does not suffice to decode them.
         UnreadablePhotoError: the photo is missing, truncated or corrupt.
     """
-    what = "the photo" if isinstance(source, bytes) else f"{source}"
+    name = "the photo" if isinstance(source, bytes) else f"{source}"
     try:
         with _stream(source) as stream:
-            arguments = (what, needed, max_pixels, formats, before_pixels)
+            arguments = (name, needed, max_pixels, formats, before_pixels)
             try:
                 return _decode(stream, *arguments)
             except OSError as error:
@@ -81,79 +81,80 @@ def decode_photo(
     except PlaceSearchError:  # also those of `before_pixels`
         raise
     except FileNotFoundError:
-        raise UnreadablePhotoError(f"{what} does not exist; check the path.") from None
+        raise UnreadablePhotoError(f"{name} does not exist; check the path.") from None
     except IsADirectoryError:
-        raise UnreadablePhotoError(f"{what} is a folder, not a photo; name one photo.") from None
+        raise UnreadablePhotoError(f"{name} is a folder, not a photo; name one photo.") from None
     except PermissionError:
-        raise UnreadablePhotoError(f"{what} may not be read; check its permissions.") from None
+        raise UnreadablePhotoError(f"{name} may not be read; check its permissions.") from None
     except MemoryError:
-        raise _out_of_memory(what) from None
+        raise _out_of_memory(name) from None
     except _BEYOND_PILLOW:
         raise OversizedPhotoError(
-            f"{what} announces far more pixels than the limit of {max_pixels:,}; shrink it first."
+            f"{name} announces far more pixels than the limit of {max_pixels:,}; shrink it first."
         ) from None
     except Exception as error:
         # Pillow's decoders raise SyntaxError, ValueError, TypeError, struct.error and more on
-        # malformed files; to a caller they all mean the same.
+        # malformed files, which callers need not distinguish.
         if isinstance(error, OSError) and error.strerror:  # not a decoder's
             raise UnreadablePhotoError(
-                f"{what} cannot be read: {error.strerror}; name a photo."
+                f"{name} cannot be read: {error.strerror}; name a photo."
             ) from None
-        if "memory" in str(error).lower():  # as libheif and libavif say it
-            raise _out_of_memory(what) from None
-        said = printable(str(error).strip().partition(" (")[0])[:100].rstrip(".")
+        if "memory" in str(error).lower():  # an error of libheif or libavif
+            raise _out_of_memory(name) from None
+        reason = printable(str(error).strip().partition(" (")[0])[:100].rstrip(".")
         raise UnreadablePhotoError(
-            f"{what} is truncated or corrupt ({said or 'no more is known'}); use the original file."
+            f"{name} is truncated or corrupt ({reason or 'no more is known'}); use the original "
+            "file."
         ) from error
 
 
-def _out_of_memory(what: str) -> OutOfMemoryError:
+def _out_of_memory(name: str) -> OutOfMemoryError:
     return OutOfMemoryError(
-        f"{what} needs more memory to decode than there is for it; shrink it first."
+        f"{name} needs more memory to decode than there is for it; shrink it first."
     )
 
 
 def _stream(source: Path | bytes) -> BinaryIO:
-    """A photo's bytes. What Pillow opens by name it maps, and dies of where that shrinks."""
+    """A photo's bytes. Pillow maps files that it opens by name, and dies where they shrink."""
     return io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
 
 
 def _decode(
     stream: BinaryIO,
-    what: str,
+    name: str,
     needed: Callable[[int, int], Size] | None,
     max_pixels: int,
     formats: Sequence[str],
     before_pixels: Callable[[int, int], None] | None,
 ) -> Photo:
-    with _open(stream, what, formats) as image:
+    with _open(stream, name, formats) as image:
         notes: list[str] = []
         stored = image.size
         scaled = needed is not None and image.format == "JPEG"
-        _check_size(what, stored, max_pixels * (MAX_SHRINKING if scaled else 1))
+        _check_size(name, stored, max_pixels * (MAX_SHRINKING if scaled else 1))
         # Reading the Exif of a PNG decodes its pixels.
         exif = None if image.format == "PNG" else read_exif(image, notes)
         if needed is not None and scaled:
             turned = orientation_of(exif) >= 5
             target = needed(*(stored[::-1] if turned else stored))
             image.draft("RGB", target[::-1] if turned else target)
-        # A progressive JPEG is in memory as a whole, whatever its scale.
-        _check_size(what, stored if "progressive" in image.info else image.size, max_pixels)
+        # A progressive JPEG is in memory at full size, whatever its scale.
+        _check_size(name, stored if "progressive" in image.info else image.size, max_pixels)
         if before_pixels is not None:
             before_pixels(*image.size)
         pixels = to_rgb(image, notes)
         if image.format == "PNG":
             exif = read_exif(image, notes)
-        # What libheif and libtiff decode is turned already, and its Exif says so no longer.
+        # libheif and libtiff turn photos upright, and remove the orientation from their Exif.
         orientation = orientation_of(exif)
         position = photo_position(image, exif, notes)
     width, height = stored[::-1] if orientation >= 5 else stored
-    # The closed image holds no pixels any more, so that turning does not need three copies.
+    # The image is closed, which frees its pixels: turning does not need three copies.
     upright = turn_upright(pixels, orientation)
     return Photo(upright, width, height, position, tuple(notes), capture_time(exif))
 
 
-def _open(stream: BinaryIO, what: str, formats: Sequence[str]) -> Image.Image:
+def _open(stream: BinaryIO, name: str, formats: Sequence[str]) -> Image.Image:
     try:
         return Image.open(stream, formats=tuple(formats))
     except UnidentifiedImageError:
@@ -161,7 +162,7 @@ def _open(stream: BinaryIO, what: str, formats: Sequence[str]) -> Image.Image:
         if begins_like(stream.read(HEAD_BYTES), formats):
             raise SyntaxError("only its beginning is of a photo") from None  # as Pillow says it
         raise UnsupportedPhotoError(
-            f"{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
+            f"{name} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
         ) from None
     except _BEYOND_PILLOW:
         # Pillow's own limit does not know of scaled decoding; only JPEGs have that.
@@ -174,33 +175,33 @@ def _open(stream: BinaryIO, what: str, formats: Sequence[str]) -> Image.Image:
             raise Image.DecompressionBombError from None
 
 
-def _check_size(what: str, size: Size, max_pixels: int) -> None:
+def _check_size(name: str, size: Size, max_pixels: int) -> None:
     if size[0] * size[1] > max_pixels:
         raise OversizedPhotoError(
-            f"{what} has {size[0]} × {size[1]} pixels, over the limit of {max_pixels:,}; shrink "
+            f"{name} has {size[0]} × {size[1]} pixels, over the limit of {max_pixels:,}; shrink "
             "it first."
         )
 
 
 def _decode_without_end(content: bytes, *arguments: Any) -> Photo | None:
-    """A JPEG that lacks nothing but its end marker; None for others, or where pixels are missing.
+    """Decode a JPEG that lacks only its end marker; None for others, or where pixels are missing.
 
-    Bytes after the last pixel change nothing; where pixels are missing, they become pixels.
+    Bytes after the last pixel change nothing; where pixels are missing, these bytes become pixels.
     """
     if not content.startswith(_JPEG_START):
         return None
     content = content.removesuffix(_JPEG_END[:1])
     first = _decode(io.BytesIO(content + _JPEG_END), *arguments)
-    other = _decode(io.BytesIO(content + b"\x5a" * 64 + _JPEG_END), *arguments)
-    return first if np.array_equal(first.pixels, other.pixels) else None
+    padded = _decode(io.BytesIO(content + b"\x5a" * 64 + _JPEG_END), *arguments)
+    return first if np.array_equal(first.pixels, padded.pixels) else None
 
 
 def read_photo(path: Path) -> bytes:
     """The bytes of a photo's file.
 
     Raises:
-        OSError: it cannot be read, or is no regular file.
-        OversizedPhotoError: it has more than `MAX_READ_BYTES` bytes.
+        OSError: the file cannot be read, or is no regular file.
+        OversizedPhotoError: the file has more than `MAX_READ_BYTES` bytes.
     """
     with open_regular(path) as stream:
         if os.fstat(stream.fileno()).st_size > MAX_READ_BYTES:
@@ -216,15 +217,15 @@ def read_position(path: Path) -> Position | None:
 
 
 def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
-    """The GPS position that a photo's header gives, and notes on what was wrong with it."""
+    """The GPS position in a photo's header, and notes on its faults."""
     position, _, notes = _inspect(path)
     return position, notes
 
 
 def read_capture_time(path: Path, ahead_s: float = 0.0) -> float | None:
-    """When a photo was taken, in seconds since 1970, by its header alone; None where unknown.
+    """The capture time of a photo by its header, in seconds since 1970; None where unknown.
 
-    A clock that names no zone was `ahead_s` seconds ahead of UTC.
+    `ahead_s` is how far the clock was ahead of UTC, in seconds, where the Exif names no zone.
     """
     return _inspect(path, ahead_s)[1]
 
@@ -232,7 +233,7 @@ def read_capture_time(path: Path, ahead_s: float = 0.0) -> float | None:
 def _inspect(
     path: Path, ahead_s: float = 0.0
 ) -> tuple[Position | None, float | None, tuple[str, ...]]:
-    """Position, time and notes that a photo's header gives."""
+    """Position, capture time and notes from a photo's header."""
     notes: list[str] = []
     try:
         with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as image:
@@ -241,14 +242,14 @@ def _inspect(
             _check_size(f"{path}", image.size, limit)
             exif = read_exif(image, notes)
             return photo_position(image, exif, notes), capture_time(exif, ahead_s), tuple(notes)
-    except Exception:  # a photo that cannot be opened says nothing; decoding it says why
+    except Exception:  # decoding the photo reports the error
         return None, None, ()
 
 
 def _silence_libtiff() -> None:
-    """Keep libtiff from writing to the terminal; what it returns says enough."""
+    """Keep libtiff from writing to the terminal; it returns its errors too."""
     try:
-        # Pillow's own extension leads to the libtiff that it is linked to, whatever its name.
+        # Pillow's extension gives the libtiff that it is linked to, whatever its name.
         libtiff = ctypes.CDLL(_imaging.__file__)
         libtiff.TIFFSetWarningHandler(None)
         libtiff.TIFFSetErrorHandler(None)
@@ -258,6 +259,6 @@ def _silence_libtiff() -> None:
 
 pillow_heif.register_heif_opener()
 _silence_libtiff()
-# Pillow warns of odd metadata, which notes tell of, and of sizes that `max_pixels` judges. Filters
-# are the process's own: they are set once, as no thread may change them for itself.
+# Pillow warns of odd metadata, which notes report, and of sizes, which `max_pixels` limits. Filters
+# are set once for the process, as threads cannot have their own.
 warnings.filterwarnings("ignore", module=r"PIL\.")

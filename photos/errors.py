@@ -1,10 +1,10 @@
-"""What can be wrong with a photo."""
+"""Errors of photos."""
 
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 
 
 class PhotoError(PlaceSearchError):
-    """A photo that cannot be used; the subclass says in which way it failed."""
+    """A photo that cannot be used; the subclass tells the reason."""
 
 
 class UnsupportedPhotoError(PhotoError):
@@ -12,10 +12,10 @@ class UnsupportedPhotoError(PhotoError):
 
 
 class BoxError(WrongParameterError, PhotoError):
-    """A box that is none, or not one of the photo that it was given with."""
+    """A broken box, or a box that does not fit its photo."""
 
     def __init__(self, sentence: str, parameter: str = "box") -> None:
-        """`sentence` says what is wrong with the box; `parameter` is there for copies."""
+        """`sentence` says what is wrong with the box; `parameter` lets the error be copied."""
         super().__init__(sentence, parameter)
 
 
@@ -24,7 +24,7 @@ class OversizedPhotoError(PhotoError):
 
 
 class OutOfMemoryError(OversizedPhotoError):
-    """There is not the memory to decode the photo."""
+    """Memory does not suffice to decode the photo."""
 
 
 class UnreadablePhotoError(PhotoError):

@@ -1,4 +1,4 @@
-"""Telling photos from other files by how their content begins."""
+"""Recognising photos by their first bytes."""
 
 import re
 from collections.abc import Iterable
@@ -14,20 +14,20 @@ _BEGINNINGS = {
     "BMP": rb"BM........[\s\S]{4}[\x0c\x28\x34\x38\x40\x6c\x7c]\0\0\0",
     "PPM": rb"P[1-6]\s+[#\d]",
 }
-_OF_MANY = rb"....ftyp(?:mif1|msf1)"
-"""Of HEIF and AVIF, and of formats that nothing here decodes."""
-_ANY = re.compile(b"|".join((*_BEGINNINGS.values(), _OF_MANY)), re.DOTALL)
+_HEIF_OR_AVIF = rb"....ftyp(?:mif1|msf1)"
+"""The beginning of HEIF and AVIF files, and of other formats that are not decoded."""
+_ANY = re.compile(b"|".join((*_BEGINNINGS.values(), _HEIF_OR_AVIF)), re.DOTALL)
 
 
 def begins_like_photo(head: bytes) -> bool:
     """Whether a file that begins with these `HEAD_BYTES` bytes is a photo that can be decoded.
 
-    TIFF is not among them: the raw files of cameras begin like it and hold but a small preview.
+    TIFF does not count: raw files of cameras begin like TIFF, and hold only a small preview.
     """
     return _ANY.match(head) is not None
 
 
 def begins_like(head: bytes, formats: Iterable[str]) -> bool:
-    """Whether a file with these first bytes is of one of these formats, whole or not."""
-    known = (_BEGINNINGS[name] for name in formats if name in _BEGINNINGS)
-    return any(re.match(beginning, head, re.DOTALL) for beginning in known)
+    """Whether a file with these first bytes is in one of `formats`, whole or not."""
+    beginnings = (_BEGINNINGS[name] for name in formats if name in _BEGINNINGS)
+    return any(re.match(beginning, head, re.DOTALL) for beginning in beginnings)

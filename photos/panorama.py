@@ -1,7 +1,7 @@
-"""360° panoramas: what their metadata says, and the level views that they are cut into.
+"""360° panoramas: their metadata, and the level views that they are cut into.
 
-An equirectangular panorama shows all directions, which no descriptor of photos can tell apart. Its
-XMP says so by the GPano properties of the Photo Sphere metadata, and how it was held.
+An equirectangular panorama shows all directions, which no descriptor of photos distinguishes. The
+GPano properties of its XMP (Photo Sphere metadata) mark it, and give the camera's pose.
 """
 
 import io
@@ -25,28 +25,28 @@ from place_search.photos.pixels import orientation_of
 from place_search.photos.positions import read_exif, xmp_packet
 
 VIEWS = 12
-"""Views around the horizon, 30° apart: each direction is in two, so that nothing falls in between.
+"""Views around the horizon, 30° apart: each direction is in two views, so that none is missed.
 
-Pittsburgh 250k and Tokyo 24/7 were cut from panoramas so, and at this width and size. Eight views
-of 75° take two thirds of the time, but then panoramas of a walk found 90 % of their places, not 98.
+Pittsburgh 250k and Tokyo 24/7 were cut from panoramas in this number, width and size. Eight views
+of 75° take two thirds of the time, but panoramas of a walk then found 90 % of their places, not 98.
 """
 FIELD_OF_VIEW = 60.0
-"""Degrees that a view is wide."""
+"""The width of a view in degrees."""
 OVERLAP = VIEWS * FIELD_OF_VIEW / 360
-"""How many views show each direction."""
+"""The number of views that show each direction."""
 VIEW_SIZE: Size = (640, 480)
-"""Pixels of a view."""
+"""The width and height of a view in pixels."""
 VIEW_QUALITY = 92
-"""Of the JPEGs that views are kept as."""
+"""The JPEG quality of kept views."""
 LEAST_SEEN = 0.75
 """The share of a view that a panorama of a part of the sphere must show."""
 LEAST_WIDTH = 2048
-"""Pixels from which on a photo of 2:1 without metadata is likely to be a panorama."""
+"""The width in pixels from which a photo of 2:1 without metadata is likely a panorama."""
 _FOCAL = VIEW_SIZE[0] / 2 / math.tan(math.radians(FIELD_OF_VIEW / 2))
 SPHERE_WIDTH = round(2 * math.pi * _FOCAL)
-"""Pixels around the horizon that are as fine as a view is in its middle."""
+"""The width in pixels of a whole sphere with the resolution of a view's middle."""
 _NEAR = 0.02
-"""What sides may differ by and still be called equal, as cameras round them."""
+"""The relative difference up to which lengths count as equal, as cameras round them."""
 _PROPERTY = re.compile(rb"""GPano:([A-Za-z]{1,40})\s*(?:=\s*["']|>)\s*([^\s"'<>]{1,40})\s*["'<]""")
 _BROKEN = (
     "The photo's metadata calls it a 360° panorama but gives no sizes that fit it, so it was taken "
@@ -65,7 +65,7 @@ NO_SPHERE = (
 
 
 class Part(NamedTuple):
-    """The part of the sphere that a picture shows, all of it being 1 × 1, from its top left."""
+    """The part of the sphere that a picture shows; the whole sphere is 1 × 1, from its top left."""
 
     left: float = 0.0
     top: float = 0.0
@@ -78,10 +78,10 @@ WHOLE = Part()
 
 @dataclass(frozen=True, slots=True)
 class Panorama:
-    """How to read a picture as a sphere.
+    """The geometry of a panorama: the part of the sphere that it shows, and the camera's pose.
 
-    `heading` is where the middle of the sphere looks, in degrees from north, None where unknown;
-    `pitch` is how far that lies above the horizon, `roll` how far the camera was turned clockwise.
+    `heading` is the direction of the sphere's middle in degrees from north, None where unknown;
+    `pitch` is its angle above the horizon, `roll` the clockwise turn of the camera, in degrees.
     """
 
     part: Part = WHOLE
@@ -91,18 +91,18 @@ class Panorama:
     notes: tuple[str, ...] = ()
 
     def size_for(self, width: int, height: int) -> Size:
-        """The size of the picture at which it is as fine as its views."""
+        """The size at which the picture has the resolution of its views."""
         scale = SPHERE_WIDTH * self.part.width / width
         return math.ceil(width * scale), math.ceil(height * scale)
 
     def facing(self, number: int) -> Facing:
-        """Where view `number` looks."""
+        """The direction of view `number`."""
         yaw = number * 360.0 / VIEWS
         return Facing(yaw, None if self.heading is None else round((self.heading + yaw) % 360, 2))
 
 
 class Inspection(NamedTuple):
-    """What a photo's header says: how to cut it, if it may be; sentences on why it may not."""
+    """The result of reading a header: the panorama, if it is one, else notes on why it is not."""
 
     panorama: Panorama | None
     notes: tuple[str, ...] = ()
@@ -113,26 +113,26 @@ NO_PANORAMA = Inspection(None)
 
 
 def inspect_panorama(source: Path | bytes, *, assumed: bool = False) -> Inspection:
-    """Whether a photo is a panorama that is cut into views, by its header alone.
+    """Inspect whether a photo is a panorama that is cut into views, by its header alone.
 
-    Without metadata one of 2:1 is none, and `is_unmarked`, unless it is `assumed` to be one.
+    A photo of 2:1 without metadata `is_unmarked`, unless it is `assumed` to be a panorama.
     """
     try:
         with _header(source) as image:
             properties = dict(_PROPERTY.findall(xmp_packet(image)))
             width, height = image.size
-            # Reading the Exif of a PNG decodes its pixels; that of a TIFF is turned already.
+            # Reading the Exif of a PNG decodes its pixels; a TIFF is turned already.
             if image.format not in ("PNG", "TIFF") and orientation_of(read_exif(image, [])) >= 5:
                 width, height = height, width
     except MemoryError:
         raise
-    except Exception:  # a photo that cannot be opened is none; decoding it says why
+    except Exception:  # decoding the photo reports the error
         return NO_PANORAMA
     kind = properties.get(b"ProjectionType", b"").decode("latin-1").lower()
     if kind == "equirectangular":
-        told = _from_properties(properties, width, height)
-        if told.panorama or not (assumed and _is_sphere(width, height)):
-            return told
+        inspection = _from_properties(properties, width, height)
+        if inspection.panorama or not (assumed and _is_sphere(width, height)):
+            return inspection
     elif kind or not _is_sphere(width, height) or width < LEAST_WIDTH:
         return NO_PANORAMA
     return Inspection(Panorama()) if assumed else NO_PANORAMA._replace(is_unmarked=True)
@@ -141,8 +141,8 @@ def inspect_panorama(source: Path | bytes, *, assumed: bool = False) -> Inspecti
 def cut_views(pixels: NDArray[np.uint8], panorama: Panorama) -> Iterator[tuple[int, Any]]:
     """The level views of a panorama's (h, w, 3) RGB pixels: their numbers and (480, 640, 3) pixels.
 
-    Those that lie mostly outside of what it shows are left out. What little is missing of others
-    is filled with what is next to it.
+    Views that lie mostly outside of the picture are left out. Small gaps in others are filled with
+    the nearest pixels.
     """
     rows, columns = pixels.shape[:2]
     part = panorama.part
@@ -155,7 +155,7 @@ def cut_views(pixels: NDArray[np.uint8], panorama: Panorama) -> Iterator[tuple[i
         inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
         if inside.mean() < LEAST_SEEN:
             continue
-        # Pixel centres lie half a pixel in; the left edge goes on at the right one.
+        # Pixel centres lie half a pixel inside; the left edge continues at the right edge.
         x = (x % 1.0 if around else np.clip(x, 0, 1)) * columns - 0.5
         y = np.clip(y, 0, 1) * rows - 0.5
         view = cv2.remap(
@@ -169,12 +169,12 @@ def cut_views(pixels: NDArray[np.uint8], panorama: Panorama) -> Iterator[tuple[i
 
 
 def read_views(source: Path | bytes, panorama: Panorama, **options: Any) -> Photo:
-    """Decode a panorama with its views, each a photo of its own; options as `decode_photo`.
+    """Decode a panorama with its views, each a `Photo`; options as `decode_photo`.
 
-    Where it shows too little of the sphere for any it has none.
+    A panorama that shows too little of the sphere has no views.
 
     Raises:
-        PhotoError: it cannot be read.
+        PhotoError: the panorama cannot be read.
     """
     photo = decode_photo(source, needed=panorama.size_for, **options)
     size = panorama.size_for(photo.width, photo.height)
@@ -190,12 +190,12 @@ def read_views(source: Path | bytes, panorama: Panorama, **options: Any) -> Phot
 
 
 _MARGIN = 1
-"""Columns that are repeated at either side, so that views have no seam."""
+"""Columns that are repeated at each side, so that views have no seam."""
 
 
 def _with_margin(pixels: NDArray[np.uint8], around: bool) -> NDArray[np.uint8]:
-    how = cv2.BORDER_WRAP if around else cv2.BORDER_REPLICATE
-    wide = cv2.copyMakeBorder(pixels, 0, 0, _MARGIN, _MARGIN, how)
+    border = cv2.BORDER_WRAP if around else cv2.BORDER_REPLICATE
+    wide = cv2.copyMakeBorder(pixels, 0, 0, _MARGIN, _MARGIN, border)
     return np.asarray(wide, np.uint8)
 
 
@@ -203,7 +203,7 @@ def _directions(yaw: float, panorama: Panorama) -> tuple[NDArray[Any], NDArray[A
     """Longitude and latitude on the sphere, in radians, of each pixel of a level view."""
     width, height = VIEW_SIZE
     x, y = np.meshgrid(np.arange(width) + 0.5 - width / 2, np.arange(height) + 0.5 - height / 2)
-    # Right, down and ahead of a camera that is held level.
+    # Right, down and ahead of a level camera.
     rays = np.stack([x, y, np.full_like(x, _FOCAL)], axis=-1).astype(np.float32)
     turned = rays @ (_turn(yaw).T @ _tilt(panorama)).astype(np.float32)
     right, down, ahead = np.moveaxis(turned / np.linalg.norm(turned, axis=-1)[..., None], -1, 0)
@@ -211,13 +211,13 @@ def _directions(yaw: float, panorama: Panorama) -> tuple[NDArray[Any], NDArray[A
 
 
 def _turn(yaw: float) -> NDArray[np.float64]:
-    """Turns a direction clockwise as seen from above."""
+    """The rotation of a direction by `yaw` degrees clockwise, as seen from above."""
     c, s = math.cos(math.radians(yaw)), math.sin(math.radians(yaw))
     return np.array([[c, 0, s], [0, 1, 0], [-s, 0, c]])
 
 
 def _tilt(panorama: Panorama) -> NDArray[np.float64]:
-    """From the sphere's own directions to level ones; rows times it go the other way."""
+    """The rotation from directions of the sphere to level directions."""
     p, r = math.radians(panorama.pitch), math.radians(panorama.roll)
     pitch = np.array([[1, 0, 0], [0, math.cos(p), -math.sin(p)], [0, math.sin(p), math.cos(p)]])
     roll = np.array([[math.cos(r), -math.sin(r), 0], [math.sin(r), math.cos(r), 0], [0, 0, 1]])
@@ -247,7 +247,7 @@ def _from_properties(properties: Mapping[bytes, bytes], width: int, height: int)
 def _part(properties: Mapping[bytes, bytes], width: int, height: int) -> Part | None:
     """The part of the sphere that a picture shows; None where the sizes contradict each other.
 
-    Only their ratios count: the picture may have been made smaller since.
+    Only the ratios of sizes count: the picture may have been shrunk since.
     """
     names = (
         *(b"FullPanoWidthPixels", b"FullPanoHeightPixels", b"CroppedAreaLeftPixels"),
@@ -272,13 +272,13 @@ def _is_sphere(width: float, height: float) -> bool:
 
 
 def _angle(properties: Mapping[bytes, bytes], name: bytes, notes: list[str]) -> float | None:
-    """Degrees; None where there are none, or none that make sense, with a note."""
+    """An angle in degrees; None where it is missing, or, with a note, where it is broken."""
     text = properties.get(name)
     number = _number(text)
     if text is None or (number is not None and abs(number) <= 360):
         return number
-    what = name.decode().removeprefix("Pose").removesuffix("Degrees").lower()
-    notes.append(f"The panorama's {what} is broken and was left out.")
+    angle_name = name.decode().removeprefix("Pose").removesuffix("Degrees").lower()
+    notes.append(f"The panorama's {angle_name} is broken and was left out.")
     return None
 
 

@@ -17,16 +17,16 @@ Size: TypeAlias = tuple[int, int]
 
 
 class Facing(NamedTuple):
-    """Where a view of a panorama looks: `yaw` degrees clockwise from the panorama's middle.
+    """The direction of a panorama's view: `yaw` degrees clockwise from the panorama's middle.
 
-    `heading` is the same from north, None where the panorama does not say how it was held.
+    `heading` is the direction in degrees from north; None where the panorama has no heading.
     """
 
     yaw: float
     heading: float | None
 
     def __str__(self) -> str:
-        """As names of views end, in whole degrees."""
+        """The end of a view's name, in whole degrees."""
         if self.heading is None:
             return f"yaw={round(self.yaw) % 360:03}"
         return f"heading={round(self.heading) % 360:03}"
@@ -37,11 +37,10 @@ class Photo:
     """A decoded photo.
 
     `pixels` is (h, w, 3) uint8 RGB, upright and perhaps read-only, and may be smaller than the
-    photo as sent, whose upright size is `width` × `height`. `notes` are sentences about what was
-    odd but survivable. `taken` is when it was taken, in seconds since 1970. `second` has the same
-    pixels resized for a second network, where `pixels` have been resized for a first one. With a
-    `box` the pixels are those of that part of the photo alone. `views` are what a panorama was cut
-    into, each `facing` another way.
+    photo as sent, whose upright size is `width` × `height`. `notes` are sentences on harmless
+    faults. `taken` is the capture time in seconds since 1970. `second` are the pixels resized for a
+    second network, where `pixels` are resized for the first. With a `box`, pixels show this part
+    of the photo alone. `views` are those of a panorama, each `facing` another direction.
     """
 
     pixels: NDArray[np.uint8]
@@ -56,21 +55,19 @@ class Photo:
     facing: Facing | None = None
 
     @property
-    def seen(self) -> PhotoBox:
+    def shown_part(self) -> PhotoBox:
         """The part of the photo that `pixels` show: the box, or all of it."""
         return self.box or PhotoBox(0, 0, self.width, self.height)
 
 
 def fit_within(width: int, height: int, longest_side: int) -> Size:
-    """The size of a photo that is shrunk until no side is longer than this."""
+    """The size of a photo that is shrunk until no side exceeds `longest_side`."""
     scale = min(1.0, longest_side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
 def resize_pixels(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
-    """Resize (h, w) or (h, w, 3) uint8 pixels: a side that shrinks is averaged, one that grows
-    interpolated.
-    """
+    """Resize (h, w) or (h, w, 3) uint8 pixels: averaged where they shrink, else interpolated."""
     rows, columns = pixels.shape[:2]
     # Where one side grows, INTER_AREA averages neither, so that the other would alias.
     shrunk = min(size[0], columns), min(size[1], rows)
@@ -82,9 +79,9 @@ def resize_pixels(pixels: NDArray[np.uint8], size: Size) -> NDArray[np.uint8]:
 
 
 THUMBNAIL_SIDE = 320
-"""Pixels."""
+"""The longest side of a thumbnail, in pixels."""
 THUMBNAIL_QUALITY = 80
-"""Of a JPEG: a sixth smaller than 85 is, and as good to look at where it is as small as that."""
+"""The JPEG quality of thumbnails: a sixth smaller than at 85, and as good to look at."""
 
 
 def encode_jpeg(pixels: NDArray[np.uint8], size: Size, *, quality: int = 85) -> bytes:

@@ -17,11 +17,11 @@ _OTHER_ORDER = {
     for mode in ("RGB", "RGBA")
     for order, other in (("B", "L"), ("L", "B"), ("N", _NOT_NATIVE))
 }
-"""Byte orders of 16-bit RGB and RGBA as Pillow names them, each with the opposite one."""
+"""Pillow's names of byte orders of 16-bit RGB and RGBA, each with the opposite order."""
 
 
 def orientation_of(exif: Image.Exif | None) -> int:
-    """Exif's orientation, 1 to 8; 1, upright, where there is none."""
+    """Exif's orientation, 1 to 8; 1, upright, where it is missing."""
     value = exif.get(ExifTags.Base.Orientation) if exif is not None else None
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
@@ -41,7 +41,7 @@ def turn_upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint
 def to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
     """(h, w, 3) RGB from any mode: 16-bit is scaled, CMYK uses its profile, alpha lies on white.
 
-    It goes strip by strip: a large photo is then in memory twice at most, not four times.
+    Photos are converted strip by strip: a large photo is in memory twice at most, not four times.
     """
     if getattr(image, "n_frames", 1) > 1:
         image.seek(0)
@@ -79,7 +79,7 @@ class _Conversion:
     def apply(self, strip: Image.Image) -> NDArray[np.uint8] | Image.Image:
         """A strip as (h, w, 3) RGB."""
         if self.grey_scale is not None:
-            with np.errstate(over="ignore"):  # what becomes infinite is white
+            with np.errstate(over="ignore"):  # infinite values become white
                 return _grey(np.asarray(strip, dtype=np.float32) * self.grey_scale)
         if self.profile is not None:
             return ImageCms.applyTransform(strip, self.profile) or strip.convert("RGB")
@@ -105,9 +105,9 @@ def _conversion(image: Image.Image, notes: list[str]) -> _Conversion:
 
 
 def _white_level(image: Image.Image) -> float:
-    """The grey value that stands for white: files do not say how many of their bits are used.
+    """The grey value of white: files do not say how many of their bits are used.
 
-    That is the greatest value of the fewest bits that hold all values, or the greatest of all
+    It is the greatest value of the fewest bits that hold all values, or the greatest of all
     values where these are far below, as some float images are.
     """
     values = np.asarray(image)
@@ -118,7 +118,7 @@ def _white_level(image: Image.Image) -> float:
 
 
 def _deep_rgb(image: Image.Image) -> IO[bytes] | None:
-    """The file of unloaded 16-bit RGB or RGBA, of which Pillow keeps the high bytes alone."""
+    """The open file of 16-bit RGB or RGBA, of which Pillow keeps only the high bytes, or None."""
     if not isinstance(image, ImageFile.ImageFile) or image.format not in ("PNG", "TIFF"):
         return None
     deep = bool(image.tile) and all(_order_of(tile) in _OTHER_ORDER for tile in image.tile)
@@ -126,12 +126,12 @@ def _deep_rgb(image: Image.Image) -> IO[bytes] | None:
 
 
 def _order_of(tile: Any) -> str:
-    """How the bytes of a tile are ordered: PNG's says that alone, TIFF's more."""
+    """The byte order of a tile: the argument of PNG tiles, the first argument of TIFF tiles."""
     return str(tile.args if isinstance(tile.args, str) else tile.args[0])
 
 
 def _other_order(tile: Any) -> Any:
-    """The same tile, read with the bytes of each number exchanged."""
+    """A tile that is read with the opposite byte order."""
     other = _OTHER_ORDER[_order_of(tile)]
     return tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:]))
 
@@ -152,7 +152,8 @@ def _brightened(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:
     greatest = pixels.reshape(-1, pixels.shape[2]).max(axis=0)
     greatest[:3] = greatest[:3].max()
     whites = [
-        next(2**bits - 1 for bits in WHITE_BITS if most < 2**bits) for most in greatest.tolist()
+        next(2**bits - 1 for bits in WHITE_BITS if greatest_value < 2**bits)
+        for greatest_value in greatest.tolist()
     ]
     scale = 255 / np.array(whites, np.float32)
     brightened = np.empty((*pixels.shape[:2], 3), np.uint8)

@@ -1,4 +1,4 @@
-"""What a photo's metadata says: its Exif block, and the position where it was taken."""
+"""A photo's metadata: its Exif block, and the position where it was taken."""
 
 import math
 import re
@@ -18,7 +18,7 @@ _XMP_DEGREES = re.compile(rf"([+-]?\d+(?:\.\d*)?)(?:,{_NUMBER})?(?:,{_NUMBER})?\
 
 
 def read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
-    """The Exif block, or None with a note where it is broken."""
+    """The Exif block; None, with a note, where it is broken."""
     try:
         exif = image.getexif()
         # Pillow reads an empty block where it cannot read a damaged one.
@@ -26,14 +26,14 @@ def read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
             return exif
     except MemoryError:
         raise
-    except Exception:  # noqa: S110 - of many kinds; all mean what is said below
+    except Exception:  # noqa: S110 - many kinds of errors, all noted below
         pass
     notes.append("The photo's Exif data is broken and was left out.")
     return None
 
 
 def _lost_its_tags(block: bytes) -> bool:
-    """Whether an Exif block in which no tag could be read should have some."""
+    """Whether an Exif block without readable tags should have tags."""
     tiff = block.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
     if order is None or len(tiff) < 10:
@@ -71,14 +71,14 @@ def _exif_position(
         longitude = _degrees(
             gps[ExifTags.GPS.GPSLongitude], _reference(gps.get(ExifTags.GPS.GPSLongitudeRef)), "EW"
         )
-    except Exception:  # of many kinds; all mean the same
+    except Exception:  # many kinds of errors, of the same meaning
         notes.append("The photo's GPS data is broken and was left out.")
         return None
     return _sensible(latitude, longitude, notes)
 
 
 def _lost_gps(exif: Image.Exif, block: bytes | None, read: int) -> bool:
-    """Whether the Exif names a GPS block of more tags than the `read` ones."""
+    """Whether the GPS block of the Exif states more than the `read` tags."""
     start = exif.get(ExifTags.IFD.GPSInfo)
     if not block or not isinstance(start, int):
         return False
@@ -114,8 +114,8 @@ def _degrees(value: Any, reference: str, letters: str, *, signed: bool = False) 
     """Signed degrees from degrees, minutes and seconds, or from a bare number.
 
     `letters` are the two hemispheres, the positive one first. A sign of any part, or the negative
-    hemisphere, makes the whole negative. Without either, only `signed` numbers are positive: others
-    may as well lie in the other hemisphere.
+    hemisphere, makes the whole negative. Without either, only `signed` numbers are positive: for
+    others the hemisphere is unknown.
 
     Raises:
         ValueError: not a number, no hemisphere of these, or more than 60 minutes or seconds.
@@ -136,7 +136,7 @@ def _degrees(value: Any, reference: str, letters: str, *, signed: bool = False) 
 
 
 def xmp_packet(image: Image.Image) -> bytes:
-    """The XMP packet of a photo, as it was written; empty where there is none."""
+    """The raw XMP packet of a photo; empty where it has none."""
     packet = image.info.get("xmp") or image.info.get("XML:com.adobe.xmp") or b""
     if isinstance(packet, str):
         packet = packet.encode()
@@ -145,12 +145,14 @@ def xmp_packet(image: Image.Image) -> bytes:
 
 def _xmp_position(image: Image.Image, notes: list[str]) -> Position | None:
     """The position in an XMP packet, as `exif:GPSLatitude="48,8.1N"`."""
-    found = dict(_XMP_COORDINATE.findall(xmp_packet(image)))
-    if len(found) < 2:
+    coordinates = dict(_XMP_COORDINATE.findall(xmp_packet(image)))
+    if len(coordinates) < 2:
         return None
     try:
         return _sensible(
-            _xmp_degrees(found[b"Latitude"], "NS"), _xmp_degrees(found[b"Longitude"], "EW"), notes
+            _xmp_degrees(coordinates[b"Latitude"], "NS"),
+            _xmp_degrees(coordinates[b"Longitude"], "EW"),
+            notes,
         )
     except ValueError:
         notes.append("The photo's GPS data is broken and was left out.")
@@ -162,6 +164,6 @@ def _xmp_degrees(text: bytes, letters: str) -> float:
     if parsed is None:
         raise ValueError("not a coordinate of XMP")
     *parts, reference = parsed.groups()
-    given = tuple(part for part in parts if part)
+    numbers = tuple(part for part in parts if part)
     # Decimal degrees have a sign in place of a letter.
-    return _degrees(given, (reference or "").upper(), letters, signed=len(given) == 1)
+    return _degrees(numbers, (reference or "").upper(), letters, signed=len(numbers) == 1)

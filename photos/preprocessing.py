@@ -1,4 +1,4 @@
-"""How a photo is resized before a model's graph, which does the rest."""
+"""Resizing a photo for a model's graph, which does the other preprocessing."""
 
 import math
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from place_search.photos.photo import Photo, Size, resize_pixels
 
 MAX_ASPECT = 4.0
 LEAST_SHARE = 1 / 8
-"""Of the pixels of a whole photo: what a box is enlarged to where it would get fewer."""
+"""The share of a whole photo's pixels that a small box is enlarged to."""
 MIN_SIDE = 64
-"""Pixels below which a side would have no local feature in some backbone."""
+"""The least side in pixels: with less some backbones give no local features."""
 
 
 @dataclass(frozen=True, slots=True)
 class Preprocessing:
-    """How an upright RGB photo is resized before the graph, which does the rest.
+    """The resizing of an upright RGB photo for a model's graph.
 
     `exact` ignores the photo's aspect ratio and gives `width` × `height`; `area` keeps it and
     gives about as many pixels as `width` · `height`, both sides a multiple of `multiple`;
@@ -43,9 +43,9 @@ class Preprocessing:
             return self.width, self.height
         if self.resize == "longest":
             scale = min(1.0, max(self.width, self.height) / max(width, height))
-            # As hloc rounds; a side below MIN_SIDE would have no local features.
+            # Rounded as by hloc; a side below MIN_SIDE would have no local features.
             return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
-        # Beyond 4:1 a side would get too few of them to say anything.
+        # Beyond 4:1 the short side would get too few pixels.
         aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
         ideal_height = (self.width * self.height / aspect) ** 0.5
         step = self.multiple
@@ -55,7 +55,7 @@ class Preprocessing:
 
     @property
     def in_words(self) -> str:
-        """What photos are resized to."""
+        """The size that photos are resized to, in words."""
         if self.resize == "exact":
             return f"{self.width} × {self.height}"
         if self.resize == "longest":
@@ -65,8 +65,8 @@ class Preprocessing:
     def box_size(self, width: int, height: int, box: PhotoBox) -> Size:
         """The (width, height) that a box of a photo of this upright size is resized to.
 
-        It keeps the scale that the whole photo would get, because a place's photo shows the same
-        things at that scale; a small box is enlarged to `LEAST_SHARE` of the whole.
+        The box keeps the scale of the whole photo, because photos of the place show the same things
+        at that scale; a small box is enlarged to `LEAST_SHARE` of the whole.
         """
         whole = self.size(width, height)
         if self.resize == "exact" or (box.width, box.height) == (width, height):
@@ -81,13 +81,13 @@ class Preprocessing:
         return wide, high
 
     def box_zoom(self, width: int, height: int, box: PhotoBox) -> float:
-        """How much higher a box of a photo of this size is resized than in the whole photo."""
+        """The factor by which a box is enlarged, compared with the whole photo of this size."""
         as_part = self.size(width, height)[1] * box.height / height
         return self.box_size(width, height, box)[1] / as_part
 
 
 def largest_size(preprocessings: Sequence[Preprocessing], width: int, height: int) -> Size:
-    """The (width, height) that is enough for all that a photo of this size is resized to."""
+    """The (width, height) that covers all sizes that a photo of this size is resized to."""
     sizes = [preprocessing.size(width, height) for preprocessing in preprocessings]
     return max(size[0] for size in sizes), max(size[1] for size in sizes)
 
@@ -95,10 +95,10 @@ def largest_size(preprocessings: Sequence[Preprocessing], width: int, height: in
 def size_for_box(
     preprocessings: Sequence[Preprocessing], box: PhotoBox, width: int, height: int
 ) -> Size:
-    """The size to decode a whole photo at, so that it is enough for all that a box is resized to.
+    """The size to decode a whole photo at, so that it covers all sizes that a box is resized to.
 
     Raises:
-        BoxError: the box is not one of a photo of this size.
+        BoxError: the box does not fit a photo of this size.
     """
     box.require_inside(width, height)
     sizes = [preprocessing.box_size(width, height, box) for preprocessing in preprocessings]
@@ -108,10 +108,10 @@ def size_for_box(
 
 
 def cut_box(photo: Photo, box: PhotoBox) -> Photo:
-    """The same photo with the pixels of a box of it alone.
+    """A photo with the pixels of a box alone.
 
     Raises:
-        BoxError: the box is not one of this photo.
+        BoxError: the box does not fit the photo.
     """
     box.require_inside(photo.width, photo.height)
     rows, columns = photo.pixels.shape[:2]
@@ -123,7 +123,7 @@ def cut_box(photo: Photo, box: PhotoBox) -> Photo:
 
 
 def resize_photo(photo: Photo, preprocessing: Preprocessing) -> NDArray[np.uint8]:
-    """Resize a photo's pixels to what a graph takes: (h, w, 3) uint8."""
+    """Resize a photo's pixels to the input of a graph: (h, w, 3) uint8."""
     size = (
         preprocessing.size(photo.width, photo.height)
         if photo.box is None
@@ -143,27 +143,27 @@ def decode_for(
     panorama: bool | None = False,
     **options: Any,
 ) -> Photo:
-    """Decode a photo, or a box of it, at no more scale than these need; options as `decode_photo`.
+    """Decode a photo, or a box of it, at the least scale for `preprocessings`.
 
-    A 360° `panorama` comes with its views: where its metadata says that it is one for None, where
-    it is of 2:1 too for True.
+    A 360° panorama gets its views: with `panorama` None by its metadata, with True also any photo
+    of 2:1, and with False never. `options` are those of `decode_photo`.
 
     Raises:
-        PhotoError: the photo cannot be read, or the box is not one of it.
+        PhotoError: the photo cannot be read, or the box does not fit it.
     """
     if box is None:
         notes: tuple[str, ...] = ()
         if panorama is not False:
-            found = inspect_panorama(source, assumed=panorama is True)
-            if found.panorama is not None:
-                photo = read_views(source, found.panorama, **options)
+            inspection = inspect_panorama(source, assumed=panorama is True)
+            if inspection.panorama is not None:
+                photo = read_views(source, inspection.panorama, **options)
                 if photo.views:
                     return photo
                 notes = (PARTLY,)
-            notes += found.notes
+            notes += inspection.notes
             if panorama and not notes:
                 notes = (NO_SPHERE,)
-            if found.is_unmarked:
+            if inspection.is_unmarked:
                 notes += (f"{UNMARKED}; ask with panorama=true (--panorama) to have it cut.",)
         needed = partial(largest_size, preprocessings)
         plain = decode_photo(source, needed=needed, **options)

@@ -1,6 +1,6 @@
-"""Frames of a video, upright and in the colours of a photo; and a video of pictures.
+"""Reading frames of a video, upright and in sRGB, and writing a video of pictures.
 
-PyAV reads and writes it, which is the extra `video`.
+PyAV, the extra `video`, decodes and encodes.
 """
 
 import math
@@ -20,14 +20,14 @@ from place_search.photos.photo import Photo
 _NAMES = "mp4 m4v f4v mov mkv webm avi mpg mpeg vob ts mts m2ts 3gp 3g2 wmv asf flv ogv mxf"
 EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
 FPS = 2.0
-"""Frames a second that are taken where nothing else is asked for."""
+"""The default number of frames that are taken a second."""
 FPS_BOUNDS = (0.001, 1000.0)
 _MISSING = 0.03
-"""The share of a video, and at least a second, whose lack at its end is told."""
+"""The share of a video, at least a second, that must be missing at its end for a note."""
 _PQ, _HLG, _BT2020 = 16, 18, 9
-"""Codes of HDR's transfer functions, as HDR10 and as phones have them, and of its primaries."""
+"""Codes of the transfer functions of HDR10 and of phones' HDR, and of HDR's primaries."""
 _WHITE_NITS, _HLG_NITS, _HLG_GAMMA = 203.0, 1000.0, 1.2
-"""How bright HDR's white is (ITU-R BT.2408), and the display that HLG is meant for (BT.2100)."""
+"""The luminance of HDR's white (ITU-R BT.2408), and of the reference display of HLG (BT.2100)."""
 
 
 class VideoError(PlaceSearchError):
@@ -43,7 +43,7 @@ class VideoFrame(NamedTuple):
 
 
 class Sampling(NamedTuple):
-    """Which frames are taken: every so many, so many a second, or the first from each time on.
+    """The sampling of frames: `every` n-th, `fps` a second, or the first frame from each time on.
 
     `times` are ascending seconds from the first frame on.
     """
@@ -54,7 +54,7 @@ class Sampling(NamedTuple):
 
 
 def require_sampling(every: int | None, fps: float | None) -> None:
-    """Make sure that frames can be taken so. Raises `WrongParameterError`."""
+    """Make sure that a sampling is valid. Raises `WrongParameterError`."""
     if every is not None and fps is not None:
         raise WrongParameterError(
             "Give one of fps and every: both say which frames are taken.", "fps", "every"
@@ -66,13 +66,13 @@ def require_sampling(every: int | None, fps: float | None) -> None:
 
 
 class Video:
-    """A video file that is read from its beginning; `notes` say what was odd about it."""
+    """A video file that is read from its beginning; `notes` are sentences on its faults."""
 
     def __init__(self, path: Path, sampling: Sampling | None = None) -> None:
-        """Look at the file's header.
+        """Read the file's header.
 
         Raises:
-            VideoError: PyAV is not installed, or the file is none that it can read.
+            VideoError: PyAV is not installed, or cannot read the file.
         """
         self.path = path
         self.sampling = sampling or Sampling(fps=FPS)
@@ -84,9 +84,9 @@ class Video:
                 seconds = container.duration / _av().time_base
             rate = float(stream.average_rate or 0)
             self.recorded = _recorded(container.metadata.get("creation_time", ""))
-            """When it was recorded, as its metadata say; None where they do not."""
+            """The time of recording by the metadata; None where it is unknown."""
         self.seconds = float(seconds or 0)
-        """How long it is, as its header says; 0 where that does not."""
+        """The length in seconds by the header; 0 where it is unknown."""
         if self.sampling.times is not None:
             frames = float(sum(time <= self.seconds for time in self.sampling.times))
         elif self.sampling.every is not None:
@@ -94,20 +94,20 @@ class Video:
         else:
             frames = self.seconds * min(self.sampling.fps or FPS, rate or math.inf)
         self.expected = max(1, round(float(frames)))
-        """About how many frames will be taken."""
+        """The approximate number of frames that are taken."""
 
     def frames(self) -> Iterator[VideoFrame]:
-        """The frames that are taken, one after the other.
+        """The sampled frames in their order.
 
-        What is damaged is left out, with a note; so is an end that is missing.
+        Damaged frames are left out, with a note; a missing end is noted too.
 
         Raises:
-            VideoError: there is no frame at all that can be read.
+            VideoError: no frame can be read.
         """
         self.notes.clear()
         first: float | None = None
         times = None if self.sampling.times is None else iter(self.sampling.times)
-        due, taken = 0.0 if times is None else next(times, math.inf), 0
+        next_due, count = 0.0 if times is None else next(times, math.inf), 0
         with _opened(self.path) as container:
             stream = _stream(container, self.path)
             stream.thread_type = "AUTO"
@@ -117,19 +117,19 @@ class Video:
                 first = time - number / rate if first is None else first
                 seconds = max(time - first, 0.0)
                 if self.sampling.every is not None:
-                    if number < due:
+                    if number < next_due:
                         continue
-                    due = (number // self.sampling.every + 1) * self.sampling.every
-                elif seconds < due - 1e-6:
+                    next_due = (number // self.sampling.every + 1) * self.sampling.every
+                elif seconds < next_due - 1e-6:
                     continue
                 elif times is not None:
-                    due = next((time for time in times if time > seconds + 1e-6), math.inf)
+                    next_due = next((time for time in times if time > seconds + 1e-6), math.inf)
                 else:
                     step = 1 / (self.sampling.fps or FPS)
-                    due = (math.floor(seconds / step + 1e-6) + 1) * step
-                taken += 1
+                    next_due = (math.floor(seconds / step + 1e-6) + 1) * step
+                count += 1
                 yield VideoFrame(number, seconds, _photo(frame))
-        if not taken:
+        if not count:
             raise VideoError(
                 f"{self.path} has no frame that can be read; check that it plays, or convert it "
                 "to H.264."
@@ -137,8 +137,8 @@ class Video:
 
     def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[int, Any]]:
         """Each frame with its number; packets that cannot be decoded count as frames."""
-        number, lost, damage, end = 0, 0, "", 0.0
-        # The sound, too, which may be longer.
+        number, damaged_packets, damage, end = 0, 0, "", 0.0
+        # Packets of sound count too: the sound may be longer.
         packets = container.demux(stream, *container.streams.audio)
         while True:
             try:
@@ -151,16 +151,16 @@ class Video:
             except (_av().FFmpegError, EOFError) as error:
                 where = f"after frame {number - 1}" if number else "at its start"
                 damage = damage or f"{where} ({_reason(error)})"
-                lost += 1
+                damaged_packets += 1
                 number += 1
                 continue
             for frame in frames:
                 yield number, frame
                 number += 1
-        if lost:
+        if damaged_packets:
             self.notes.append(
-                f"{self.path.name} is damaged {damage}: {counted(lost, 'packet')} cannot be "
-                "decoded, and the rest is used."
+                f"{self.path.name} is damaged {damage}: {counted(damaged_packets, 'packet')} "
+                "cannot be decoded, and the rest is used."
             )
         stated = _stated_seconds(container, stream)
         if end < stated - max(1.0, _MISSING * stated):
@@ -195,7 +195,7 @@ def write_video(
 
 
 def comment_of(path: Path) -> str:
-    """The comment that `write_video` put into a file; "" where there is none."""
+    """The comment of a file of `write_video`; "" where it has none."""
     av = _av()
     try:
         with av.open(str(path), format="mp4") as container:
@@ -224,7 +224,7 @@ def _av() -> Any:
         raise VideoError(
             "Videos need another package; run: pip install 'place-search[video]'."
         ) from None
-    av.logging.set_level(None)  # what it says on the terminal is said by errors and notes
+    av.logging.set_level(None)  # errors and notes report the same
     return av
 
 
@@ -249,9 +249,9 @@ def _stream(container: Any, path: Path) -> Any:
 
 
 def _stated_seconds(container: Any, stream: Any) -> float:
-    """How long all streams are, as the header states; 0 where it does not."""
+    """The length of all streams in seconds by the header; 0 where it is unknown."""
     if container.format.name == "avi" and stream.average_rate:
-        # FFmpeg's duration of an AVI file is no longer than what is there of it.
+        # FFmpeg's duration of a cut AVI file is that of the remaining part.
         return float(stream.frames / stream.average_rate)
     return float((container.duration or 0) / _av().time_base)
 
@@ -276,7 +276,7 @@ def _photo(frame: Any) -> Photo:
         pixels = frame.to_ndarray(format="rgb24")
     if _is_mirrored(frame):
         pixels = pixels[::-1]
-    # Degrees against the clock by which the picture must be turned.
+    # `rotation` is in degrees counter-clockwise.
     turns = round(frame.rotation / 90) % 4
     pixels = np.ascontiguousarray(np.rot90(pixels, turns))
     height, width = pixels.shape[:2]
@@ -287,13 +287,13 @@ def _is_mirrored(frame: Any) -> bool:
     """Whether a frame is mirrored, top to bottom, before it is turned."""
     try:
         a, b, _, c, d = np.frombuffer(frame.side_data["DISPLAYMATRIX"], np.int32)[:5].astype(float)
-    except (KeyError, ValueError):  # there is none, or PyAV has no name for what lies beside it
+    except (KeyError, ValueError):  # no matrix, or side data unknown to PyAV
         return False
     return bool(a * d < b * c)
 
 
 def _light(pixels: NDArray[np.uint16], transfer: int) -> NDArray[np.float32]:
-    """The light that a display gives for pixels of HDR, in units of paper white."""
+    """The light that a display emits for HDR pixels, in units of paper white."""
     table = _PQ_TABLE if transfer == _PQ else _HLG_TABLE
     light: NDArray[np.float32] = table[pixels >> 4]
     if transfer == _HLG:
@@ -303,7 +303,7 @@ def _light(pixels: NDArray[np.uint16], transfer: int) -> NDArray[np.float32]:
 
 
 def _to_srgb(light: NDArray[np.float32], *, wide: bool) -> NDArray[np.uint8]:
-    """Light as sRGB: what is as bright as paper stays, lights clip."""
+    """Light as sRGB: paper white keeps its brightness, highlights are clipped."""
     if wide:
         light = np.clip(light @ _BT2020_TO_SRGB.T, 0, None)
     mapped = light * (1 + light / 16) / (1 + light)  # Reinhard, white at 4 times paper
@@ -313,14 +313,14 @@ def _to_srgb(light: NDArray[np.float32], *, wide: bool) -> NDArray[np.uint8]:
 
 
 def _pq_table() -> NDArray[np.float32]:
-    """The light of each of 4,096 codes, in units of paper white."""
+    """The light of each of 4,096 codes of PQ, in units of paper white."""
     code = np.linspace(0, 1, 4096) ** (1 / 78.84375)
     light = np.maximum(code - 0.8359375, 0) / (18.8515625 - 18.6875 * code)
     return np.asarray(10_000 * light ** (1 / 0.1593017578125) / _WHITE_NITS, np.float32)
 
 
 def _hlg_table() -> NDArray[np.float32]:
-    """The light of the scene, 0 to 1, of each of 4,096 codes (ITU-R BT.2100)."""
+    """The scene light, 0 to 1, of each of 4,096 codes of HLG (ITU-R BT.2100)."""
     code = np.linspace(0, 1, 4096)
     a, b, c = 0.17883277, 0.28466892, 0.55991073
     light = np.where(code <= 0.5, code**2 / 3, (np.exp((code - c) / a) + b) / 12)

@@ -78,8 +78,8 @@ def compare_photos(
             (cells + 0.5) * (seen.width / max(grid[1], 1), seen.height / max(grid[0], 1))
             + (seen.x, seen.y)
             for cells, grid, seen in (
-                (verification.matches[:, :2], query.full.grid, photos[0].seen),
-                (verification.matches[:, 2:], codes[1], photos[1].seen),
+                (verification.matches[:, :2], query.full.grid, photos[0].shown_part),
+                (verification.matches[:, 2:], codes[1], photos[1].shown_part),
             )
         ],
         axis=1,

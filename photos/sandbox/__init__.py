@@ -1,1 +1,1 @@
-"""Photos of strangers are decoded here: in processes with limits on time and memory."""
+"""Decoding photos of strangers in processes with limits on time and memory."""

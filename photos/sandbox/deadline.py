@@ -1,4 +1,4 @@
-"""When the photos of one request must be decoded, known to whatever decodes them in its thread."""
+"""The deadline for decoding the photos of a request, kept in a context variable."""
 
 import math
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ _until: ContextVar[float] = ContextVar("until", default=math.inf)
 
 @contextmanager
 def decoding_until(moment: float) -> Iterator[None]:
-    """Bound all decoding inside, waiting included, by a moment of `time.monotonic`."""
+    """Set the deadline of all decoding inside, waiting included, by `time.monotonic`."""
     token = _until.set(moment)
     try:
         yield
@@ -19,5 +19,5 @@ def decoding_until(moment: float) -> Iterator[None]:
 
 
 def decoding_deadline() -> float:
-    """The moment of this thread's request; infinite where there is none."""
+    """The deadline of the current request; infinite without one."""
     return _until.get()

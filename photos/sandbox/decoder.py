@@ -1,4 +1,4 @@
-"""Decoding photos of strangers: in processes of their own, with limits on time and memory."""
+"""Decoding photos of strangers in separate processes with limits on time and memory."""
 
 import contextlib
 import json
@@ -41,13 +41,13 @@ MAX_OUTPUT_BYTES = 1 << 28
 KEPT_BYTES = 1 << 23
 RESTART_SECONDS = 1.0
 PATIENCE_SECONDS = 2.0
-"""How long a decoder that was killed may take to be found dead."""
+"""Seconds that a killed decoder may take to end."""
 WATCH_SECONDS = 0.01
-"""How often a decoder's memory is looked at: it can fill some 20 MiB meanwhile."""
+"""Seconds between two looks at a decoder's memory: it can fill some 20 MiB meanwhile."""
 LATE = -1000
-"""Stands for the exit code of a decoder that was ended at the deadline."""
+"""The exit code that stands for a decoder that was killed at the deadline."""
 LARGE_BYTES = 8 << 20
-"""Photos above this take the turn of large ones before they are opened."""
+"""The bytes of a file from which a photo waits for the turn of large photos at once."""
 TURN_SECONDS = 3.0
 
 T = TypeVar("T")
@@ -59,19 +59,19 @@ _ERRORS: dict[str, type[PhotoError]] = {
 
 
 class DecoderBusyError(PlaceSearchError):
-    """Too many large or slow photos at once."""
+    """Too many large or slow photos are decoded at once."""
 
 
 class DecoderError(PlaceSearchError):
-    """The decoding processes are gone and do not come back; no photo's fault."""
+    """The decoding processes cannot be started again; no photo's fault."""
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeLimits:
-    """What one photo may cost: seconds of CPU time, bytes of memory, pixels by its header.
+    """The limits for a photo: seconds of CPU time, bytes of memory, pixels by its header.
 
-    `seconds` bound all that passes until it is decoded, waiting for other photos included.
-    All photos together may use `memory_bytes` once, and what small ones may in each other process.
+    `seconds` is the time until the photo is decoded, waiting for other photos included. One process
+    at a time may use `memory_bytes`; the others may use the memory for small photos.
     """
 
     cpu_seconds: float = 3.5
@@ -83,16 +83,16 @@ class DecodeLimits:
 class Decoder:
     """Decodes photos in up to `workers` processes at once. Thread-safe.
 
-    A photo that kills its process or exceeds a limit costs its own job only: the next one finds a
-    new process. The limit on time is of CPU time, so that a busy machine calls no good photo bad;
-    where it is too busy to decode one by the deadline (`decoding_until`), it says so.
+    A photo that kills its process or exceeds a limit costs its own job only: the next photo gets a
+    new process. The limit is on CPU time, so that a busy machine calls no good photo bad; where it
+    is too busy to meet the deadline (`decoding_until`), it raises `DecoderBusyError`.
     """
 
     def __init__(self, *, workers: int = 2, limits: DecodeLimits | None = None) -> None:
-        """Starts the processes, and returns before they are ready."""
+        """Start the processes, and return before they are ready."""
         self.limits = limits or DecodeLimits()
         self.deaths = 0
-        """How many decoding processes died of a photo."""
+        """The number of decoding processes that died of a photo."""
         self._workers = workers
         self._lock = threading.Lock()
         self._turn = threading.Lock()
@@ -108,20 +108,20 @@ class Decoder:
         box: PhotoBox | None = None,
         panorama: bool | None = False,
     ) -> Photo:
-        """Decode a photo or a box of it; its `pixels` are resized already to what a model takes.
+        """Decode a photo or a box of it, with `pixels` resized for the first of `preprocessings`.
 
-        Where a second network takes it too, so is `second`. They are the same bit for bit as
-        without the process. A `panorama` has its views, as `decode_for` cuts them.
+        `second` is resized for the second of them. Pixels are bit for bit those of `decode_for`,
+        which cuts a `panorama` into views too.
 
         Raises:
             PhotoError: the photo cannot be read, or not within the limits.
             DecoderBusyError: other photos kept it waiting too long.
             DecoderError: the processes cannot be started any more.
         """
-        asked = [asdict(preprocessing) for preprocessing in preprocessings]
+        tables = [asdict(preprocessing) for preprocessing in preprocessings]
         job = {
             "kind": "photo",
-            "preprocessings": asked,
+            "preprocessings": tables,
             "formats": list(formats),
             "box": box,
             "panorama": panorama,
@@ -142,9 +142,9 @@ class Decoder:
     def views(
         self, content: bytes, *, formats: Sequence[str] = FORMATS, assumed: bool = False
     ) -> list[tuple[Facing, bytes]]:
-        """The views of a 360° panorama as bare JPEGs; none of a photo that says not that it is one.
+        """The views of a 360° panorama as bare JPEGs; empty for other photos.
 
-        One of 2:1 without metadata is one where that is `assumed`.
+        A photo of 2:1 without metadata is a panorama where that is `assumed`.
 
         Raises: as `picture`.
         """
@@ -174,7 +174,7 @@ class Decoder:
             if reply is not None:
                 return reply
         # Waiting for the turn takes no decoder from small photos.
-        if not self._turn.acquire(timeout=min(TURN_SECONDS, _left(deadline))):
+        if not self._turn.acquire(timeout=min(TURN_SECONDS, _seconds_left(deadline))):
             raise _busy()
         try:
             reply = self._ask(job | {"large": True}, content, take, deadline)
@@ -193,29 +193,31 @@ class Decoder:
         take: Callable[[dict[str, Any], int], T],
         deadline: float,
     ) -> T | None:
-        """What `take` makes of the reply to a job; None where it may not use enough memory."""
+        """The result of `take` for the reply to a job; None where the job needs more memory."""
         for _ in range(2):
-            if not _left(deadline):  # so that a late photo never has the processes restarted
+            if not _seconds_left(
+                deadline
+            ):  # so that a late photo never has the processes restarted
                 raise _busy()
             processes = self._processes
             try:
-                slot = processes.idle.get(timeout=_left(deadline))
+                slot = processes.idle.get(timeout=_seconds_left(deadline))
             except queue.Empty:
                 raise _busy() from None
             try:
                 reply = slot.ask(job, content, self.limits, deadline)
                 if _is_out_of_memory(reply) and job["large"] and slot.state["jobs"] > 1:
-                    # What came before it may have left too little: a new decoder tells.
+                    # Earlier photos may have left too little memory: try a new decoder.
                     reply = slot.ask(job, content, self.limits, deadline)
                 if not {"died", "error", "large"} & reply.keys():
                     return take(reply, slot.memory)
             except TimeoutError:
-                # They are stuck, or the machine is: what this one may still write must meet no
-                # other photo.
+                # A stuck decoder may still write into the slot's memory, which must reach no other
+                # photo.
                 log.warning("The photo decoders did not answer in time and are started anew.")
                 self._restart(processes)
                 raise _busy() from None
-            except (OSError, ValueError, KeyError):  # gone, or talking nonsense
+            except (OSError, ValueError, KeyError):  # the process is gone, or its reply is broken
                 self._restart(processes)
             else:
                 if "large" in reply or _is_out_of_memory(reply):
@@ -239,17 +241,17 @@ class Decoder:
             )
         return UnreadablePhotoError("the photo stopped the decoder; send it in another format.")
 
-    def _restart(self, broken: "_Processes") -> None:
+    def _restart(self, processes: "_Processes") -> None:
         with self._lock:
-            if self._processes is broken and not self._closed:
-                broken.end()
-                # Whatever keeps ending them must not keep the machine busy too.
-                time.sleep(max(0.0, broken.started + RESTART_SECONDS - time.monotonic()))
+            if self._processes is processes and not self._closed:
+                processes.end()
+                # Processes that end again and again must not keep the machine busy.
+                time.sleep(max(0.0, processes.started + RESTART_SECONDS - time.monotonic()))
                 self._processes = _Processes(self._workers, self.limits)
 
 
-def _left(deadline: float) -> float:
-    """Seconds until then; 0 where it has passed."""
+def _seconds_left(deadline: float) -> float:
+    """The seconds until a deadline; 0 where it has passed."""
     return max(0.0, deadline - time.monotonic())
 
 
@@ -262,10 +264,10 @@ def _is_out_of_memory(reply: dict[str, Any]) -> bool:
 
 
 class _Slot:
-    """This end of the socket to one decoder, and the memory that is shared with it.
+    """The parent's end of the socket to a decoder, and the memory that they share.
 
-    Both are closed once nobody uses them any more: a file number that another thread still reads
-    from must not be given to another file.
+    Both are closed when the slot is garbage: a file number that another thread still reads from
+    must not be reused.
     """
 
     def __init__(self, link: socket.socket) -> None:
@@ -281,14 +283,14 @@ class _Slot:
     def ask(
         self, job: dict[str, Any], content: bytes, limits: DecodeLimits, deadline: float
     ) -> dict[str, Any]:
-        """The reply to a job; the decoder is ended where it takes more memory or time than it may.
+        """The reply to a job; a decoder that exceeds the limits on memory or time is killed.
 
-        `died` of a reply is the exit code of a decoder that was lost: `OUT_OF_MEMORY`, or `LATE`
-        where others kept it from its CPU time.
+        `died` of a reply is the exit code of a dead decoder: `OUT_OF_MEMORY`, or `LATE` where it
+        did not get its CPU time by the deadline.
         """
-        written = 0
-        while written < len(content):
-            written += os.pwrite(self.memory, memoryview(content)[written:], written)
+        offset = 0
+        while offset < len(content):
+            offset += os.pwrite(self.memory, memoryview(content)[offset:], offset)
         self.link.send(json.dumps(job).encode())
         killed = 0
         while True:
@@ -298,12 +300,14 @@ class _Slot:
                 now = time.monotonic()
                 if now > deadline + PATIENCE_SECONDS:
                     raise
-                if self.state["number"] != job["number"]:  # not begun, or just done
+                if (
+                    self.state["number"] != job["number"]
+                ):  # the job has not begun, or has just ended
                     continue
                 if self.state.used() > self.state.limit(limits.memory_bytes):
                     killed = OUT_OF_MEMORY
                 elif now > deadline:
-                    killed = killed or LATE  # its CPU time alone would have ended it before
+                    killed = killed or LATE  # within its CPU time
                 else:
                     continue
                 with contextlib.suppress(ProcessLookupError):
@@ -316,7 +320,7 @@ class _Slot:
                 return {"died": killed} if killed and "died" in reply else reply
 
     def forget(self) -> None:
-        """Give the memory of a large photo back; that of small ones is quicker to use again."""
+        """Free the memory of a large photo; that of small photos is quicker to use again."""
         if os.fstat(self.memory).st_size > KEPT_BYTES:
             os.ftruncate(self.memory, 0)
 
@@ -328,14 +332,14 @@ class _Processes:
         self.started = time.monotonic()
         self.idle: queue.LifoQueue[_Slot] = queue.LifoQueue()
         self.slots: list[_Slot] = []
-        theirs = []
+        child_sockets = []
         for _ in range(workers):
-            ours, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-            slot = _Slot(ours)
+            parent, child = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            slot = _Slot(parent)
             self.slots.append(slot)
             self.idle.put(slot)
-            theirs.append(other)
-        links = [link.fileno() for link in theirs]
+            child_sockets.append(child)
+        links = [link.fileno() for link in child_sockets]
         memories = [slot.memory for slot in self.slots]
         states = [slot.state_file for slot in self.slots]
         arguments = {
@@ -355,17 +359,17 @@ class _Processes:
             start_new_session=True,
             env=_environment(),
         )
-        for link in theirs:
+        for link in child_sockets:
             link.close()
 
-        # Called, or left to the end of this object or program: none is left running.
+        # Called at the latest when this object or the program ends, so that no process stays.
         self.end = weakref.finalize(self, _end, self._process)
 
     @property
     def pids(self) -> list[int]:
-        """The process that forks, and the decoders that it has."""
-        found = (self._process.pid, *(slot.state["pid"] for slot in self.slots))
-        return [pid for pid in found if pid]
+        """The ids of the process that forks decoders, and of its decoders."""
+        pids = (self._process.pid, *(slot.state["pid"] for slot in self.slots))
+        return [pid for pid in pids if pid]
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -375,13 +379,13 @@ def _end(process: subprocess.Popen[bytes]) -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Nothing secret, and little of what is fit for larger programs."""
-    kept = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    """The environment of the processes, without secrets, with settings for small programs."""
+    names = ("PATH", "PYTHONHOME", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "TMPDIR")
+    environment = {name: os.environ[name] for name in names if name in os.environ}
     return environment | {
         "OPENBLAS_NUM_THREADS": "1",
         "OMP_NUM_THREADS": "1",
-        # Fresh pages cost more than half the time of a decoder's small photos.
+        # Getting fresh pages would take more than half of the time of small photos.
         "MALLOC_MMAP_THRESHOLD_": "33554432",
         "MALLOC_TRIM_THRESHOLD_": "67108864",
     }

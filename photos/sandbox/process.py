@@ -1,9 +1,9 @@
-"""The process that decodes photos for a server, which then cannot be harmed by them.
+"""The process that decodes photos for a server, so that they cannot harm the server.
 
-`Decoder` starts it as a module, with one socket and two shared memory files a decoder. It imports
-once and forks a decoder when a job waits on a socket that has none; a decoder serves its socket
-until a photo kills it, or until it has done `RENEW_JOBS` jobs or has become large. So a death costs
-one job and one fork, nothing is forked that has no job, and no photo meets what many others left.
+`Decoder` starts it as a module, with a socket and two shared memory files for each decoder. It
+imports once, and forks a decoder when a job waits on a socket without one; a decoder serves its
+socket until a photo kills it, until it has done `RENEW_JOBS` jobs, or until it has become large. So
+a death costs one job and one fork, no idle decoder is forked, and leaks of photos do not add up.
 """
 
 import json
@@ -42,13 +42,13 @@ from place_search.photos.sandbox.job_state import (
 
 MESSAGE_BYTES = 1 << 16
 LARGE_PIXELS = 12_000_000
-"""Photos above this are decoded one at a time, so that memory is bounded for all together."""
+"""The pixels above which photos are decoded one at a time, which bounds memory."""
 RENEW_JOBS = 200
 ADDRESS_SPACE = 1 << 30
-"""What a decoder may reserve beyond twice the memory that it may use: where reserving fails,
-libraries call a good photo corrupt, so that must come after the limit on what is used."""
-TOLD = ("width", "height", "position", "notes", "taken")
-"""What is told of a photo beside its pixels."""
+"""The bytes that a decoder may reserve beyond twice its limit of used memory. Libraries call a good
+photo corrupt where reserving fails, so that the limit of used memory must be met first."""
+PHOTO_FIELDS = ("width", "height", "position", "notes", "taken")
+"""The fields of a photo in a reply, beside its pixels."""
 
 
 def main(arguments: dict[str, Any]) -> None:
@@ -72,7 +72,7 @@ def main(arguments: dict[str, Any]) -> None:
                 child, slot = running.pop(file)
                 poller.unregister(file)
                 os.close(file)
-                slot.tell_death(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+                slot.report_death(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
                 waiting[slot.link.fileno()] = slot
                 poller.register(slot.link, select.POLLIN)
             else:
@@ -93,11 +93,11 @@ def main(arguments: dict[str, Any]) -> None:
 
 
 class _NeedsTurnError(PlaceSearchError):
-    """The photo is larger than its job may be without the turn of large photos."""
+    """The photo is too large for a job without the turn of large photos."""
 
 
 class _Slot:
-    """One socket with its shared memory, and the state of the job that is being done on it."""
+    """A socket with its shared memory, and the state of its current job."""
 
     def __init__(self, link: socket.socket, memory: int, state: JobState) -> None:
         self.link = link
@@ -105,12 +105,12 @@ class _Slot:
         self.state = state
 
     def check_size(self, width: int, height: int) -> None:
-        """Go on with a photo of so many pixels only where its job may be large."""
+        """Raise `_NeedsTurnError` for a large photo, unless its job may be large."""
         if width * height > LARGE_PIXELS and not self.state["large"]:
             raise _NeedsTurnError("This is a large photo.")
 
-    def tell_death(self, exit_code: int) -> None:
-        """Answer for a decoder that cannot any more."""
+    def report_death(self, exit_code: int) -> None:
+        """Answer the job of a dead decoder."""
         if self.state["number"] != NOTHING:
             self.answer({"number": self.state["number"], "died": exit_code})
             self.state["number"] = NOTHING
@@ -123,7 +123,7 @@ class _Slot:
 
 
 def _limit(memory_bytes: int, max_output_bytes: int) -> None:
-    """Bound what this process and those that it forks may do beyond what `JobState` watches."""
+    """Set resource limits of this process and its forks, beside the memory of `JobState`."""
     space = address_space_bytes() + 2 * memory_bytes + ADDRESS_SPACE
     resource.setrlimit(resource.RLIMIT_AS, (space, space))
     resource.setrlimit(resource.RLIMIT_FSIZE, (max_output_bytes, max_output_bytes))
@@ -131,7 +131,7 @@ def _limit(memory_bytes: int, max_output_bytes: int) -> None:
     # Every thread takes address space for its stack.
     AvifImagePlugin.DEFAULT_MAX_THREADS = 2
     pillow_heif.options.DECODE_THREADS = 2
-    # Half a millisecond slower alone; in a crowd the cores have other photos to decode.
+    # Half a millisecond slower for a single photo; busy cores have other photos to decode.
     cv2.setNumThreads(1)
 
 
@@ -145,28 +145,28 @@ def _become_decoder(
             if other is not slot:
                 other.link.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes about every odd tag
-        old = False
-        while not old and (message := slot.link.recv(MESSAGE_BYTES)):
+        is_worn = False
+        while not is_worn and (message := slot.link.recv(MESSAGE_BYTES)):
             job = json.loads(message)
             state["jobs"] += 1
             state["large"] = int(job["large"])
             state["number"] = job["number"]
-            # Its default action ends the process in the midst of whatever a library does.
+            # The default action of the signal ends the process, even inside of a library.
             signal.setitimer(signal.ITIMER_PROF, cpu_seconds)
-            reply = _done(slot, job)
+            reply = _do_job(slot, job)
             signal.setitimer(signal.ITIMER_PROF, 0)
             used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - state["base"]
             if used > state.limit(memory_bytes):
                 os._exit(OUT_OF_MEMORY)
-            old = used > SMALL_BYTES or state["jobs"] >= RENEW_JOBS
+            is_worn = used > SMALL_BYTES or state["jobs"] >= RENEW_JOBS
             state["number"] = NOTHING
             slot.answer({"number": job["number"], **reply})
     finally:
         os._exit(0)
 
 
-def _done(slot: _Slot, job: dict[str, Any]) -> dict[str, Any]:
-    """Do a job; the pixels or the JPEG are left in the shared memory."""
+def _do_job(slot: _Slot, job: dict[str, Any]) -> dict[str, Any]:
+    """Do a job; the pixels or JPEGs are written into the shared memory. Returns the reply."""
     try:
         content = os.pread(slot.memory, job["bytes"], 0)
         do = {"photo": _photo, "picture": _picture, "views": _views}[job["kind"]]
@@ -176,15 +176,15 @@ def _done(slot: _Slot, job: dict[str, Any]) -> dict[str, Any]:
     except (MemoryError, OutOfMemoryError):
         os._exit(OUT_OF_MEMORY)
     except PhotoError as error:
-        return _refused(error)
+        return _error_reply(error)
 
 
-def _refused(error: PhotoError) -> dict[str, Any]:
+def _error_reply(error: PhotoError) -> dict[str, Any]:
     return {"error": type(error).__name__, "sentence": str(error)}
 
 
 def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
-    preprocessings = [Preprocessing(**asked) for asked in job["preprocessings"]]
+    preprocessings = [Preprocessing(**table) for table in job["preprocessings"]]
     photo = decode_for(
         content,
         preprocessings,
@@ -195,12 +195,12 @@ def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
         before_pixels=slot.check_size,
     )
     shapes, start = [], 0
-    for seen in (photo, *photo.views):
+    for view in (photo, *photo.views):
         for preprocessing in preprocessings:
-            pixels = resize_photo(seen, preprocessing)
+            pixels = resize_photo(view, preprocessing)
             start += os.pwrite(slot.memory, pixels.data, start)
             shapes.append(pixels.shape)
-    about = {key: getattr(photo, key) for key in TOLD}
+    about = {key: getattr(photo, key) for key in PHOTO_FIELDS}
     return {"photo": about, "shapes": shapes, "facing": [view.facing for view in photo.views]}
 
 

@@ -1,4 +1,4 @@
-"""What decoders answer, taken from the memory that is shared with them."""
+"""Reading decoders' replies from the memory that is shared with them."""
 
 import os
 from dataclasses import replace
@@ -12,48 +12,48 @@ from place_search.photos.photo import Facing, Photo
 
 
 def take_photo(reply: dict[str, Any], memory: int) -> Photo:
-    """The photo that a decoder answered with, its pixels from the shared memory."""
+    """The photo of a decoder's reply, with its pixels from the shared memory."""
     pixels, start = [], 0
     for shape in reply["shapes"]:
         pixels.append(np.empty(shape, np.uint8))
         _fill(memory, pixels[-1].reshape(-1).data, start)
         start += pixels[-1].size
-    about = reply["photo"]
-    position = about["position"] and Position(*about["position"])
+    fields = reply["photo"]
+    position = fields["position"] and Position(*fields["position"])
     networks = len(pixels) // (1 + len(reply["facing"]))
-    first, *others = (pixels[at : at + 2] for at in range(0, len(pixels), networks))
+    first, *view_pixels = (pixels[at : at + 2] for at in range(0, len(pixels), networks))
     photo = Photo(
         first[0],
-        about["width"],
-        about["height"],
+        fields["width"],
+        fields["height"],
         position,
-        tuple(about["notes"]),
-        about["taken"],
+        tuple(fields["notes"]),
+        fields["taken"],
         second=first[1] if networks > 1 else None,
     )
     views = tuple(
         Photo(
-            one[0],
+            resized[0],
             *VIEW_SIZE,
             position,
             taken=photo.taken,
-            second=one[1] if networks > 1 else None,
+            second=resized[1] if networks > 1 else None,
             facing=Facing(*facing),
         )
-        for one, facing in zip(others, reply["facing"], strict=True)
+        for resized, facing in zip(view_pixels, reply["facing"], strict=True)
     )
     return replace(photo, views=views)
 
 
 def take_picture(reply: dict[str, Any], memory: int) -> bytes:
-    """The JPEG that a decoder answered with, from the shared memory."""
+    """The JPEG of a decoder's reply, from the shared memory."""
     jpeg = bytearray(reply["bytes"])
     _fill(memory, memoryview(jpeg))
     return bytes(jpeg)
 
 
 def take_views(reply: dict[str, Any], memory: int) -> list[tuple[Facing, bytes]]:
-    """The JPEGs of views that a decoder answered with, and where each looks."""
+    """The directions and JPEGs of the views of a decoder's reply."""
     views, start = [], 0
     for facing, size in zip(reply["facing"], reply["bytes"], strict=True):
         jpeg = bytearray(size)
