@@ -26,7 +26,7 @@ LIMITS = ("-rss_limit_mb=1024", "-timeout=10", "-max_len=65536")
 def decode(photo: bytes) -> None:
     """Decode; what is not refused as a photo error is a finding."""
     with contextlib.suppress(PhotoError):
-        decode_photo(photo, needed=AREA.size, max_pixels=1_000_000, formats=UPLOADS)
+        decode_photo(photo, target_size=AREA.size, max_pixels=1_000_000, formats=UPLOADS)
 
 
 def change(photo: bytes, max_size: int, seed: int) -> bytes:

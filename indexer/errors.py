@@ -71,7 +71,7 @@ class EditConflictError(PlaceSearchError):
     """A place that somebody else has edited in the meantime."""
 
 
-def refusal(path: Path, error: Exception) -> IndexReadError | None:
+def read_refusal(path: Path, error: Exception) -> IndexReadError | None:
     """The error where the system refuses to read a file of an index; None for a damaged file."""
     number = error.errno if isinstance(error, OSError) else None
     if number is None or number in _FAULTS_OF_FILE:

@@ -196,10 +196,12 @@ class FilterColumns:
         if criteria.taken_before is not None:
             fits &= self._capture_times < criteria.taken_before
         for tag in criteria.tags:
-            fits &= self._only(self._tagged.get(tag, np.empty(0, np.intp)))
+            fits &= self._mask_of(self._rows_of_tag.get(tag, np.empty(0, np.intp)))
         for name, comparison, value in criteria.conditions:
-            rows, values = self._values.get(name, _NOTHING)
-            fits &= self._only(rows[_OPERATORS[comparison](values, value)] if len(rows) else rows)
+            rows, values = self._values_of_field.get(name, _NOTHING)
+            fits &= self._mask_of(
+                rows[_OPERATORS[comparison](values, value)] if len(rows) else rows
+            )
         if criteria.text:
             fits &= np.array([criteria.text in text for text in self._texts], np.bool_)
         return fits
@@ -211,10 +213,10 @@ class FilterColumns:
         """
         key = sort, spots and sort.endswith("name")
         if key not in self._orders:
-            self._orders[key] = self._sorted(*key)
+            self._orders[key] = self._sort(*key)
         return self._orders[key]
 
-    def _sorted(self, sort: str, spots: bool) -> "SortedRows":
+    def _sort(self, sort: str, spots: bool) -> "SortedRows":
         if sort.endswith("id"):
             return SortedRows(np.arange(len(self._place_ids)), self._place_ids)
         keys: NDArray[Any]
@@ -232,7 +234,7 @@ class FilterColumns:
     def _shown_names(self) -> NDArray[np.bytes_]:
         """The name of each row: the edited name, else that of its shard."""
         names = self._column("name").tolist()
-        for row, place_id in self._edited:
+        for row, place_id in self._edited_rows:
             if name := self._edits.by_place[place_id].name:
                 names[row] = name.encode()
         return np.array(names, np.bytes_)
@@ -257,7 +259,7 @@ class FilterColumns:
     def _texts(self) -> list[str]:
         """The text of each row in which `Filter.text` is searched."""
         texts = [folded(name.decode()) for name in self._shown_names.tolist()]
-        for row, place_id in self._edited:
+        for row, place_id in self._edited_rows:
             edit = self._edits.by_place[place_id]
             edit_texts = (edit.note, *edit.tags)
             texts[row] = "\n".join([texts[row], *map(folded, edit_texts)])
@@ -272,9 +274,9 @@ class FilterColumns:
 
     def tags(self) -> dict[str, int]:
         """The number of places with each tag, by tag."""
-        return {tag: len(self._tagged[tag]) for tag in sorted(self._tagged)}
+        return {tag: len(self._rows_of_tag[tag]) for tag in sorted(self._rows_of_tag)}
 
-    def _only(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
+    def _mask_of(self, rows: NDArray[np.intp]) -> NDArray[np.bool_]:
         mask = np.zeros(len(self._place_ids), np.bool_)
         mask[rows] = True
         return mask
@@ -300,24 +302,24 @@ class FilterColumns:
         return [names[number] for number in order], np.argsort(order)[column]
 
     @cached_property
-    def _edited(self) -> list[tuple[int, int]]:
+    def _edited_rows(self) -> list[tuple[int, int]]:
         """Row and id of each edited place of the index, by ascending id."""
         return self._edits.rows(self._place_ids)
 
     @cached_property
-    def _tagged(self) -> dict[str, NDArray[np.intp]]:
+    def _rows_of_tag(self) -> dict[str, NDArray[np.intp]]:
         """The rows with each tag."""
         rows_of_tag: dict[str, list[int]] = {}
-        for row, place_id in self._edited:
+        for row, place_id in self._edited_rows:
             for tag in self._edits.by_place[place_id].tags:
                 rows_of_tag.setdefault(composed(tag), []).append(row)
         return {tag: np.array(rows, np.intp) for tag, rows in rows_of_tag.items()}
 
     @cached_property
-    def _values(self) -> dict[str, tuple[NDArray[np.intp], NDArray[Any]]]:
+    def _values_of_field(self) -> dict[str, tuple[NDArray[np.intp], NDArray[Any]]]:
         """The rows with a value, and their values, by own field."""
         by_field: dict[str, tuple[list[int], list[FieldValue]]] = {}
-        for row, place_id in self._edited:
+        for row, place_id in self._edited_rows:
             for name, value in self._edits.by_place[place_id].fields.items():
                 rows, values = by_field.setdefault(name, ([], []))
                 rows.append(row)

@@ -24,7 +24,7 @@ from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
 from place_search.indexer.shared_parts import SharedParts
 from place_search.indexer.sources.kept_views import find_photo
-from place_search.indexer.storage.commit import whole_paths
+from place_search.indexer.storage.commit import checked_paths
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, read_edits
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
@@ -49,7 +49,7 @@ class Index:
         self.manifest = manifest
         self._kept_photos = KeptPhotos(folder)
         with ThreadPoolExecutor(1) as pool:  # the checksum of a large store takes a second
-            whole = pool.submit(whole_paths, folder, manifest)
+            whole = pool.submit(checked_paths, folder, manifest)
             self._contents = contents = Contents(manifest, manifest.paths(folder))
             contents.check()
             paths = whole.result()
@@ -383,7 +383,7 @@ def open_index(folder: Path) -> Index:
         try:
             return Index(folder, manifest)
         except IndexFormatError:
-            # A writer may just have put a new version in place, or renamed a file of this one.
+            # A writer may just have put a new version in place, or renamed a file of this version.
             previous, manifest = manifest, read_manifest(folder)
             if manifest == previous and not may_retry:
                 raise

@@ -94,7 +94,7 @@ def embed_photos(
     skipped = ahead.skipped
     try:
         for row, embedding in model.stream_all(ahead):
-            # Photos before this one were skipped before the model got this one.
+            # Photos of lower numbers were skipped before the model got this photo.
             while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
             if embedding.is_finite:
@@ -122,7 +122,7 @@ def skipped_name(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
-def none_readable(skipped: Sequence[Skipped], folder: str | Path) -> SourceError:
+def none_readable_error(skipped: Sequence[Skipped], folder: str | Path) -> SourceError:
     """The error for a folder none of whose photos can be read, with the first reason."""
     subject = f"None of the {len(skipped)} photos in {folder} can"
     if len(skipped) == 1:

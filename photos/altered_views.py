@@ -88,7 +88,7 @@ def lower_resolution(pixels: Pixels, random: np.random.Generator) -> Pixels:
 
 def change_day(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """Another exposure, white balance, shadows and haze, as between two days."""
-    light = _to_light(pixels) * _field(pixels.shape, random, random.uniform(0, 0.7))
+    light = _to_light(pixels) * _smooth_gain(pixels.shape, random, random.uniform(0, 0.7))
     light *= np.exp(random.normal(0, 0.12, 3)).astype(np.float32)
     if random.random() < 0.15:
         haze = np.float32(random.uniform(0.1, 0.4))
@@ -103,7 +103,7 @@ def make_night(pixels: Pixels, random: np.random.Generator) -> Pixels:
     Cameras and their owners brighten such photos again: half of these are stretched too.
     """
     light = _darken_sky(_to_light(pixels), random)
-    lit = _field(light.shape, random, random.uniform(0.5, 1.4)) * np.float32(0.25)
+    lit = _smooth_gain(light.shape, random, random.uniform(0.5, 1.4)) * np.float32(0.25)
     rows, columns = light.shape[:2]
     y, x = np.mgrid[:rows, :columns].astype(np.float32) / np.float32(columns)
     for _ in range(int(random.integers(1, 6))):
@@ -125,7 +125,7 @@ def _to_light(pixels: Pixels) -> Light:
     return np.power(pixels.astype(np.float32) / 255, np.float32(_GAMMA))
 
 
-def _field(shape: tuple[int, ...], random: np.random.Generator, strength: float) -> Light:
+def _smooth_gain(shape: tuple[int, ...], random: np.random.Generator, strength: float) -> Light:
     """A smooth gain, (h, w, 1), whose logarithm has standard deviation `strength`."""
     coarse = int(random.integers(2, 7))
     knots = random.normal(0, strength, (coarse, coarse + 1)).astype(np.float32)

@@ -46,17 +46,17 @@ _BEYOND_PILLOW = (Image.DecompressionBombError, Image.DecompressionBombWarning)
 def decode_photo(
     source: Path | bytes,
     *,
-    needed: Callable[[int, int], Size] | None = None,
+    target_size: Callable[[int, int], Size] | None = None,
     max_pixels: int = MAX_PIXELS,
     formats: Sequence[str] = FORMATS,
     before_pixels: Callable[[int, int], None] | None = None,
 ) -> Photo:
     """Decode a photo from a path or from its bytes.
 
-    `needed` maps the upright size of the photo to the size that the caller shrinks it to; a JPEG
-    is then decoded at the smallest power-of-two scale that is not below, which is several times
-    faster for a large photo. By default every pixel is decoded. `before_pixels` is called with the
-    size to decode, once the header is read; it may wait.
+    `target_size` maps the upright size of the photo to the size that the caller shrinks it to; a
+    JPEG is then decoded at the smallest power-of-two scale that is not below, which is several
+    times faster for a large photo. By default every pixel is decoded. `before_pixels` is called
+    with the size to decode, once the header is read; it may wait.
 
     Raises:
         UnsupportedPhotoError: the content is in no format of `formats`.
@@ -67,7 +67,7 @@ def decode_photo(
     name = "the photo" if isinstance(source, bytes) else f"{source}"
     try:
         with _stream(source) as stream:
-            arguments = (name, needed, max_pixels, formats, before_pixels)
+            arguments = (name, target_size, max_pixels, formats, before_pixels)
             try:
                 return _decode(stream, *arguments)
             except OSError as error:
@@ -122,7 +122,7 @@ def _stream(source: Path | bytes) -> BinaryIO:
 def _decode(
     stream: BinaryIO,
     name: str,
-    needed: Callable[[int, int], Size] | None,
+    target_size: Callable[[int, int], Size] | None,
     max_pixels: int,
     formats: Sequence[str],
     before_pixels: Callable[[int, int], None] | None,
@@ -130,13 +130,13 @@ def _decode(
     with _open(stream, name, formats) as image:
         notes: list[str] = []
         stored = image.size
-        scaled = needed is not None and image.format == "JPEG"
+        scaled = target_size is not None and image.format == "JPEG"
         _check_size(name, stored, max_pixels * (MAX_SHRINKING if scaled else 1))
         # Reading the Exif of a PNG decodes its pixels.
         exif = None if image.format == "PNG" else read_exif(image, notes)
-        if needed is not None and scaled:
+        if target_size is not None and scaled:
             turned = orientation_of(exif) >= 5
-            target = needed(*(stored[::-1] if turned else stored))
+            target = target_size(*(stored[::-1] if turned else stored))
             image.draft("RGB", target[::-1] if turned else target)
         # A progressive JPEG is in memory at full size, whatever its scale.
         _check_size(name, stored if "progressive" in image.info else image.size, max_pixels)

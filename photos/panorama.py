@@ -176,7 +176,7 @@ def read_views(source: Path | bytes, panorama: Panorama, **options: Any) -> Phot
     Raises:
         PhotoError: the panorama cannot be read.
     """
-    photo = decode_photo(source, needed=panorama.size_for, **options)
+    photo = decode_photo(source, target_size=panorama.size_for, **options)
     size = panorama.size_for(photo.width, photo.height)
     pixels = photo.pixels
     if pixels.shape[1] > size[0]:

@@ -50,7 +50,7 @@ def to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
     stored = _deep_rgb(image)
     image.load()
     if stored is not None and np.max(image.getextrema()[:3]) < 64:
-        return _brightened(image, stored)
+        return _brighten(image, stored)
     conversion = _conversion(image, notes)
     width, height = image.size
     rows = max(1, STRIP_PIXELS // width)
@@ -66,7 +66,7 @@ def to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
 
 @dataclass(frozen=True, slots=True)
 class _Conversion:
-    """How strips of one image become RGB.
+    """The conversion of strips of an image to RGB.
 
     Grey values of more than 8 bits are multiplied by `grey_scale`; inks of a known profile go
     through `profile`; a `transparent` image lies on white.
@@ -136,7 +136,7 @@ def _other_order(tile: Any) -> Any:
     return tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:]))
 
 
-def _brightened(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:
+def _brighten(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:
     """(h, w, 3) RGB of 16-bit colours that use 14 bits at most, from their high bytes and the file.
 
     RGBA, whose alpha may use other bits, lies on white. The low bytes come from a second decoding,

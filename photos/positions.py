@@ -22,7 +22,7 @@ def read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
     try:
         exif = image.getexif()
         # Pillow reads an empty block where it cannot read a damaged one.
-        if exif or not _lost_its_tags(image.info.get("exif") or b""):
+        if exif or not _has_lost_tags(image.info.get("exif") or b""):
             return exif
     except MemoryError:
         raise
@@ -32,7 +32,7 @@ def read_exif(image: Image.Image, notes: list[str]) -> Image.Exif | None:
     return None
 
 
-def _lost_its_tags(block: bytes) -> bool:
+def _has_lost_tags(block: bytes) -> bool:
     """Whether an Exif block without readable tags should have tags."""
     tiff = block.removeprefix(b"Exif\0\0")
     order = {b"II*\0": "<", b"MM\0*": ">"}.get(tiff[:4])
@@ -61,7 +61,7 @@ def _exif_position(
     try:
         gps = exif.get_ifd(ExifTags.IFD.GPSInfo)
         halves = {ExifTags.GPS.GPSLatitude, ExifTags.GPS.GPSLongitude} & gps.keys()
-        if len(halves) == 1 or (not halves and _lost_gps(exif, block, len(gps))):
+        if len(halves) == 1 or (not halves and _has_lost_gps(exif, block, len(gps))):
             raise ValueError("a part of the position is missing")
         if not halves:
             return None
@@ -74,10 +74,10 @@ def _exif_position(
     except Exception:  # many kinds of errors, of the same meaning
         notes.append("The photo's GPS data is broken and was left out.")
         return None
-    return _sensible(latitude, longitude, notes)
+    return _checked_position(latitude, longitude, notes)
 
 
-def _lost_gps(exif: Image.Exif, block: bytes | None, read: int) -> bool:
+def _has_lost_gps(exif: Image.Exif, block: bytes | None, read: int) -> bool:
     """Whether the GPS block of the Exif states more than the `read` tags."""
     start = exif.get(ExifTags.IFD.GPSInfo)
     if not block or not isinstance(start, int):
@@ -89,7 +89,7 @@ def _lost_gps(exif: Image.Exif, block: bytes | None, read: int) -> bool:
     return bool(tags > read)
 
 
-def _sensible(latitude: float, longitude: float, notes: list[str]) -> Position | None:
+def _checked_position(latitude: float, longitude: float, notes: list[str]) -> Position | None:
     position = Position(latitude, longitude)
     if is_null_island(position):
         notes.append("The photo's GPS position is 0, 0, which is none, and was left out.")
@@ -149,7 +149,7 @@ def _xmp_position(image: Image.Image, notes: list[str]) -> Position | None:
     if len(coordinates) < 2:
         return None
     try:
-        return _sensible(
+        return _checked_position(
             _xmp_degrees(coordinates[b"Latitude"], "NS"),
             _xmp_degrees(coordinates[b"Longitude"], "EW"),
             notes,

@@ -165,8 +165,8 @@ def decode_for(
                 notes = (NO_SPHERE,)
             if inspection.is_unmarked:
                 notes += (f"{UNMARKED}; ask with panorama=true (--panorama) to have it cut.",)
-        needed = partial(largest_size, preprocessings)
-        plain = decode_photo(source, needed=needed, **options)
+        target_size = partial(largest_size, preprocessings)
+        plain = decode_photo(source, target_size=target_size, **options)
         return replace(plain, notes=(*plain.notes, *notes)) if notes else plain
-    needed = partial(size_for_box, preprocessings, box)
-    return cut_box(decode_photo(source, needed=needed, **options), box)
+    target_size = partial(size_for_box, preprocessings, box)
+    return cut_box(decode_photo(source, target_size=target_size, **options), box)

@@ -77,13 +77,13 @@ class Video:
         self.path = path
         self.sampling = sampling or Sampling(fps=FPS)
         self.notes: list[str] = []
-        with _opened(path) as container:
+        with _open(path) as container:
             stream = _stream(container, path)
             seconds = stream.duration * stream.time_base if stream.duration else None
             if seconds is None and container.duration:
                 seconds = container.duration / _av().time_base
             rate = float(stream.average_rate or 0)
-            self.recorded = _recorded(container.metadata.get("creation_time", ""))
+            self.recorded = _parse_recorded(container.metadata.get("creation_time", ""))
             """The time of recording by the metadata; None where it is unknown."""
         self.seconds = float(seconds or 0)
         """The length in seconds by the header; 0 where it is unknown."""
@@ -108,11 +108,11 @@ class Video:
         first: float | None = None
         times = None if self.sampling.times is None else iter(self.sampling.times)
         next_due, count = 0.0 if times is None else next(times, math.inf), 0
-        with _opened(self.path) as container:
+        with _open(self.path) as container:
             stream = _stream(container, self.path)
             stream.thread_type = "AUTO"
             rate = float(stream.average_rate or 30)
-            for number, frame in self._decoded(container, stream):
+            for number, frame in self._decode(container, stream):
                 time = frame.time if frame.time is not None else number / rate
                 first = time - number / rate if first is None else first
                 seconds = max(time - first, 0.0)
@@ -135,7 +135,7 @@ class Video:
                 "to H.264."
             )
 
-    def _decoded(self, container: Any, stream: Any) -> Iterator[tuple[int, Any]]:
+    def _decode(self, container: Any, stream: Any) -> Iterator[tuple[int, Any]]:
         """Each frame with its number; packets that cannot be decoded count as frames."""
         number, damaged_packets, damage, end = 0, 0, "", 0.0
         # Packets of sound count too: the sound may be longer.
@@ -228,7 +228,7 @@ def _av() -> Any:
     return av
 
 
-def _opened(path: Path) -> Any:
+def _open(path: Path) -> Any:
     av = _av()
     if not path.is_file():
         raise VideoError(f"{path} is not a file; name a video.")
@@ -256,7 +256,7 @@ def _stated_seconds(container: Any, stream: Any) -> float:
     return float((container.duration or 0) / _av().time_base)
 
 
-def _recorded(text: str) -> datetime | None:
+def _parse_recorded(text: str) -> datetime | None:
     try:
         return datetime.fromisoformat(text)
     except ValueError:

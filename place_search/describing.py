@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.indexer import Skipped, open_source
 from place_search.indexer.descriptor_files.write import Descriptors
-from place_search.indexer.pipeline import StageClock, embed_photos, none_readable, skipped_name
+from place_search.indexer.pipeline import (
+    StageClock,
+    embed_photos,
+    none_readable_error,
+    skipped_name,
+)
 from place_search.models import NO_DESCRIPTOR, Model
 from place_search.photos import UnreadablePhotoError
 
@@ -58,7 +63,7 @@ def describe_named(
                 rows.append(result.descriptor)
             progress("Describing", number + 1, total)
         if not found:
-            raise none_readable(skipped, photos[0])
+            raise none_readable_error(skipped, photos[0])
         names, paths = zip(*found, strict=True)
         described = np.stack(rows)
     else:

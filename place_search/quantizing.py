@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.evaluation import GroundTruth, TruthFiles, measure_loss, open_truth
 from place_search.indexer import Skipped, open_source
-from place_search.indexer.pipeline import none_readable
+from place_search.indexer.pipeline import none_readable_error
 from place_search.models import (
     ModelCard,
     ModelError,
@@ -82,7 +82,7 @@ def quantize(
     chosen = [source.photos[row * len(source.photos) // number].path for row in range(number)]
     pixels, digest, skipped = _prepare(folder, chosen, max_pixels, views)
     if not pixels:
-        raise none_readable(skipped, photos)
+        raise none_readable_error(skipped, photos)
     with _target(folder, name) as made:
         card = quantize_model(made, pixels, digest, first=first, views=views, progress=progress)
         if known and card.quantization is not None:

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from place_search.core.files import write_whole
 from place_search.indexer import Index, IndexFormatError
-from place_search.indexer.errors import refusal
+from place_search.indexer.errors import read_refusal
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.models import Calibration, Model, read_calibration
 from place_search.search.probability import calibration_of
@@ -71,7 +71,7 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
-        raise refusal(path, error) or IndexFormatError(
+        raise read_refusal(path, error) or IndexFormatError(
             f"{path} is damaged; measure again with `place-search calibrate {index.folder}`."
         ) from error
 

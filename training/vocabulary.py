@@ -48,7 +48,7 @@ def sample_local_features(
     random = np.random.default_rng(seed)
     for path in photos:
         try:
-            photo = decode_photo(path, needed=preprocessing.size, max_pixels=max_pixels)
+            photo = decode_photo(path, target_size=preprocessing.size, max_pixels=max_pixels)
         except PhotoError:
             continue
         pixels = torch.tensor(resize_photo(photo, preprocessing))

@@ -82,7 +82,7 @@ def check_readable(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[
     chosen = np.random.default_rng(0).permutation(len(paths))[:OPENED]
     for row in np.sort(chosen):
         try:
-            decode_photo(paths[row], needed=_eighth, max_pixels=max_pixels)
+            decode_photo(paths[row], target_size=_eighth, max_pixels=max_pixels)
         except PhotoError as error:
             broken.append(str(error))
     remedy = (

@@ -52,7 +52,7 @@ class Album:
     def _small(self, name: str) -> str:
         try:
             photo = decode_photo(
-                self._truth.path(name), needed=partial(fit_within, longest_side=SIDE)
+                self._truth.path(name), target_size=partial(fit_within, longest_side=SIDE)
             )
         except PhotoError:
             return ""

@@ -13,16 +13,13 @@ import numpy as np
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.difference import compare
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
-from place_search.indexer.changes.missing_photos import (
-    edits_of_missing_photos,
-    groups_of_missing_photos,
-)
+from place_search.indexer.changes.missing_photos import edits_of_missing, groups_of_missing
 from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.shard_workers import ShardWorkers
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
-    finish,
+    finish_commit,
     first_free_number,
 )
 from place_search.indexer.changes.version_spec import VersionSpec
@@ -31,7 +28,12 @@ from place_search.indexer.pipeline import StageClock, stored_path
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.kept_views import find_photo
 from place_search.indexer.sources.photo_list import Intake, PhotoList, Source
-from place_search.indexer.storage.commit import check_folder, current, finalize_commit, whole_paths
+from place_search.indexer.storage.commit import (
+    check_folder,
+    checked_paths,
+    current_manifest,
+    finalize_commit,
+)
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.descriptor_codes import (
     INT8,
@@ -50,7 +52,7 @@ from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.lock import LOCK_NAME, lock, plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, Skipped, model_entry
-from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
+from place_search.indexer.storage.plan import Journal, Plan, shard_photos, split_ids
 from place_search.indexer.storage.shards import SHARDS, THUMBNAILS
 from place_search.indexer.stores.store_card import (
     AUTO,
@@ -75,12 +77,11 @@ _KEPT_PHOTOS_MISSING = (
 
 @dataclass(frozen=True, slots=True)
 class BuildReport:
-    """What a build did.
+    """The result of a build.
 
-    `reused` photos were embedded by an earlier, interrupted run; `duplicates` have the same content
-    as an earlier photo; `positioned` places have a position, in degrees or in metres; `notes` are
-    on oddities of photos, and `intake` is on their source. `seconds` are the busy time of each
-    stage, summed over its threads, and the `total` time that passed.
+    `reused` photos were embedded by an earlier, interrupted run; `duplicates` repeat the content of
+    an earlier photo; `positioned` places have a position; `notes` are on oddities of photos, and
+    `intake` on their source. `seconds` are the busy time by stage, over all threads, and `total`.
     """
 
     index_id: str
@@ -131,12 +132,12 @@ def build_index(
 ) -> BuildReport:
     """Index the photos of a source into the folder `out`.
 
-    When it is called again, an interrupted build goes on where its last whole shard ends. An index
-    in `out` stays as it is until the new one is whole, which keeps the places that were added over
-    HTTP. `store` is a kind of vector store or `auto`, which chooses by size; `uri` is the address
-    of the engine of a `milvus` store. `workers` embed the photos in place of this process. Without
-    `local_features` the index is smaller and its places cannot be verified. With `descriptor_type`
-    "float32" the descriptors keep the model's numbers, in four times the bytes.
+    When it is called again, an interrupted build goes on after its last whole shard. An index in
+    `out` stays until the new index is whole, which keeps the places that were added over HTTP.
+    `store` is a kind of vector store or `auto`, which chooses by size; `uri` is the address of the
+    engine of a `milvus` store. `workers` embed the photos in place of this process. An index
+    without `local_features` is smaller, but its places cannot be verified. With `descriptor_type`
+    "float32" descriptors keep the model's numbers, in four times the bytes.
 
     Raises:
         SourceError: no photo can be read, or their disk fails; the folder of photos that were added
@@ -156,7 +157,7 @@ def build_index(
     with plain_write_errors(out):
         check_folder(out)
         with _new_folder(out), lock(out):
-            old, listed_count = current(out), len(source.photos)
+            old, listed_count = current_manifest(out), len(source.photos)
             if old is not None:
                 source = _with_kept_photos(source, out, old)
             per_shard = photos_per_shard or shard_photos(len(source.photos), model.card.dims)
@@ -177,7 +178,7 @@ def build_index(
                 finalize_commit(out, old)
                 journal = Journal(out)
                 if _was_committed(draft, old, journal):
-                    finish(out, old, journal)
+                    finish_commit(out, old, journal)
                     outcome = Outcome(old, list(old.skipped), len(source.photos), [])
             builder = VersionBuilder(
                 out, draft, old=old, model=model, progress=progress, clock=clock, workers=workers
@@ -223,7 +224,7 @@ def _draft(
     descriptor_type: DescriptorType,
 ) -> VersionSpec:
     photos = source.photos
-    parts = cut(range(len(photos)), per_shard)
+    parts = split_ids(range(len(photos)), per_shard)
     without = "" if local_features else " without cells"
     verifier = model.verifier if local_features else None
     verified = "" if verifier is None else f" verified by {verifier.fingerprint}"
@@ -284,8 +285,8 @@ def _with_edits_and_groups(
         stored = contents.column("path").tolist()
         row_of = {place: row for row, place in enumerate(contents.rows.place_ids.tolist())}
         successors = _successors_of_rows(contents, source)
-        path_edits = edits_of_missing_photos(out, old, contents, edits)
-        path_groups = groups_of_missing_photos(out, old, contents, groups)
+        path_edits = edits_of_missing(out, old, contents, edits)
+        path_groups = groups_of_missing(out, old, contents, groups)
     except IndexFormatError:
         # The photos of the edited places are unknown, so that edits by place are lost.
         stored, row_of, successors, path_edits, path_groups = [], {}, {}, dict(edits.by_path), {}
@@ -349,7 +350,7 @@ def _groups_made_by_hand(out: Path, old: Manifest) -> Groups:
     if GROUPS not in old.files:
         return Groups()
     try:
-        return read_groups(whole_paths(out, old)[GROUPS]).made_by_hand()
+        return read_groups(checked_paths(out, old)[GROUPS]).made_by_hand()
     except IndexFormatError:
         return Groups()
 

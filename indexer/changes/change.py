@@ -19,7 +19,7 @@ from place_search.indexer.changes.duplicates import Duplicate
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
-    finish,
+    finish_commit,
     first_free_number,
 )
 from place_search.indexer.changes.version_spec import VersionSpec
@@ -27,14 +27,14 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Intake
-from place_search.indexer.storage.commit import finalize_commit, is_stamped, whole_paths
+from place_search.indexer.storage.commit import checked_paths, finalize_commit, matches_stamp
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, is_edits_file, read_edits
 from place_search.indexer.storage.groups import GROUPS
 from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import CHANGEABLE, Manifest, Skipped, read_manifest
-from place_search.indexer.storage.plan import Journal, Plan, cut, shard_photos
+from place_search.indexer.storage.plan import Journal, Plan, shard_photos, split_ids
 from place_search.indexer.stores.store_card import StoreCard, store_card
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Model
@@ -49,7 +49,7 @@ class StillThere(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ChangeReport:
-    """What a change did, in numbers of places.
+    """The result of a change, in numbers of places.
 
     `changed` photos have a new place instead of their old one. Of `copied` photos the index had the
     content already, so that they were not embedded; `reused` photos were embedded by an earlier,
@@ -115,7 +115,7 @@ class Change:
     def contents(self) -> Contents:
         """The content of the shards of the version, opened at the first access."""
         if self._contents is None:
-            self._contents = Contents(self.manifest, whole_paths(self.folder, self.manifest))
+            self._contents = Contents(self.manifest, checked_paths(self.folder, self.manifest))
             self._contents.check()
         return self._contents
 
@@ -149,7 +149,7 @@ class Change:
         new id.
         """
         ids = list(photos or ())
-        parts = cut(ids, shard_photos(len(ids), int(self.manifest.model["dims"])))
+        parts = split_ids(ids, shard_photos(len(ids), int(self.manifest.model["dims"])))
         return VersionSpec(
             request=request,
             plan=Plan(first_free_number(self.manifest), parts, photos, copied_from or {}),
@@ -163,7 +163,7 @@ class Change:
             groups={
                 name: stamp
                 for name, stamp in self.manifest.files.items()
-                if name == GROUPS and is_stamped(self.folder / name, stamp)
+                if name == GROUPS and matches_stamp(self.folder / name, stamp)
             },
             source=self.manifest.source,
             next_place_id=self.manifest.next_place_id + len(ids),
@@ -237,12 +237,12 @@ def changing(folder: Path, progress: Progress = silent) -> Iterator[Change]:
         finalize_commit(folder, manifest)
         journal = Journal(folder)
         if journal.has_committed(manifest):
-            finish(folder, manifest, journal)
+            finish_commit(folder, manifest, journal)
         KeptPhotos(folder).settle(manifest)
         change = Change(folder, manifest, progress)
         yield change
         if not change.committed:
-            finish(folder, change.manifest, journal)
+            finish_commit(folder, change.manifest, journal)
         KeptPhotos(folder).settle(change.manifest)
 
 

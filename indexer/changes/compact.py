@@ -11,17 +11,14 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
-from place_search.indexer.changes.missing_photos import (
-    edits_of_missing_photos,
-    groups_of_missing_photos,
-)
+from place_search.indexer.changes.missing_photos import edits_of_missing, groups_of_missing
 from place_search.indexer.changes.regroup import stored_groups
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.sources.kept_views import drop_views, panorama_of
 from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.edits import write_edits
 from place_search.indexer.storage.groups import Groups
-from place_search.indexer.storage.plan import cut, shard_photos
+from place_search.indexer.storage.plan import shard_photos, split_ids
 from place_search.indexer.stores.store_files import StoreRequest
 
 REMOVED_SHARE = 0.2
@@ -62,7 +59,7 @@ def migrate_index(folder: Path, *, progress: Progress = silent) -> ChangeReport:
         if manifest.descriptor_type == INT8 and not has_copy:
             return change.report()
         ids = change.contents.rows.place_ids.tolist()
-        parts = cut(ids, shard_photos(len(ids), int(manifest.model["dims"])))
+        parts = split_ids(ids, shard_photos(len(ids), int(manifest.model["dims"])))
         _commit_without_removed(
             change,
             replace(
@@ -91,7 +88,7 @@ def _compact(change: Change, store: str = "", uri: str = "") -> bool:
     contents, draft = change.contents, change.draft("compact")
     per_shard = shard_photos(change.manifest.places, int(change.manifest.model["dims"]))
     runs = _runs(change, per_shard)
-    parts = [part for run in runs for part in cut(_live_ids(change, run).tolist(), per_shard)]
+    parts = [part for run in runs for part in split_ids(_live_ids(change, run).tolist(), per_shard)]
     rewritten = {change.manifest.shards[shard] for run in runs for shard in run}
     stored_count = int(
         np.searchsorted(contents.rows.place_ids, change.card.max_place_id, side="right")
@@ -144,14 +141,14 @@ def _remaining_edits(change: Change) -> Mapping[str, FileStamp]:
     contents, edits = change.contents, change.edits
     place_ids = set(contents.rows.place_ids.tolist())
     by_place = {key: edit for key, edit in edits.by_place.items() if key in place_ids}
-    by_path = edits_of_missing_photos(change.folder, change.manifest, contents, edits)
+    by_path = edits_of_missing(change.folder, change.manifest, contents, edits)
     return write_edits(change.folder, replace(edits, by_place=by_place, by_path=by_path))
 
 
 def _remaining_groups(change: Change) -> Groups | None:
     """The groups with the ids that wait for missing photos; None if they have these already."""
     groups = stored_groups(change.folder, change.manifest)
-    waiting = groups_of_missing_photos(change.folder, change.manifest, change.contents, groups)
+    waiting = groups_of_missing(change.folder, change.manifest, change.contents, groups)
     return None if waiting == groups.waiting else replace(groups, waiting=waiting)
 
 

@@ -34,7 +34,9 @@ def duplicates_in(
     return duplicates
 
 
-def rows_alike(content: NDArray[np.uint8], sought: NDArray[np.uint8]) -> NDArray[np.intp]:
+def rows_with_equal_heads(
+    content: NDArray[np.uint8], sought: NDArray[np.uint8]
+) -> NDArray[np.intp]:
     """The rows of (N, 32) hashes that begin like one of the `sought` hashes."""
     sought_heads = np.unique(_heads(sought))
     heads = _heads(content)

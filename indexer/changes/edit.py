@@ -52,9 +52,9 @@ def edit_place(
     with changing(Path(folder)) as change:
         edits = change.edits
         require_version(change, place_id, version)
-        edit = edited(edits.of(place_id), patch, edits.fields)
+        edit = apply_patch(edits.of(place_id), patch, edits.fields)
         edit = replace(edit, version=edits.of(place_id).version + 1)
-        keep_edits(change, replace(edits, by_place={**edits.by_place, place_id: edit}))
+        replace_edits(change, replace(edits, by_place={**edits.by_place, place_id: edit}))
         return edit
 
 
@@ -88,7 +88,7 @@ def declare_fields(
                     field_value(name, value, fields)
         by_place = {key: _without_fields(edit, drop) for key, edit in edits.by_place.items()}
         by_path = {path: _without_fields(edit, drop) for path, edit in edits.by_path.items()}
-        keep_edits(change, Edits(fields, by_place, by_path))
+        replace_edits(change, Edits(fields, by_place, by_path))
         return fields
 
 
@@ -108,7 +108,7 @@ def require_version(change: Change, place_id: int, version: int | None) -> None:
         )
 
 
-def edited(edit: Edit, patch: Mapping[str, Any], declared: Mapping[str, FieldType]) -> Edit:
+def apply_patch(edit: Edit, patch: Mapping[str, Any], declared: Mapping[str, FieldType]) -> Edit:
     """An edit with a patch applied; see `edit_place`. Raises `FieldError`."""
     for key in patch:
         if key not in KEYS:
@@ -118,7 +118,7 @@ def edited(edit: Edit, patch: Mapping[str, Any], declared: Mapping[str, FieldTyp
         name=_name(patch["name"]) if "name" in patch else edit.name,
         note=_note(patch["note"]) if "note" in patch else edit.note,
         tags=_tags(patch["tags"]) if "tags" in patch else edit.tags,
-        fields=_merged(edit.fields, patch.get("fields", {}), declared),
+        fields=_merge_fields(edit.fields, patch.get("fields", {}), declared),
         position=_position(patch["position"]) if "position" in patch else edit.position,
     )
 
@@ -162,7 +162,7 @@ def _text(label: str, value: object) -> str:
     raise FieldError(f"The {label} of a place is text, not {type(value).__name__}.")
 
 
-def _merged(
+def _merge_fields(
     old: Mapping[str, Any], patch: object, declared: Mapping[str, FieldType]
 ) -> dict[str, Any]:
     if patch is None:
@@ -190,7 +190,7 @@ def _without_fields(edit: Edit, names: tuple[str, ...]) -> Edit:
     return replace(edit, fields=remaining, version=edit.version + 1)
 
 
-def keep_edits(change: Change, edits: Edits) -> None:
+def replace_edits(change: Change, edits: Edits) -> None:
     """Replace the edits of an index that is locked for a change."""
     other_files = {
         name: stamp for name, stamp in change.manifest.files.items() if not is_edits_file(name)

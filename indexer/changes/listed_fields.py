@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from place_search.core.tables import open_table, parse_number
 from place_search.indexer.changes.change import changing
-from place_search.indexer.changes.edit import KEYS, keep_edits
+from place_search.indexer.changes.edit import KEYS, replace_edits
 from place_search.indexer.errors import FieldError, IndexFormatError, SourceError
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.place_rows import COLUMNS
@@ -121,7 +121,7 @@ def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
                 by_place[place] = replace(edit, fields=merged, version=edit.version + 1)
                 changed_count += 1
         if changed_count or fields != edits.fields:
-            keep_edits(change, replace(edits, fields=fields, by_place=by_place))
+            replace_edits(change, replace(edits, fields=fields, by_place=by_place))
         return changed_count
 
 

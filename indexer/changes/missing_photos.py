@@ -18,7 +18,7 @@ from place_search.indexer.storage.manifest import Manifest
 T = TypeVar("T")
 
 
-def edits_of_missing_photos(
+def edits_of_missing(
     folder: Path, manifest: Manifest, contents: Contents, edits: Edits
 ) -> dict[str, Edit]:
     """The edits of photos of which a version has no place any more, by their stored paths.
@@ -36,12 +36,12 @@ def edits_of_missing_photos(
     return _of_missing_photos(edits_of_paths, folder, manifest, contents)
 
 
-def groups_of_missing_photos(
+def groups_of_missing(
     folder: Path, manifest: Manifest, contents: Contents, groups: Groups
 ) -> dict[str, int]:
     """The ids in groups of missing photos, by stored path, of groups made by hand or with a name.
 
-    Raises: as `edits_of_missing_photos`.
+    Raises: as `edits_of_missing`.
     """
     by_hand = groups.held | np.isin(groups.group, list(groups.names))
     removed = _removed_by_path(groups.place_id[by_hand].tolist(), manifest, contents)

@@ -12,12 +12,9 @@ from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, StillThere, changing
 from place_search.indexer.changes.compact import compact_if_due
 from place_search.indexer.changes.difference import Difference, compare
-from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_alike
+from place_search.indexer.changes.duplicates import Duplicate, duplicates_in, rows_with_equal_heads
 from place_search.indexer.changes.forgotten_photos import forgotten_without, listed_forgotten_photos
-from place_search.indexer.changes.missing_photos import (
-    edits_of_missing_photos,
-    groups_of_missing_photos,
-)
+from place_search.indexer.changes.missing_photos import edits_of_missing, groups_of_missing
 from place_search.indexer.changes.regroup import group_views, stored_groups
 from place_search.indexer.changes.version_builder import check_model
 from place_search.indexer.errors import SourceError
@@ -47,7 +44,7 @@ def add_photos(
         SourceError: none of the photos to add can be read, or their disk fails.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
-    return _updated(folder, source, model, progress, sync=False)
+    return _change_photos(folder, source, model, progress, sync=False)
 
 
 def sync_photos(
@@ -73,10 +70,10 @@ def sync_photos(
     if source.unlisted:
         name, reason = source.unlisted[0]
         raise SourceError(f"{source.root / name} would lose its places: {reason}, then sync again.")
-    return _updated(folder, source, model, progress, sync=True, forget=forget)
+    return _change_photos(folder, source, model, progress, sync=True, forget=forget)
 
 
-def _updated(
+def _change_photos(
     folder: Path,
     source: Source,
     model: Model,
@@ -135,9 +132,9 @@ def _update(
     notes: list[PhotoNote] = []
     reused = 0
     if photos or len(unlisted):
-        path_edits = edits_of_missing_photos(change.folder, manifest, contents, change.edits)
+        path_edits = edits_of_missing(change.folder, manifest, contents, change.edits)
         groups = stored_groups(change.folder, manifest)
-        path_groups = groups_of_missing_photos(change.folder, manifest, contents, groups)
+        path_groups = groups_of_missing(change.folder, manifest, contents, groups)
         # Under another root, an equal path does not mean the same photo.
         same_root = manifest.source["root"] == str(root)
         candidates = photos if same_root else {}
@@ -214,7 +211,7 @@ def _duplicates(change: Change, before: Contents, first_id: int) -> list[Duplica
     if not new_shards:
         return []
     new_columns = {key: np.concatenate([shard.column(key) for shard in new_shards]) for key in keys}
-    rows = rows_alike(before.column("content"), new_columns["content"])
+    rows = rows_with_equal_heads(before.column("content"), new_columns["content"])
     rows = rows[~np.isin(before.rows.place_ids[rows], change.manifest.removed_ids)]
     ids, names, content = (
         np.concatenate([before.column(key)[rows], new_columns[key]]) for key in keys

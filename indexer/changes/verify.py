@@ -21,7 +21,7 @@ from place_search.indexer.errors import CollectionLostError, IndexFormatError, I
 from place_search.indexer.index import Index
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.sources.kept_views import find_photo
-from place_search.indexer.storage.commit import finalize_commit, is_stamped, pending_name
+from place_search.indexer.storage.commit import finalize_commit, matches_stamp, pending_name
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import edits_file, read_edits, salvage_edits, write_edits
 from place_search.indexer.storage.kept_photos import KeptPhotos
@@ -106,7 +106,7 @@ def repair_index(
     Raises:
         IndexFormatError: no index, a damaged manifest, no place that remains, or an older format.
         IndexReadError: a file may not or cannot be read, and may be whole.
-        ModelMismatchError: the model is not the one the index was made with.
+        ModelMismatchError: the index was made by another model.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
     folder = Path(folder)
@@ -139,8 +139,8 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
     checked_bytes, total_bytes = 0, manifest.bytes
     progress("Verifying", 0, total_bytes)
     for name, stamp in sorted(manifest.files.items()):
-        path = _path(folder, manifest, name)
-        if not is_stamped(path, stamp):
+        path = _current_path(folder, manifest, name)
+        if not matches_stamp(path, stamp):
             any_damaged, exists = True, path.is_file()
             yield Defect(name, "is damaged: its checksum does not hold" if exists else "is missing")
         checked_bytes += stamp.bytes
@@ -148,7 +148,7 @@ def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[
     if any_damaged:
         return
     try:
-        paths = {name: _path(folder, manifest, name) for name in manifest.files}
+        paths = {name: _current_path(folder, manifest, name) for name in manifest.files}
         contents = Contents(manifest, paths)
         contents.check()
         yield from _content_problems(contents, paths)
@@ -189,10 +189,10 @@ def _content_problems(contents: Contents, paths: dict[str, Path]) -> Iterator[De
             yield Defect(JOINED, "does not show which places are removed")
 
 
-def _path(folder: Path, manifest: Manifest, name: str) -> Path:
+def _current_path(folder: Path, manifest: Manifest, name: str) -> Path:
     pending = folder / pending_name(name, manifest.index_id)
     plain = folder / name
-    if is_fixed_name(name) and pending.is_file() and not is_stamped(plain, manifest.files[name]):
+    if is_fixed_name(name) and pending.is_file() and not matches_stamp(plain, manifest.files[name]):
         return pending
     return plain
 
@@ -277,7 +277,7 @@ def _photos_of(
     made_from = {row: table["content"][row].tobytes() for row in rows}
     stored = {row: table["path"][row].decode() for row in rows}
     paths = {row: find_photo(root / path, kept_photos) for row, path in stored.items()}
-    current = {row: _content(path) for row, path in paths.items()}
+    current = {row: _sha256(path) for row, path in paths.items()}
     row_of_moved = {current[row]: row for row in rows if current[row] != made_from[row]}
     photos, changed = {}, {}
     for row in rows:
@@ -306,7 +306,7 @@ def _photos_of(
     return photos, changed
 
 
-def _content(photo: Path) -> bytes:
+def _sha256(photo: Path) -> bytes:
     """The sha256 of a photo; empty where it cannot be read."""
     try:
         return bytes.fromhex(sha256_of(photo))

@@ -21,7 +21,7 @@ from place_search.indexer.pipeline import (
     MISSING_FILE,
     StageClock,
     embed_photos,
-    none_readable,
+    none_readable_error,
     skipped_name,
     stored_path,
 )
@@ -29,7 +29,7 @@ from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import (
     collect_garbage,
     finalize_commit,
-    is_stamped,
+    matches_stamp,
     pending_name,
 )
 from place_search.indexer.storage.contents import Contents
@@ -97,7 +97,7 @@ def check_model(model: Model, manifest: Manifest, folder: Path) -> None:
 
 
 class VersionBuilder:
-    """One run that makes the version of a draft."""
+    """A run that makes the version of a draft."""
 
     def __init__(
         self,
@@ -134,7 +134,7 @@ class VersionBuilder:
         manifest = self._manifest()
         self.journal.commit(manifest.index_id)
         manifest.write(self.folder)
-        finish(self.folder, manifest, self.journal)
+        finish_commit(self.folder, manifest, self.journal)
         skipped = [photo for shard in self._finished() for photo in shard.skipped]
         notes = [note for shard in self._finished() for note in shard.notes]
         return Outcome(manifest, skipped, reused, notes)
@@ -181,7 +181,7 @@ class VersionBuilder:
                     places += 1
                     self.progress("Describing", places, plan.places)
                 # Photos are read ahead of this loop; a shard without photos is not planned yet.
-                shard, inputs = waiting.pop(index) if index in waiting else self._planned(index)
+                shard, inputs = waiting.pop(index) if index in waiting else self._plan_shard(index)
                 self._write_shard(shard, inputs, rows, skipped)
 
     def _embed(
@@ -198,7 +198,7 @@ class VersionBuilder:
         """The photos to embed for the missing shards; `waiting` gets each shard and its inputs."""
         for index in missing:
             # Planned before the photos are read: a photo that changes meanwhile is then noticed.
-            waiting[index] = planned = self._planned(index)
+            waiting[index] = planned = self._plan_shard(index)
             for entry in planned[0].entries:
                 if entry.photo is not None and entry.copied_from is None:
                     yield entry.place_id, entry.photo
@@ -220,7 +220,7 @@ class VersionBuilder:
             described += finished.places + len(finished.skipped)
             self.progress("Describing", described, self.draft.plan.places)
 
-    def _planned(self, index: int) -> tuple[ShardPlan, str]:
+    def _plan_shard(self, index: int) -> tuple[ShardPlan, str]:
         """A shard to make, with the hash of its inputs."""
         shard = self.draft.plan.shard(index)
         return shard, shard.inputs()
@@ -278,11 +278,11 @@ class VersionBuilder:
         names = sorted(first_ids, key=first_ids.__getitem__)
         skipped = [photo for shard in finished for photo in shard.skipped]
         if not names:
-            raise none_readable(skipped, draft.source["root"])
-        shards = self._shards(names)
+            raise none_readable_error(skipped, draft.source["root"])
+        shards = self._open_shards(names)
         made_ids = ShardRows(shards).stored_ids
         if draft.listed_count and made_ids[0] >= draft.listed_count:
-            raise none_readable(skipped, draft.source["root"])
+            raise none_readable_error(skipped, draft.source["root"])
         draft = self.draft.with_places_made(self.folder, made_ids)
         files |= dict(draft.edits)
         rows = ShardRows(shards, draft.removed)
@@ -304,7 +304,7 @@ class VersionBuilder:
         with self.clock.stage("index"):
             files[JOINED] = write_whole(
                 self.folder / pending_name(JOINED, index_id),
-                joined_image(self.folder, names, rows.removed, self._joined()),
+                joined_image(self.folder, names, rows.removed, self._old_joined_path()),
             )
             if plan.action == "keep":
                 files[name] = self._old_files[name]
@@ -337,12 +337,12 @@ class VersionBuilder:
             descriptor_type=draft.descriptor_type,
         )
 
-    def _joined(self) -> Path | None:
+    def _old_joined_path(self) -> Path | None:
         """The joined dataset of the old version, if shards are kept of it and it is whole."""
         if self.old is None or not (self.old.local_features and self.draft.kept_shards):
             return None
         path, stamp = self.folder / JOINED, self.old.files.get(JOINED)
-        return path if stamp is not None and is_stamped(path, stamp) else None
+        return path if stamp is not None and matches_stamp(path, stamp) else None
 
     def _kept_files(self) -> dict[str, FileStamp]:
         names = [
@@ -358,14 +358,14 @@ class VersionBuilder:
         first = self.contents.first_ids()
         return {name: first[name] for name in self.draft.kept_shards}
 
-    def _shards(self, names: Sequence[str]) -> list[ArrayFile]:
+    def _open_shards(self, names: Sequence[str]) -> list[ArrayFile]:
         """The shards of the new version, opened."""
         old = self.contents
         opened = dict(zip(old.manifest.shards, old.shards, strict=True)) if old else {}
         return [opened.get(name) or ArrayFile(self.folder / name) for name in names]
 
 
-def finish(folder: Path, manifest: Manifest, journal: Journal) -> None:
+def finish_commit(folder: Path, manifest: Manifest, journal: Journal) -> None:
     """Tidy up after a commit; the journal goes last: after a kill the next run tidies up."""
     finalize_commit(folder, manifest)
     collect_garbage(folder, manifest.files)

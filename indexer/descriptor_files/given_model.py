@@ -176,7 +176,7 @@ class _Lookup:
         """The descriptor of a photo, of norm 1.
 
         Raises:
-            SourceError: it is of another width, not finite, or 0.
+            SourceError: the descriptor is of another width, not finite, or 0.
         """
         if path not in self._rows:  # a photo that a server keeps, which no source lists
             return np.full(self._dims, np.nan, np.float32)

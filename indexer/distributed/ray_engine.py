@@ -110,7 +110,7 @@ class RayWorkers:
                     self._exchange.take_shard(finished_shard, folder)
                     yield finished_shard
                     jobs.remove(job)
-            self._exchange.offer(
+            self._exchange.upload_photos(
                 (task.photo.path for job in jobs for task in job.tasks if task.name), root
             )
         if jobs:
@@ -124,7 +124,7 @@ class RayWorkers:
     def _run_jobs(self, jobs: Sequence[Job], folder: Path, kind: str) -> Iterator[FinishedShard]:
         import ray
 
-        with _cluster(), _plain_failures():
+        with _cluster(), _ray_errors():
             resources: dict[str, float] = ray.cluster_resources()
             cpus = int(resources.get("CPU", 0))
             if not cpus:
@@ -144,7 +144,7 @@ class RayWorkers:
                 partial(write_shard, folder=str(folder), exchange=self._url, kind=kind),
                 num_cpus=WRITE_CPUS,
             )
-            for item in _watched(written_shards, self._stall_seconds):
+            for item in _rows_with_timeout(written_shards, self._stall_seconds):
                 if item["error"]:
                     raise SourceError(item["error"])
                 yield pickle.loads(item["finished"])  # noqa: S301 - an actor's own
@@ -188,7 +188,7 @@ def _cluster() -> Iterator[None]:
 
 
 @contextmanager
-def _plain_failures() -> Iterator[None]:
+def _ray_errors() -> Iterator[None]:
     import ray
 
     try:
@@ -201,7 +201,7 @@ def _plain_failures() -> Iterator[None]:
         ) from error
 
 
-def _watched(data: Any, seconds: float) -> Iterator[RayRow]:
+def _rows_with_timeout(data: Any, seconds: float) -> Iterator[RayRow]:
     """The rows of a dataset as they come; a thread fetches them, as fetching may never return.
 
     Raises:
@@ -212,7 +212,7 @@ def _watched(data: Any, seconds: float) -> Iterator[RayRow]:
     ray.data.DataContext.get_current().enable_progress_bars = False
     results: queue.Queue[RayRow | BaseException | None] = queue.Queue()
 
-    def ask() -> None:
+    def fetch() -> None:
         try:
             for item in data.iter_rows():
                 results.put(item)
@@ -220,7 +220,7 @@ def _watched(data: Any, seconds: float) -> Iterator[RayRow]:
         except BaseException as error:
             results.put(error)
 
-    threading.Thread(target=ask, name="ray", daemon=True).start()
+    threading.Thread(target=fetch, name="ray", daemon=True).start()
     while True:
         try:
             item = results.get(timeout=seconds)

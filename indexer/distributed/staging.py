@@ -37,13 +37,13 @@ class ObjectStoreStaging:
             ) from error
         self.url = url
 
-    def offer(self, photos: Iterable[Path], root: Path) -> None:
+    def upload_photos(self, photos: Iterable[Path], root: Path) -> None:
         """Upload the photos that are missing; unreadable photos are left out.
 
         Raises:
             ClusterError: the store does not work.
         """
-        with self._failing_plainly():
+        with self._store_errors():
             uploaded = {name.rsplit("/", 1)[-1] for name in self._names("photos")}
             missing = {name: path for path in photos if (name := photo_name(path, root))}
             for name in uploaded & missing.keys():
@@ -81,7 +81,7 @@ class ObjectStoreStaging:
             ClusterError: the store does not work.
         """
         shards = {}
-        with self._failing_plainly():
+        with self._store_errors():
             for name in self._names("finished"):
                 try:
                     table = json.loads(self._store.cat_file(name))
@@ -99,7 +99,7 @@ class ObjectStoreStaging:
             ClusterError: a file does not match its note, or the store does not work.
         """
         for name, stamp in shard.files.items():
-            with self._failing_plainly():
+            with self._store_errors():
                 content = self._store.cat_file(f"{self._root}/{name}")
             if stamp_of(content) != stamp:
                 raise ClusterError(
@@ -114,7 +114,7 @@ class ObjectStoreStaging:
         Raises:
             ClusterError: the store does not work.
         """
-        with self._failing_plainly():
+        with self._store_errors():
             for part in ("photos", "descriptors", "thumbnails", "finished"):
                 if self._store.exists(f"{self._root}/{part}"):
                     self._store.rm(f"{self._root}/{part}", recursive=True)
@@ -127,7 +127,7 @@ class ObjectStoreStaging:
         return names
 
     @contextmanager
-    def _failing_plainly(self) -> Iterator[None]:
+    def _store_errors(self) -> Iterator[None]:
         """Turn errors of an object store into `ClusterError`, one sentence."""
         try:
             yield

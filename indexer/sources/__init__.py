@@ -1,1 +1,1 @@
-"""Where photos come from; each kind is one small module whose reader gives a `Source`."""
+"""Sources of photos; each kind is a small module whose reader gives a `Source`."""

@@ -26,8 +26,8 @@ class GpxTrack:
     """The points of a GPX file in the order of their times.
 
     `times` are seconds since 1970 in UTC, ascending, `degrees` (N, 2) latitudes and longitudes,
-    which do not jump at the date line. `apart` flags points between which and the point before the
-    position is unknown. `warnings` are sentences on oddities of the file.
+    which do not jump at the date line. `is_after_gap` flags points between which and the point
+    before the position is unknown. `warnings` are sentences on oddities of the file.
     """
 
     def __init__(self, path: Path) -> None:
@@ -49,12 +49,12 @@ class GpxTrack:
             [degrees[is_newer, 0], np.unwrap(degrees[is_newer, 1], period=360)]
         )
         is_new_segment = np.diff(segments[is_newer], prepend=segments[0]) != 0
-        self.apart = is_new_segment & (np.diff(self.times, prepend=self.times[0]) > GAP_S)
+        self.is_after_gap = is_new_segment & (np.diff(self.times, prepend=self.times[0]) > GAP_S)
 
     @property
     def span(self) -> str:
         """The first and the last time of the track, in words."""
-        return f"{in_words(self.times[0])} to {in_words(self.times[-1])}"
+        return f"{time_in_words(self.times[0])} to {time_in_words(self.times[-1])}"
 
     def at(self, time: float) -> Position | None:
         """The position at a time, on the line between two points; None where it is unknown."""
@@ -63,7 +63,7 @@ class GpxTrack:
         point = int(np.searchsorted(self.times, time))
         if point == len(self.times) or (point == 0 and time < self.times[0]):
             return None
-        if self.times[point] != time and self.apart[point]:
+        if self.times[point] != time and self.is_after_gap[point]:
             return None
         latitude, longitude = (np.interp(time, self.times, column) for column in self.degrees.T)
         return Position(float(latitude), float((longitude + 180) % 360 - 180))
@@ -76,7 +76,7 @@ class GpxTrack:
             np.sin(np.diff(longitude) / 2) ** 2
         )
         steps = 2 * _EARTH_M * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
-        distances = np.concatenate([[0.0], np.cumsum(np.where(self.apart[1:], 0, steps))])
+        distances = np.concatenate([[0.0], np.cumsum(np.where(self.is_after_gap[1:], 0, steps))])
         moved = np.concatenate([[True], np.diff(distances) > 0])
         targets = np.arange(0, distances[-1] + metres * 1e-6, metres)
         return np.asarray(np.interp(targets, distances[moved], self.times[moved]), np.float64)
@@ -141,7 +141,7 @@ def in_utc(time: datetime) -> datetime:
     return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
 
 
-def in_words(time: float) -> str:
+def time_in_words(time: float) -> str:
     """Seconds since 1970 in words."""
     iso = iso_time(time)
     return f"{iso[:19].replace('T', ' ')} UTC" if iso else f"{time:.0f} s since 1970"

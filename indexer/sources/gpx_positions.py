@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import stored_path
-from place_search.indexer.sources.gpx import GpxTrack, in_words
+from place_search.indexer.sources.gpx import GpxTrack, time_in_words
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.photos import read_capture_time
 
 
-def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -> Source:
+def place_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -> Source:
     """The photos of a source, each with the position of the track at its capture time.
 
     The camera's clock was `clock_offset_s` seconds ahead of UTC, the clock of the track: for most
@@ -39,7 +39,7 @@ def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) 
         path = stored_path(photo.path, source.root)
         photos.append_as(path, photo, position=position, utm=utm, taken=taken)
     if not placed:
-        raise SourceError(_why_none(source, track, times))
+        raise SourceError(_unplaced_reason(source, track, times))
     warnings = [*source.warnings, *track.warnings]
     if unplaced := len(photos) - placed:
         warnings.append(
@@ -50,7 +50,7 @@ def placed_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) 
     return replace(source, photos=photos, warnings=tuple(warnings))
 
 
-def _why_none(source: Source, track: GpxTrack, times: list[float]) -> str:
+def _unplaced_reason(source: Source, track: GpxTrack, times: list[float]) -> str:
     if not times:
         return (
             f"None of the photos in {source.root} says when it was taken, so {track.path} cannot "
@@ -58,6 +58,6 @@ def _why_none(source: Source, track: GpxTrack, times: list[float]) -> str:
         )
     return (
         f"{track.path} goes from {track.span}, but the photos in {source.root} were taken from "
-        f"{in_words(min(times))} to {in_words(max(times))}; name the track of that time, or say "
-        "with --clock-offset how far the camera's clock was ahead of UTC, as +02:00."
+        f"{time_in_words(min(times))} to {time_in_words(max(times))}; name the track of that time, "
+        "or say with --clock-offset how far the camera's clock was ahead of UTC, as +02:00."
     )

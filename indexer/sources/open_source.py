@@ -7,7 +7,7 @@ from place_search.core.geodesy import is_on_earth
 from place_search.core.plugins import load_part, part_names
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.gpx import GpxTrack
-from place_search.indexer.sources.gpx_positions import placed_by_gpx
+from place_search.indexer.sources.gpx_positions import place_by_gpx
 from place_search.indexer.sources.panoramas import cut_panoramas
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.video_request import VideoRequest
@@ -56,7 +56,7 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
             else:
                 source = kind.read(data, root)
                 if video is not None and video.gpx is not None:
-                    source = placed_by_gpx(source, GpxTrack(video.gpx), video.clock_offset_s)
+                    source = place_by_gpx(source, GpxTrack(video.gpx), video.clock_offset_s)
             if not getattr(kind, "__name__", "").startswith(KINDS):
                 _require_usable(source, data, name)
             return source if video is None else cut_panoramas(source, video)

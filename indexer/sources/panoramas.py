@@ -73,7 +73,10 @@ def cut_panoramas(source: Source, request: VideoRequest) -> Source:
             notes += _append_views(photos, photo, inspection.panorama, views)
         for note in notes:
             photo_names.setdefault(note, []).append(photo.name)
-    warnings = [*source.warnings, *(_in_words(note, names) for note, names in photo_names.items())]
+    warnings = [
+        *source.warnings,
+        *(_note_with_names(note, names) for note, names in photo_names.items()),
+    ]
     if not cut_count:
         return replace(source, warnings=tuple(warnings))
     return replace(source, photos=photos, warnings=tuple(warnings), panoramas=cut_count)
@@ -85,7 +88,7 @@ _UNMARKED = (
 )
 
 
-def _in_words(note: str, names: Sequence[str]) -> str:
+def _note_with_names(note: str, names: Sequence[str]) -> str:
     """A note with the names of its photos."""
     more = f" and {len(names) - 1} more" if len(names) > 1 else ""
     return f"{names[0]}{more}: {note.rstrip('.')}."

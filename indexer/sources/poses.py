@@ -92,7 +92,7 @@ def _ground(centres: Floats, has_position: NDArray[np.bool_]) -> tuple[Floats, b
     return (centres - centres[has_position].mean(axis=0)) @ axes.T, True
 
 
-def placed_source(
+def source_of_placed(
     data: Path, root: Path, kind: str, placed: Iterable[PlacedName], *warnings: str
 ) -> Source:
     """The photos of a model under the folder that holds them, in the order of their names.

@@ -54,27 +54,27 @@ def list_folder(root: Path) -> FolderListing:
             visited.add((status.st_dev, status.st_ino))
             with os.scandir(root / prefix) as entries:
                 for entry in entries:
-                    _sort_in(entry, prefix, listing, folders, links)
+                    _classify(entry, prefix, listing, folders, links)
         except PermissionError as error:
             if not prefix:
-                raise _cannot_list(root, error) from error
+                raise _list_error(root, error) from error
             reason = f"the folder cannot be listed ({error.strerror}); check its permissions"
             listing.unlisted.append(Skipped(prefix, reason))
         except OSError as error:
-            raise _cannot_list(root / prefix, error) from error
+            raise _list_error(root / prefix, error) from error
         links.sort()
     listing.names.sort()
     listing.unlisted.sort()
     return listing
 
 
-def _cannot_list(folder: Path, error: OSError) -> SourceError:
+def _list_error(folder: Path, error: OSError) -> SourceError:
     return SourceError(
         f"{folder} cannot be listed ({error.strerror}); mend that or index another folder."
     )
 
 
-def _sort_in(
+def _classify(
     entry: os.DirEntry[str],
     prefix: str,
     listing: FolderListing,
@@ -104,7 +104,7 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def holds(folder: Path, *names: str) -> bool:
+def holds_all(folder: Path, *names: str) -> bool:
     """Whether a folder holds all of these files and folders; false where it may not be read."""
     return all(os.path.exists(folder / name) for name in names)  # noqa: PTH110 - paths raise
 

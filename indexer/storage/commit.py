@@ -9,7 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from place_search.core.files import PART, FileStamp, sha256_of, sync_folder
-from place_search.indexer.errors import IndexFormatError, IndexReadError, IndexWriteError, refusal
+from place_search.indexer.errors import (
+    IndexFormatError,
+    IndexReadError,
+    IndexWriteError,
+    read_refusal,
+)
 from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.lock import LOCK_NAME
 from place_search.indexer.storage.manifest import (
@@ -30,7 +35,7 @@ def pending_name(name: str, index_id: str) -> str:
     return f"{name}.{index_id}"
 
 
-def is_stamped(path: Path, stamp: FileStamp, *, by_size: bool = False) -> bool:
+def matches_stamp(path: Path, stamp: FileStamp, *, by_size: bool = False) -> bool:
     """Whether a file exists and is whole; `by_size` only its size is compared.
 
     Raises:
@@ -40,7 +45,7 @@ def is_stamped(path: Path, stamp: FileStamp, *, by_size: bool = False) -> bool:
         is_sized = path.is_file() and path.stat().st_size == stamp.bytes
         return is_sized and (by_size or sha256_of(path) == stamp.sha256)
     except OSError as error:
-        refused = refusal(path, error)
+        refused = read_refusal(path, error)
         if refused is not None:
             raise refused from error
         return False  # a writer deleted it meanwhile
@@ -50,12 +55,12 @@ def check_folder(folder: Path) -> None:
     """Refuse a folder that is neither empty nor an index, finished or not.
 
     Raises:
-        IndexWriteError: it holds other files, or is a file.
+        IndexWriteError: the folder holds other files, or is a file.
         IndexFormatError: its manifest is of another program, damaged, or newer.
     """
     if folder.exists() and not folder.is_dir():
         raise IndexWriteError(f"{folder} is a file; name a folder for the index.")
-    if current(folder) or not folder.is_dir() or (folder / JOURNAL).exists():
+    if current_manifest(folder) or not folder.is_dir() or (folder / JOURNAL).exists():
         return
     for entry in sorted(folder.iterdir()):
         # A run that was killed before it began may have left these.
@@ -80,7 +85,7 @@ def _is_part(name: str) -> bool:
     )
 
 
-def current(folder: Path) -> Manifest | None:
+def current_manifest(folder: Path) -> Manifest | None:
     """The manifest of the index in this folder; None where it has none yet."""
     return read_manifest(folder) if (folder / MANIFEST).exists() else None
 
@@ -97,12 +102,12 @@ def finalize_commit(folder: Path, manifest: Manifest) -> None:
 def _is_in_place(path: Path, stamp: FileStamp) -> bool:
     """Whether a file is whole; false where it may not be read, as it can be replaced."""
     try:
-        return is_stamped(path, stamp)
+        return matches_stamp(path, stamp)
     except IndexReadError:
         return False
 
 
-def whole_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
+def checked_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
     """The path of every file of a version, checked.
 
     Sizes are checked for all files, checksums for those with fixed names: they are parsed at once.
@@ -111,19 +116,19 @@ def whole_paths(folder: Path, manifest: Manifest) -> dict[str, Path]:
         IndexFormatError: a file is missing or damaged.
         IndexReadError: a file may not or cannot be read.
     """
-    return {name: _whole(folder, manifest, name) for name in manifest.files}
+    return {name: _checked_path(folder, manifest, name) for name in manifest.files}
 
 
-def _whole(folder: Path, manifest: Manifest, name: str) -> Path:
+def _checked_path(folder: Path, manifest: Manifest, name: str) -> Path:
     stamp = manifest.files[name]
     path = folder / name
     if not is_fixed_name(name):
-        if is_stamped(path, stamp, by_size=True):
+        if matches_stamp(path, stamp, by_size=True):
             return path
     else:
         # A writer that was killed after its commit leaves the pending name.
         for candidate in (path, folder / pending_name(name, manifest.index_id)):
-            if is_stamped(candidate, stamp):
+            if matches_stamp(candidate, stamp):
                 return candidate
     raise IndexFormatError(
         f"{path} is missing or damaged; `place-search verify {folder} --repair` mends what it can."

@@ -12,7 +12,7 @@ from place_search.core.files import allow_open_files, sha256_of
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.places import PlacePhoto
-from place_search.indexer.storage.commit import is_stamped
+from place_search.indexer.storage.commit import matches_stamp
 from place_search.indexer.storage.edits import NO_EDITS, Edits
 from place_search.indexer.storage.manifest import Manifest
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
@@ -47,10 +47,10 @@ class Contents:
         return dict(zip(self.manifest.shards, ids.tolist(), strict=True))
 
     def check(self) -> None:
-        """Make sure that the shards hold what the manifest says.
+        """Make sure that the shards hold the places of the manifest.
 
         Raises:
-            IndexFormatError: they do not.
+            IndexFormatError: ids or counts differ.
         """
         rows = self.rows
         wrong = len(rows) != self.manifest.places or (np.diff(rows.stored_ids) <= 0).any()
@@ -163,11 +163,11 @@ class Contents:
         )
 
     def taken(self, row: int) -> float | None:
-        """When the photo of a row was taken, in seconds since 1970."""
+        """The capture time of the photo of a row, in seconds since 1970; None where unknown."""
         return self.number("taken", row)
 
     def heading(self, row: int) -> float | None:
-        """Where the photo of a row looks, in degrees from north."""
+        """The heading of the photo of a row, in degrees from north; None where unknown."""
         return self.number("heading", row)
 
     def photo(self, row: int, path: Path) -> PlacePhoto:
@@ -215,7 +215,7 @@ class Contents:
         """Check a shard's files before rows are copied: a copy gets new checksums."""
         for name in (shard, shard.replace(SHARDS, THUMBNAILS)):
             if name not in self._verified:
-                if not is_stamped(self._paths[name], self.manifest.files[name]):
+                if not matches_stamp(self._paths[name], self.manifest.files[name]):
                     folder = self._paths[JOINED].parent
                     raise IndexFormatError(
                         f"{self._paths[name]} is damaged; run `place-search verify {folder} "

@@ -1,4 +1,4 @@
-"""Edits: what people have said of places since their photos were indexed.
+"""Edits: names, notes, tags, own fields and positions that people give to places.
 
 One file beside the immutable shards holds them: the first line declares the index's own fields,
 each further line is a place. The file is named by its content, so that a new version never
@@ -24,7 +24,7 @@ from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_
 from place_search.core.rows import is_among
 from place_search.core.tables import parse_number
 from place_search.core.text import composed, is_shown
-from place_search.indexer.errors import FieldError, IndexFormatError, refusal
+from place_search.indexer.errors import FieldError, IndexFormatError, read_refusal
 
 FieldType: TypeAlias = Literal["text", "number", "boolean", "date"]
 FieldValue: TypeAlias = str | float | bool
@@ -43,7 +43,7 @@ FIELD_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What people said of one place; `version` counts how often the place was edited.
+    """The values that people gave to a place; `version` counts the edits of the place.
 
     An empty `name` stands for the photo's name, and no `position` for the photo's position.
     """
@@ -133,7 +133,7 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
 
     Raises:
         IndexFormatError: the file is missing or damaged.
-        IndexReadError: it may not or cannot be read.
+        IndexReadError: the file may not or cannot be read.
     """
     name = edits_file(files)
     if not name:
@@ -145,7 +145,7 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
         head, *rows = json.loads(b"[" + content.strip().replace(b"\n", b",") + b"]")
         return _edits_of(dict(head["fields"]), rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise refusal(folder / name, error) or IndexFormatError(
+        raise read_refusal(folder / name, error) or IndexFormatError(
             f"{folder / name} is missing or damaged; `place-search verify {folder} --repair` keeps "
             "what can be read of it."
         ) from None
@@ -158,7 +158,7 @@ def with_successors(edits: Edits, successors: Mapping[int, int]) -> Edits:
 
 
 def salvage_edits(path: Path) -> Edits:
-    """What can still be read of a damaged file of edits, line by line."""
+    """The edits in the readable lines of a damaged file."""
     fields: Mapping[str, FieldType] = {}
     rows: list[Mapping[str, Any]] = []
     try:

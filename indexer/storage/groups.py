@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import read_regular
 from place_search.core.rows import is_among
-from place_search.indexer.errors import IndexFormatError, refusal
+from place_search.indexer.errors import IndexFormatError, read_refusal
 
 GROUPS = "groups.npz"
 _COLUMNS = ("place_id", "group", "held", "compared", "same")
@@ -22,7 +22,7 @@ _COLUMNS = ("place_id", "group", "held", "compared", "same")
 
 @dataclass(frozen=True)
 class Groups:
-    """Which places belong together.
+    """The groups of the places of an index.
 
     `place_id` (N,) int64, ascending, are the places that were grouped, `group` (N,) int64 the id of
     the group of each: that of a place which is or was in this group, and in no other one. `held`
@@ -153,12 +153,12 @@ class Groups:
         names = {str(group): name for group, name in sorted(self.names.items())}
         columns = {name: getattr(self, name) for name in _COLUMNS}
         if self.waiting:
-            columns["waiting"] = _packed(self.waiting)
-        np.savez_compressed(out, names=_packed(names), **columns)
+            columns["waiting"] = _json_array(self.waiting)
+        np.savez_compressed(out, names=_json_array(names), **columns)
         return out.getvalue()
 
 
-def _packed(table: Mapping[str, int | str]) -> NDArray[np.uint8]:
+def _json_array(table: Mapping[str, int | str]) -> NDArray[np.uint8]:
     return np.frombuffer(json.dumps(table).encode(), np.uint8)
 
 
@@ -166,8 +166,8 @@ def read_groups(path: Path, *, compared: bool = True) -> Groups:
     """Read the file of groups, whose checksum holds; without `compared` pairs it takes less time.
 
     Raises:
-        IndexFormatError: it is damaged.
-        IndexReadError: it may not or cannot be read.
+        IndexFormatError: the file is damaged.
+        IndexReadError: the file may not or cannot be read.
     """
     try:
         with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as table:
@@ -185,7 +185,7 @@ def read_groups(path: Path, *, compared: bool = True) -> Groups:
         if groups.compared.shape != (len(groups.same), 2):
             raise ValueError(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
-        raise refusal(path, error) or IndexFormatError(
+        raise read_refusal(path, error) or IndexFormatError(
             f"{path} is damaged; `place-search verify {path.parent} --repair` leaves it out, then "
             "group the photos again."
         ) from error

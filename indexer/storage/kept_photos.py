@@ -46,7 +46,7 @@ class KeptPhotos:
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with self._note.open("a+", encoding="ascii") as note:
-            if not _locked(note):
+            if not _try_lock(note):
                 raise IndexBusyError(
                     f"{self.folder} is being changed by another server; wait until that is done."
                 )
@@ -124,7 +124,7 @@ class KeptPhotos:
             write_whole(removed, "".join(f"{name}\n" for name in sorted(still_used)).encode())
         if self.is_unsettled():
             with self._note.open("a+", encoding="ascii") as note:
-                if _locked(note):
+                if _try_lock(note):
                     self._settle(note)
 
     def _settle(self, note: TextIO) -> None:
@@ -150,7 +150,7 @@ def _names(note: TextIO) -> set[str]:
     return {name for name in note.read().split("\n") if _OWN.fullmatch(name)}
 
 
-def _locked(note: TextIO) -> bool:
+def _try_lock(note: TextIO) -> bool:
     try:
         fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

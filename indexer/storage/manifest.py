@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, read_regular, write_whole
-from place_search.indexer.errors import IndexFormatError, ModelMismatchError, refusal
+from place_search.indexer.errors import IndexFormatError, ModelMismatchError, read_refusal
 from place_search.indexer.storage.descriptor_codes import FLOAT32, INT8, DescriptorType
 from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.groups import GROUPS
@@ -95,7 +95,7 @@ class Manifest:
         """Whether a model's descriptors compare with those of this index, which lies in `folder`.
 
         Raises:
-            ModelMismatchError: its int8 descriptors were made on a processor that gives others.
+            ModelMismatchError: the index has int8 descriptors of another kind of processor.
         """
         return _is_entry_of(self.model, model, folder)
 
@@ -167,7 +167,7 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Replace the manifest of a folder: from then on the index is of this version."""
-        write_whole(folder / MANIFEST, signed(self.to_json()))
+        write_whole(folder / MANIFEST, with_checksum(self.to_json()))
 
 
 def _forgotten_json(forgotten: ForgottenPhotos) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def decode_ids(text: str) -> NDArray[np.int64]:
     return np.flatnonzero(np.unpackbits(np.frombuffer(packed, np.uint8), bitorder="little"))
 
 
-def signed(table: Mapping[str, Any]) -> bytes:
+def with_checksum(table: Mapping[str, Any]) -> bytes:
     """A JSON object with the sha256 of its text as the last key."""
     digest = hashlib.sha256(json.dumps(table, indent=1).encode()).hexdigest()
     return json.dumps({**table, "sha256": digest}, indent=1).encode() + b"\n"
@@ -275,7 +275,7 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises:
         IndexFormatError: no index there, an unfinished or damaged one, or one of a newer format.
-        IndexReadError: it may not or cannot be read.
+        IndexReadError: the manifest may not or cannot be read.
     """
     path = folder / MANIFEST
     try:
@@ -286,7 +286,7 @@ def read_manifest(folder: Path) -> Manifest:
     except FileNotFoundError:
         raise IndexFormatError(_no_index(folder)) from None
     except OSError as error:
-        raise refusal(path, error) or IndexFormatError(
+        raise read_refusal(path, error) or IndexFormatError(
             f"{path} cannot be read ({error.strerror}); mend that."
         ) from error
     except ValueError:
@@ -306,7 +306,7 @@ def read_manifest(folder: Path) -> Manifest:
     try:
         # Version 1 had no checksum of its own.
         unsigned = {key: value for key, value in table.items() if key != "sha256"}
-        if (version != 1 or "sha256" in table) and signed(unsigned) != content:
+        if (version != 1 or "sha256" in table) and with_checksum(unsigned) != content:
             raise ValueError(MANIFEST)
         return _parse(table)
     except (KeyError, TypeError, ValueError, AttributeError):

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 
 from place_search.core.files import FileStamp, sync_folder, write_whole
 from place_search.indexer.places import PhotoNote, PlacePhoto
-from place_search.indexer.storage.commit import is_stamped
+from place_search.indexer.storage.commit import matches_stamp
 from place_search.indexer.storage.manifest import JOURNAL, Manifest, Skipped
 
 SHARD_PHOTOS = 512
@@ -29,7 +29,7 @@ def shard_photos(photos: int, dims: int) -> int:
     return max(SHARD_PHOTOS, min(spread, MAX_SHARD_PHOTOS, _SHARD_BYTES // (4 * dims)))
 
 
-def cut(ids: Sequence[int], per_shard: int) -> list[Sequence[int]]:
+def split_ids(ids: Sequence[int], per_shard: int) -> list[Sequence[int]]:
     """Ascending place ids, cut into the ids of each shard."""
     return [ids[start : start + per_shard] for start in range(0, len(ids), per_shard)]
 
@@ -122,7 +122,7 @@ class FinishedShard:
 
     def is_whole(self, folder: Path) -> bool:
         """Whether the files are whole: unchanged since the shard was finished."""
-        return all(is_stamped(folder / name, stamp) for name, stamp in self.files.items())
+        return all(matches_stamp(folder / name, stamp) for name, stamp in self.files.items())
 
 
 Header: TypeAlias = Mapping[str, str | int]

@@ -20,9 +20,9 @@ from numpy.typing import NDArray
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular
 from place_search.core.text import counted
-from place_search.indexer.errors import IndexFormatError, UnknownPlaceError, refusal
+from place_search.indexer.errors import IndexFormatError, UnknownPlaceError, read_refusal
 from place_search.indexer.storage.descriptor_codes import decode
-from place_search.indexer.storage.shards import ADDED, SUMS, part_sums, sum_of
+from place_search.indexer.storage.shards import ADDED, SUMS, crc32_of, part_sums
 
 
 class ArrayFile:
@@ -37,19 +37,19 @@ class ArrayFile:
 
         Raises:
             IndexFormatError: there is no such file.
-            IndexReadError: it may not or cannot be read.
+            IndexReadError: the file may not or cannot be read.
         """
         self.path = path
         try:
             with open_regular(path) as opened:
                 self._descriptor = os.dup(opened.fileno())
         except OSError as error:
-            raise self._unread(error) from error
+            raise self._read_error(error) from error
         weakref.finalize(self, os.close, self._descriptor)
         self._checked: set[str] = set()
         self._parts_sums: dict[str, NDArray[np.uint32] | None] = {}
 
-    def damaged(self) -> IndexFormatError:
+    def damage_error(self) -> IndexFormatError:
         """The error to raise where the content of the file is wrong."""
         folder = self.path.parent.parent  # files of rows lie in folders of their index
         return IndexFormatError(
@@ -57,9 +57,9 @@ class ArrayFile:
             "--repair`."
         )
 
-    def _unread(self, error: Exception) -> PlaceSearchError:
+    def _read_error(self, error: Exception) -> PlaceSearchError:
         """The error to raise where the file cannot be read, by the system's reason."""
-        return refusal(self.path, error) or self.damaged()
+        return read_refusal(self.path, error) or self.damage_error()
 
     @cached_property
     def _datasets(self) -> Mapping[str, "_Dataset"]:
@@ -73,13 +73,13 @@ class ArrayFile:
                     key.decode(): _locate_dataset(h5py.h5d.open(file.id, key)) for key in file.id
                 }
         except (OSError, KeyError, ValueError, TypeError, RuntimeError, MemoryError) as error:
-            raise self._unread(error) from error
+            raise self._read_error(error) from error
 
     def _dataset(self, key: str) -> "_Dataset":
         try:
             return self._datasets[key]
         except KeyError as error:
-            raise self.damaged() from error
+            raise self.damage_error() from error
 
     @cached_property
     def _sums(self) -> Mapping[str, int]:
@@ -89,7 +89,7 @@ class ArrayFile:
         try:
             sums: dict[str, int] = json.loads(self._read(SUMS).tobytes())
         except ValueError as error:
-            raise self.damaged() from error
+            raise self.damage_error() from error
         return sums
 
     def shape(self, key: str) -> tuple[int, ...]:
@@ -105,13 +105,13 @@ class ArrayFile:
 
         Raises:
             IndexFormatError: the file is damaged.
-            IndexReadError: it cannot be read.
+            IndexReadError: the file cannot be read.
         """
         if self._lacks(key):
             return np.full(self.shape("place_id"), ADDED[key])
         column = self._read(key)
-        if self._sums and self._sums.get(key) != sum_of(column):
-            raise self.damaged()
+        if self._sums and self._sums.get(key) != crc32_of(column):
+            raise self.damage_error()
         self._checked.add(key)
         return column
 
@@ -137,7 +137,7 @@ class ArrayFile:
 
         Raises:
             IndexFormatError: the file is shorter than it was.
-            IndexReadError: it cannot be read.
+            IndexReadError: the file cannot be read.
         """
         dataset = self._dataset(key)
         if not out.size:  # as the local features of an index without them
@@ -148,9 +148,9 @@ class ArrayFile:
                 self._descriptor, [out.data.cast("B")], dataset.offset + row * dataset.stride
             )
         except OSError as error:
-            raise self._unread(error) from error
+            raise self._read_error(error) from error
         if read != out.nbytes:
-            raise self.damaged()
+            raise self.damage_error()
 
     def _read(self, key: str) -> NDArray[Any]:
         """A whole dataset."""
@@ -170,15 +170,15 @@ class ArrayFile:
 
         Raises:
             IndexFormatError: the file is shorter than it was, or is damaged.
-            IndexReadError: it cannot be read.
+            IndexReadError: the file cannot be read.
         """
         offset, stride, sums = self._descriptor_rows
         try:
             read = os.pread(self._descriptor, stride, offset + row * stride)
         except OSError as error:
-            raise self._unread(error) from error
+            raise self._read_error(error) from error
         if len(read) != stride or (sums is not None and zlib.crc32(read) != sums[row]):
-            raise self.damaged()
+            raise self.damage_error()
         return read
 
     def check(self, key: str, row: int, parts: Sequence[NDArray[Any]] | NDArray[Any]) -> None:
@@ -192,8 +192,8 @@ class ArrayFile:
         sums = self._part_sums(key)
         if sums is None:
             return
-        if [sum_of(part) for part in parts] != sums[row : row + len(parts)].tolist():
-            raise self.damaged()
+        if [crc32_of(part) for part in parts] != sums[row : row + len(parts)].tolist():
+            raise self.damage_error()
 
     def _part_sums(self, key: str) -> NDArray[np.uint32] | None:
         """The checksum of each place's part of a large dataset."""
@@ -203,7 +203,7 @@ class ArrayFile:
 
 
 class _Dataset(NamedTuple):
-    """Where a dataset starts in its file, its shape, the bytes of one row, and its type."""
+    """A dataset in its file: offset, shape, bytes of a row, and type of its numbers."""
 
     offset: int
     shape: tuple[int, ...]
@@ -245,8 +245,8 @@ class ShardRows:
         """Flags of the rows of `stored_ids` whose places are removed."""
         if removed is not None and len(removed):
             self.removed |= np.isin(self.stored_ids, removed)
-        self._live = np.flatnonzero(~self.removed) if self.removed.any() else None
-        self.place_ids = self.live(self.stored_ids)
+        self._live_rows = np.flatnonzero(~self.removed) if self.removed.any() else None
+        self.place_ids = self.without_removed(self.stored_ids)
         self.shape = (len(self.place_ids), shards[0].shape("descriptors")[1])
         self.dtype = np.dtype(np.float32)
         self._stored_type = shards[0].dtype("descriptors")
@@ -254,9 +254,9 @@ class ShardRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def live(self, stored: NDArray[Any]) -> NDArray[Any]:
+    def without_removed(self, stored: NDArray[Any]) -> NDArray[Any]:
         """The rows of places that are not removed, of a column of all rows of the shards."""
-        return stored if self._live is None else stored[self._live]
+        return stored if self._live_rows is None else stored[self._live_rows]
 
     def row_of(self, place_id: int) -> int:
         """The row of a place.
@@ -278,7 +278,7 @@ class ShardRows:
 
     def locate(self, row: int) -> tuple[int, int]:
         """The number of the shard that holds a row, and the row's number in that shard."""
-        return self._locate_stored(row if self._live is None else int(self._live[row]))
+        return self._locate_stored(row if self._live_rows is None else int(self._live_rows[row]))
 
     def _locate_stored(self, stored: int) -> tuple[int, int]:
         shard = bisect_right(self._first_rows, stored) - 1
@@ -286,7 +286,7 @@ class ShardRows:
 
     def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
         """These rows, (len(rows), D)."""
-        stored = rows if self._live is None else self._live[rows]
+        stored = rows if self._live_rows is None else self._live_rows[rows]
         shards = np.searchsorted(self._starts, stored, side="right") - 1
         local = stored - self._starts[shards]
         parts = [
@@ -307,7 +307,7 @@ class ShardRows:
             firsts = _broadcast_if_equal(np.stack([part[0] for part in parts if len(part)]))
             if not firsts.strides[0]:
                 return np.broadcast_to(firsts[:1], (len(self), *firsts.shape[1:]))[start:]
-        return self.live(np.concatenate(parts))[start:]
+        return self.without_removed(np.concatenate(parts))[start:]
 
     def value(self, key: str, row: int) -> Any:
         """One row of a small column. Raises: as `column`."""
@@ -329,7 +329,7 @@ class ShardRows:
         """The rows of `chunks` as they are stored: int8 codes or float32."""
         if start >= len(self):
             return
-        stored = start if self._live is None else int(self._live[start])
+        stored = start if self._live_rows is None else int(self._live_rows[start])
         for number, shard in enumerate(self._shards):
             count, dims = shard.shape("descriptors")
             first = int(self._starts[number])
@@ -337,10 +337,12 @@ class ShardRows:
                 out = np.empty((min(rows, count - at), dims), self._stored_type)
                 shard.read_into(out, "descriptors", at)
                 shard.check("descriptors", at, out)
-                if self._live is not None:
-                    low, high = np.searchsorted(self._live, [first + at, first + at + len(out)])
+                if self._live_rows is not None:
+                    low, high = np.searchsorted(
+                        self._live_rows, [first + at, first + at + len(out)]
+                    )
                     if high - low < len(out):
-                        out = out[self._live[low:high] - (first + at)]
+                        out = out[self._live_rows[low:high] - (first + at)]
                 if len(out):
                     yield out
 

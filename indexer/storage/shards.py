@@ -276,7 +276,7 @@ def _texts(values: Sequence[str]) -> NDArray[Any]:
     return np.array(encoded, h5py.string_dtype("utf-8", longest))
 
 
-def sum_of(part: NDArray[Any] | bytes) -> int:
+def crc32_of(part: NDArray[Any] | bytes) -> int:
     """The CRC-32 of an array's bytes."""
     return zlib.crc32(np.ascontiguousarray(part).data)
 
@@ -287,11 +287,11 @@ def _hdf5(table: Mapping[str, NDArray[Any]], **parts: Iterable[NDArray[Any] | by
     `parts` are each place's part of a large dataset, and get a checksum each.
     """
     sums_of_parts = {
-        part_sums(key): np.array([sum_of(part) for part in items], np.uint32)
+        part_sums(key): np.array([crc32_of(part) for part in items], np.uint32)
         for key, items in parts.items()
     }
     small = {key: values for key, values in table.items() if key not in parts} | sums_of_parts
-    sums = json.dumps({key: sum_of(values) for key, values in small.items()})
+    sums = json.dumps({key: crc32_of(values) for key, values in small.items()})
     datasets = {**table, **sums_of_parts, SUMS: np.frombuffer(sums.encode(), np.uint8)}
     out = io.BytesIO()
     with h5py.File(out, "w", libver=_FORMAT) as file:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp, replacing, sha256_of, utf8_path
 from place_search.indexer.stores.faiss_store import FaissKind, FaissStore, stored_ids
 from place_search.indexer.stores.store_card import StoreCard
-from place_search.indexer.stores.tuning import tuned
+from place_search.indexer.stores.tuning import tune
 from place_search.indexer.stores.vectors import Descriptors, VectorStore
 
 TRAINING_ROWS = 4096
@@ -35,7 +35,7 @@ class FaissBuilder(FaissKind):
         _add(index, rows, 0)
         stamp = _write(index, path)
         del index  # freed before it is opened again: ten million places take 1.4 GB
-        return tuned(self, card.built_of(rows.place_ids), rows, path), stamp
+        return tune(self, card.built_of(rows.place_ids), rows, path), stamp
 
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path

@@ -185,7 +185,7 @@ class FaissStore(SnapshotStore):
         return stored_ids(self._index)
 
 
-def rotated(codes: Any, dims: int) -> Any:
+def rotate_codes(codes: Any, dims: int) -> Any:
     """An index of rotated descriptors, with unchanged cosines, as RaBitQ's estimates require.
 
     Without the rotation estimates are the worse, the more a few numbers dominate: of the ten

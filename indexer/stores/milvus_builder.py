@@ -24,7 +24,7 @@ from place_search.indexer.stores.milvus_client import (
 )
 from place_search.indexer.stores.milvus_store import CHANGES, SEARCHES, VECTORS, MilvusStore
 from place_search.indexer.stores.store_card import DEAD_SHARE, EXACT_BYTES, StoreCard
-from place_search.indexer.stores.tuning import tuned
+from place_search.indexer.stores.tuning import tune
 from place_search.indexer.stores.vectors import Descriptors, VectorStore
 
 LEDGER = "collections.txt"
@@ -65,7 +65,7 @@ class MilvusBuilder:
         stamp = _write(path, name, card, "FLAT" if exact else "HNSW")
         if exact:
             return card, stamp
-        return tuned(self, card, rows, path), stamp
+        return tune(self, card, rows, path), stamp
 
     def update(
         self, card: StoreCard, old: Path, rows: Descriptors, path: Path

@@ -35,7 +35,7 @@ class MilvusConnection:
         self._reason = ""
 
     def call(
-        self, method: str, collection: str = "", *, seconds: float = SECONDS, **more: Any
+        self, method: str, collection: str = "", *, seconds: float = SECONDS, **options: Any
     ) -> Any:
         """The result of a method of pymilvus.MilvusClient.
 
@@ -44,21 +44,21 @@ class MilvusConnection:
             CollectionLostError: the collection does not exist.
         """
         if time.monotonic() < self._down_until:
-            raise self._outage(self._reason)
+            raise self._outage_error(self._reason)
         from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
-        about = {"collection_name": collection} if collection else {}
+        arguments = {"collection_name": collection} if collection else {}
         try:
-            client = self._connected(seconds)
+            client = self._connect(seconds)
             try:
-                return getattr(client, method)(**about, timeout=seconds, **more)
+                return getattr(client, method)(**arguments, timeout=seconds, **options)
             except MilvusException as error:
                 if error.code != _NOT_LOADED:
                     raise
                 # A restarted server may not have loaded the collection.
                 client.load_collection(collection, timeout=LONG)
-                return getattr(client, method)(**about, timeout=seconds, **more)
+                return getattr(client, method)(**arguments, timeout=seconds, **options)
         except (MilvusException, RpcError, OSError) as error:
             if isinstance(error, MilvusException) and error.code == _NOT_FOUND:
                 raise CollectionLostError(
@@ -68,9 +68,9 @@ class MilvusConnection:
             self._reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
             self._down_until = time.monotonic() + _PAUSE
             log.warning("Milvus at %s does not answer: %s", self.uri, self._reason)
-            raise self._outage(self._reason) from error
+            raise self._outage_error(self._reason) from error
 
-    def _connected(self, seconds: float) -> Any:
+    def _connect(self, seconds: float) -> Any:
         with self._lock:
             if self._client is None:
                 from pymilvus import MilvusClient
@@ -79,7 +79,7 @@ class MilvusConnection:
                 self._client = MilvusClient(uri=self.uri, token=token, timeout=seconds)
             return self._client
 
-    def _outage(self, reason: str) -> StoreOutageError:
+    def _outage_error(self, reason: str) -> StoreOutageError:
         return StoreOutageError(
             f"The vector engine Milvus at {self.uri} does not answer ({reason}); once it does, "
             "try again."
@@ -95,7 +95,7 @@ def milvus_connection(uri: str) -> MilvusConnection:
     with _importing:
         # Importing pymilvus configures logging anew, which closes handlers of others.
         configure = logging.config.dictConfig
-        logging.config.dictConfig = _leave_alone
+        logging.config.dictConfig = _ignore_config
         try:
             import pymilvus  # noqa: F401 - imported late: an optional package
         except ImportError:
@@ -110,7 +110,7 @@ def milvus_connection(uri: str) -> MilvusConnection:
     return _link(uri)
 
 
-def _leave_alone(config: Any) -> None:
+def _ignore_config(config: Any) -> None:
     """Configure nothing."""
 
 

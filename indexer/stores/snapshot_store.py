@@ -24,7 +24,7 @@ _SAMPLE = 64
 
 
 class SnapshotStore(ABC):
-    """A vector store opened for search. Thread-safe if what it inherits is."""
+    """A vector store opened for search. Thread-safe if the subclass is."""
 
     def __init__(self, card: StoreCard, rows: Descriptors) -> None:
         self.kind: str = card.kind

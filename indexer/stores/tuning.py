@@ -26,7 +26,7 @@ _OWN = np.float32(0.85)
 0.55, are then a little further away than those of a real query of a place with several photos."""
 
 
-def tuned(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path) -> StoreCard:
+def tune(builder: StoreBuilder, card: StoreCard, rows: Descriptors, path: Path) -> StoreCard:
     """The card with the cheapest settings of enough recall, and this recall.
 
     The store that `builder` has written to `path` is opened with each of the settings. The index's

@@ -76,7 +76,7 @@ class VectorStore(Protocol):
 
 
 class StoreBuilder(Protocol):
-    """How the file of a vector store is made, brought up to date and opened.
+    """A kind of vector store: it builds, updates and opens the file of a store.
 
     The file is a snapshot of earlier rows. A store that is opened for newer rows goes by these: it
     never finds a place that they lack, and compares newer places without the file. So the file
@@ -94,7 +94,7 @@ class StoreBuilder(Protocol):
     def build(
         self, card: StoreCard, rows: Descriptors, path: Path
     ) -> tuple[StoreCard, FileStamp | None]:
-        """Write a file for these rows; the card comes back with what the file holds.
+        """Write a file for these rows. Returns the card of the file.
 
         A store that compares the rows themselves writes none.
         """

@@ -126,7 +126,7 @@ class Decoder:
             "box": box,
             "panorama": panorama,
         }
-        photo = self._do(job, content, take_photo)
+        photo = self._run_job(job, content, take_photo)
         return photo if box is None else replace(photo, box=box)
 
     def picture(self, content: bytes, *, longest_side: int) -> bytes:
@@ -137,7 +137,9 @@ class Decoder:
             DecoderBusyError: other photos kept it waiting too long.
             DecoderError: the processes cannot be started any more.
         """
-        return self._do({"kind": "picture", "longest_side": longest_side}, content, take_picture)
+        return self._run_job(
+            {"kind": "picture", "longest_side": longest_side}, content, take_picture
+        )
 
     def views(
         self, content: bytes, *, formats: Sequence[str] = FORMATS, assumed: bool = False
@@ -149,7 +151,7 @@ class Decoder:
         Raises: as `picture`.
         """
         job = {"kind": "views", "formats": list(formats), "assumed": assumed}
-        return self._do(job, content, take_views)
+        return self._run_job(job, content, take_views)
 
     def memory(self) -> int:
         """Bytes that the processes hold."""
@@ -161,7 +163,7 @@ class Decoder:
             self._closed = True
             self._processes.end()
 
-    def _do(
+    def _run_job(
         self, job: dict[str, Any], content: bytes, take: Callable[[dict[str, Any], int], T]
     ) -> T:
         with self._lock:
@@ -175,7 +177,7 @@ class Decoder:
                 return reply
         # Waiting for the turn takes no decoder from small photos.
         if not self._turn.acquire(timeout=min(TURN_SECONDS, _seconds_left(deadline))):
-            raise _busy()
+            raise _busy_error()
         try:
             reply = self._ask(job | {"large": True}, content, take, deadline)
         finally:
@@ -198,12 +200,12 @@ class Decoder:
             if not _seconds_left(
                 deadline
             ):  # so that a late photo never has the processes restarted
-                raise _busy()
+                raise _busy_error()
             processes = self._processes
             try:
                 slot = processes.idle.get(timeout=_seconds_left(deadline))
             except queue.Empty:
-                raise _busy() from None
+                raise _busy_error() from None
             try:
                 reply = slot.ask(job, content, self.limits, deadline)
                 if _is_out_of_memory(reply) and job["large"] and slot.state["jobs"] > 1:
@@ -216,23 +218,23 @@ class Decoder:
                 # photo.
                 log.warning("The photo decoders did not answer in time and are started anew.")
                 self._restart(processes)
-                raise _busy() from None
+                raise _busy_error() from None
             except (OSError, ValueError, KeyError):  # the process is gone, or its reply is broken
                 self._restart(processes)
             else:
                 if "large" in reply or _is_out_of_memory(reply):
                     return None
-                raise self._error(reply)
+                raise self._error_of(reply)
             finally:
-                slot.forget()
+                slot.free_memory()
                 processes.idle.put(slot)
         raise DecoderError("The photo decoders end as soon as they are started.")
 
-    def _error(self, reply: dict[str, Any]) -> PlaceSearchError:
+    def _error_of(self, reply: dict[str, Any]) -> PlaceSearchError:
         if "error" in reply:
             return _ERRORS[reply["error"]](reply["sentence"])
         if reply["died"] == LATE:
-            return _busy()
+            return _busy_error()
         self.deaths += 1
         if -reply["died"] == signal.SIGPROF:
             return UnreadablePhotoError(
@@ -255,7 +257,7 @@ def _seconds_left(deadline: float) -> float:
     return max(0.0, deadline - time.monotonic())
 
 
-def _busy() -> DecoderBusyError:
+def _busy_error() -> DecoderBusyError:
     return DecoderBusyError("The server is decoding other large or slow photos; try again soon.")
 
 
@@ -319,7 +321,7 @@ class _Slot:
             if reply["number"] == job["number"]:
                 return {"died": killed} if killed and "died" in reply else reply
 
-    def forget(self) -> None:
+    def free_memory(self) -> None:
         """Free the memory of a large photo; that of small photos is quicker to use again."""
         if os.fstat(self.memory).st_size > KEPT_BYTES:
             os.ftruncate(self.memory, 0)

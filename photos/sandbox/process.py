@@ -208,7 +208,7 @@ def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]
     side = job["longest_side"]
     photo = decode_photo(
         content,
-        needed=partial(fit_within, longest_side=side),
+        target_size=partial(fit_within, longest_side=side),
         max_pixels=job["max_pixels"],
         before_pixels=slot.check_size,
     )

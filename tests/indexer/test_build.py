@@ -31,7 +31,7 @@ from place_search.indexer import (
 )
 from place_search.indexer.sources.photo_list import PhotoList
 from place_search.indexer.storage.descriptor_codes import decode
-from place_search.indexer.storage.plan import Plan, cut, shard_photos
+from place_search.indexer.storage.plan import Plan, shard_photos, split_ids
 from place_search.models import Model
 
 
@@ -168,7 +168,7 @@ def test_plans_cut_photos_in_order(count: int, size: int, first: int) -> None:
     photos = PhotoList(Path("/photos"))
     for number in range(count):
         photos.append(f"{number}.jpg")
-    plan = Plan(first, cut(range(count), size), photos)
+    plan = Plan(first, split_ids(range(count), size), photos)
     shards = list(plan)
 
     entries = [entry for shard in shards for entry in shard.entries]

@@ -26,7 +26,7 @@ from place_search.indexer import (
     remove_places,
     sync_photos,
 )
-from place_search.indexer.storage.manifest import signed
+from place_search.indexer.storage.manifest import with_checksum
 from place_search.models import Model
 from tests.indexer.conftest import Render
 from tests.indexer.whole import whole
@@ -163,6 +163,6 @@ def test_a_torn_or_foreign_manifest_is_refused(built: Path, photos: Path, model:
             sync_photos(built, open_source(photos), model)
     table = json.loads(content)
     del table["sha256"]
-    (built / "manifest.json").write_bytes(signed({**table, "format_version": 4}))
+    (built / "manifest.json").write_bytes(with_checksum({**table, "format_version": 4}))
     with pytest.raises(IndexFormatError, match="made by a newer place-search"):
         compact_index(built)

@@ -27,7 +27,7 @@ from place_search.indexer import (
     open_index,
     open_source,
 )
-from place_search.indexer.storage.manifest import signed
+from place_search.indexer.storage.manifest import with_checksum
 from place_search.indexer.stores.vectors import exact_search
 from place_search.models import Model, encode_features
 
@@ -168,7 +168,7 @@ def _manifest(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], No
         table = json.loads(path.read_text())
         del table["sha256"]
         change(table)
-        path.write_bytes(signed(table))
+        path.write_bytes(with_checksum(table))
 
     return damage
 

@@ -22,7 +22,7 @@ from place_search.indexer import (
 )
 from place_search.indexer.place_rows import place_rows
 from place_search.indexer.sources.gpx import GpxTrack
-from place_search.indexer.sources.gpx_positions import placed_by_gpx
+from place_search.indexer.sources.gpx_positions import place_by_gpx
 from place_search.models import Model
 from place_search.photos import decode_photo, read_capture_time
 from tests.indexer.conftest import Render
@@ -140,7 +140,7 @@ def test_an_index_with_a_time_that_no_calendar_has_is_listed(
     assert "time" not in row
     (tmp_path / "walk.gpx").write_text(GPX)
     with pytest.raises(SourceError, match="were taken from 1714550400000 s since 1970 to"):
-        placed_by_gpx(source, GpxTrack(tmp_path / "walk.gpx"))
+        place_by_gpx(source, GpxTrack(tmp_path / "walk.gpx"))
 
 
 def without_order(shard: Path) -> None:

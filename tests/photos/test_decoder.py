@@ -61,7 +61,7 @@ def test_the_pixels_are_those_without_a_process(decoder: Decoder, kind: str) -> 
     exif[0x0112] = 6
     exif[0x8825] = {1: "N", 2: (48.0, 0.0, 0.0), 3: "E", 4: (11.5, 0.0, 0.0)}
     content = encoded(photo(), kind, exif=exif)
-    mine = decode_photo(content, needed=AREA.size)
+    mine = decode_photo(content, target_size=AREA.size)
     theirs = decoder.photo(content, AREA)
     np.testing.assert_array_equal(theirs.pixels, resize_photo(mine, AREA))
     assert (theirs.width, theirs.height) == (mine.width, mine.height)

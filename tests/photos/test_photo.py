@@ -85,7 +85,7 @@ def test_path_and_bytes_agree(tmp_path: Path) -> None:
 
 def test_a_large_jpeg_is_decoded_at_a_smaller_scale_but_never_below_the_need() -> None:
     data = encoded(picture(2400, 1600), "JPEG", quality=90)
-    photo = decode_photo(data, needed=lambda width, height: (width // 5, height // 5))
+    photo = decode_photo(data, target_size=lambda width, height: (width // 5, height // 5))
     assert (photo.width, photo.height) == (2400, 1600)
     assert photo.pixels.shape == (400, 600, 3)
     full = np.asarray(picture(2400, 1600).resize((600, 400), Image.Resampling.BOX))
@@ -101,7 +101,7 @@ def test_scaled_decoding_asks_for_the_upright_size() -> None:
         asked.append((width, height))
         return (160, 240)
 
-    photo = decode_photo(encoded(picture(1920, 1280), "JPEG", exif=exif), needed=needed)
+    photo = decode_photo(encoded(picture(1920, 1280), "JPEG", exif=exif), target_size=needed)
     assert asked == [(1280, 1920)]
     assert photo.pixels.shape == (240, 160, 3)
 
@@ -209,7 +209,7 @@ def test_warnings_made_errors_are_none_of_a_photo() -> None:
     values = np.array([[-3e38, 1e-3], [0, 1e-3]], np.float32)
     assert decode_photo(encoded(Image.fromarray(values), "TIFF")).pixels.max() == 255
     large = encoded(Image.new("L", (10000, 9000)), "JPEG")
-    assert decode_photo(large, needed=lambda width, height: (640, 480)).width == 10000
+    assert decode_photo(large, target_size=lambda width, height: (640, 480)).width == 10000
     with pytest.raises(OversizedPhotoError):
         decode_photo(encoded(Image.new("1", (10000, 9000)), "PNG"))
 
@@ -334,20 +334,22 @@ def test_float_images_of_other_ranges(white: float) -> None:
 @pytest.mark.slow
 def test_a_large_jpeg_counts_the_pixels_that_are_decoded() -> None:
     data = encoded(picture(4000, 3000), "JPEG")
-    small = decode_photo(data, needed=lambda width, height: (640, 480), max_pixels=2_000_000)
+    small = decode_photo(data, target_size=lambda width, height: (640, 480), max_pixels=2_000_000)
     assert (small.width, small.height) == (4000, 3000)
     with pytest.raises(OversizedPhotoError, match="over the limit of 2,000,000"):
         decode_photo(data, max_pixels=2_000_000)
     with pytest.raises(OversizedPhotoError, match="over the limit of 8,000,000"):
-        decode_photo(data, needed=lambda width, height: (64, 48), max_pixels=1_000_000)
+        decode_photo(data, target_size=lambda width, height: (64, 48), max_pixels=1_000_000)
     progressive = encoded(picture(4000, 3000), "JPEG", progressive=True)
     with pytest.raises(OversizedPhotoError, match="4000 × 3000"):
-        decode_photo(progressive, needed=lambda width, height: (640, 480), max_pixels=2_000_000)
+        decode_photo(
+            progressive, target_size=lambda width, height: (640, 480), max_pixels=2_000_000
+        )
 
 
 def test_a_jpeg_beyond_pillows_own_limit() -> None:
     data = encoded(Image.new("L", (16000, 12000)), "JPEG")
-    photo = decode_photo(data, needed=lambda width, height: (640, 480))
+    photo = decode_photo(data, target_size=lambda width, height: (640, 480))
     assert (photo.width, photo.height) == (16000, 12000)
 
 

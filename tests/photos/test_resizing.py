@@ -82,7 +82,7 @@ def test_a_strip_is_the_same_photo_in_a_jpeg_that_is_decoded_smaller(tmp_path: P
     path = tmp_path / "strip.jpg"
     path.write_bytes(encoded(strip, "JPEG", quality=95))
     model = Preprocessing("exact", 900, 64)
-    smaller = decode_photo(path, needed=model.size)
+    smaller = decode_photo(path, target_size=model.size)
     assert smaller.pixels.shape == (100, 2000, 3)
     apart = resize_photo(smaller, model).astype(int) - resize_photo(decode_photo(path), model)
     assert abs(apart).mean() < 2

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from place_search.indexer import FieldError
-from place_search.indexer.changes.edit import edited
+from place_search.indexer.changes.edit import apply_patch
 from place_search.indexer.storage.edits import Edit
 from place_search.photos import PhotoError, decode_photo, panorama
 from place_search.search.engine import Engine
@@ -140,7 +140,7 @@ class Filled(dict[str, str]):
 def test_what_does_not_fit_a_place_has_its_code(patch: dict[str, Any], code: str) -> None:
     declared: Any = {"floor": "number", "open": "boolean", "seen": "date", "tone": "text"}
     with pytest.raises(FieldError) as refused:
-        edited(Edit(), patch, declared)
+        apply_patch(Edit(), patch, declared)
     found = reason_of(str(refused.value))
     assert found is not None
     assert found[0] == code

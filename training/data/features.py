@@ -142,7 +142,7 @@ class FeatureLoader:
         row, view = item
         path = self._places.path(row)
         try:
-            photo = decode_photo(path, needed=self._needed)
+            photo = decode_photo(path, target_size=self._needed)
         except PhotoError as error:
             raise TrainingError(
                 f"A photo cannot be read any more ({str(error).rstrip('.')}); bring it back, then "

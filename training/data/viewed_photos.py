@@ -51,7 +51,7 @@ def photo_parts(
     Raises:
         PhotoError: the photo is missing or cannot be read.
     """
-    whole = decode_photo(photo.path, needed=_sharp, max_pixels=max_pixels).pixels
+    whole = decode_photo(photo.path, target_size=_sharp, max_pixels=max_pixels).pixels
     for part in range(1 + photo.crops):
         pixels = whole if part == 0 else crop_part(whole, random)
         yield Photo(pixels, pixels.shape[1], pixels.shape[0])

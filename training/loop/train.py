@@ -198,7 +198,7 @@ def _unreadable(places: Places, progress: Progress) -> list[int]:
 
 def _is_readable(path: Path) -> bool:
     try:
-        decode_photo(path, needed=lambda width, height: (64, 64))
+        decode_photo(path, target_size=lambda width, height: (64, 64))
     except PhotoError:
         return False
     return True

@@ -15,10 +15,10 @@ from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.poses import (
     camera_centre,
     place_on_ground,
-    placed_source,
     read_numbers,
+    source_of_placed,
 )
-from place_search.indexer.sources.walk import holds, is_photo
+from place_search.indexer.sources.walk import holds_all, is_photo
 
 ACCEPTS = "a folder with COLMAP's cameras.txt and images.txt"
 IMAGES, CAMERAS, BINARY = "images.txt", "cameras.txt", "images.bin"
@@ -27,7 +27,7 @@ _FIELDS = 10
 
 def reads(data: Path) -> bool:
     """Whether this is a folder with a model, in text or binary, and no photos beside it."""
-    if not holds(data, IMAGES, CAMERAS) and not holds(data, BINARY):
+    if not holds_all(data, IMAGES, CAMERAS) and not holds_all(data, BINARY):
         return False
     with os.scandir(data) as entries:
         return not any(entry.is_file() and is_photo(Path(entry.path)) for entry in entries)
@@ -66,7 +66,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     if not names:
         raise SourceError(f"{data / IMAGES} names no photos; name the folder of another model.")
     placed, warning = place_on_ground(names, np.array(centres), f"{data}")
-    return placed_source(data, root or _images(data, names[0]), "colmap", placed, warning)
+    return source_of_placed(data, root or _images(data, names[0]), "colmap", placed, warning)
 
 
 def _images(data: Path, name: str) -> Path:

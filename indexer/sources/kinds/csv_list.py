@@ -150,7 +150,7 @@ def _heading(file: Path, row: int, text: str) -> float | None:
     if not text:
         return None
     degrees = parse_number(text)
-    if not abs(degrees) <= 360:  # nor where it is NaN
+    if not abs(degrees) <= 360:  # true for NaN too
         raise SourceError(
             f"{file} has '{text}' as heading in row {row}; give degrees clockwise from north, 0 to "
             "360, or leave it blank."

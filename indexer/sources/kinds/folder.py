@@ -39,7 +39,7 @@ def read(data: Path, root: Path | None = None) -> Source:
         )
         photos.append(name, position=position, utm=utm)
     if not photos:
-        raise SourceError(_nothing_in(root, listing))
+        raise SourceError(_no_photos_sentence(root, listing))
     return Source(
         root,
         photos,
@@ -50,7 +50,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     )
 
 
-def _nothing_in(root: Path, listing: FolderListing) -> str:
+def _no_photos_sentence(root: Path, listing: FolderListing) -> str:
     if listing.unlisted:
         folder = listing.unlisted[0]
         return f"{root} holds no photos that may be read; {folder.name}: {folder.reason}."

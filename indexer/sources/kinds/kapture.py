@@ -16,11 +16,11 @@ from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.poses import (
     PlacedName,
     place_on_ground,
-    placed_source,
     read_numbers,
     rotation_of,
+    source_of_placed,
 )
-from place_search.indexer.sources.walk import holds
+from place_search.indexer.sources.walk import holds_all
 
 ACCEPTS = "a kapture folder"
 SENSORS = "sensors"
@@ -35,7 +35,7 @@ Pose = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 def reads(data: Path) -> bool:
     """Whether this is a folder with a list of sensors and one of photos."""
-    return holds(data / SENSORS, "sensors.txt", _RECORDS)
+    return holds_all(data / SENSORS, "sensors.txt", _RECORDS)
 
 
 def read(data: Path, root: Path | None = None) -> Source:
@@ -65,7 +65,7 @@ def read(data: Path, root: Path | None = None) -> Source:
         placed, warning = place_on_ground([name for *_, name in photos], rows, f"{data}")
     else:
         placed = [PlacedName(name) for *_, name in photos]
-    return placed_source(data, root or folder / "records_data", "kapture", placed, warning)
+    return source_of_placed(data, root or folder / "records_data", "kapture", placed, warning)
 
 
 def _rows(path: Path, fields: int) -> Iterator[list[str]]:

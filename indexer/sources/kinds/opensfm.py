@@ -14,8 +14,8 @@ from place_search.core.files import read_regular
 from place_search.core.geodesy import Position, east_north_up_to_degrees, is_null_island
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_list import Source
-from place_search.indexer.sources.poses import PlacedName, place_on_ground, placed_source
-from place_search.indexer.sources.walk import holds, list_folder
+from place_search.indexer.sources.poses import PlacedName, place_on_ground, source_of_placed
+from place_search.indexer.sources.walk import holds_all, list_folder
 
 ACCEPTS = "an OpenSfM dataset"
 IMAGES, MODEL, EXIF, REFERENCE = "images", "reconstruction.json", "exif", "reference_lla.json"
@@ -23,7 +23,7 @@ IMAGES, MODEL, EXIF, REFERENCE = "images", "reconstruction.json", "exif", "refer
 
 def reads(data: Path) -> bool:
     """Whether this is a folder with `images` and OpenSfM's results for them."""
-    return holds(data, IMAGES, MODEL) or holds(data, IMAGES, EXIF)
+    return holds_all(data, IMAGES, MODEL) or holds_all(data, IMAGES, EXIF)
 
 
 def read(data: Path, root: Path | None = None) -> Source:
@@ -35,12 +35,12 @@ def read(data: Path, root: Path | None = None) -> Source:
         SourceError: a file of the dataset that is broken, or no photos.
     """
     images = root or data / IMAGES
-    reconstructed, warning = _reconstructed(data)
+    reconstructed, warning = _read_reconstructions(data)
     placed = [
         reconstructed.get(name) or PlacedName(name, _position(data, name))
         for name in list_folder(images.resolve()).names
     ]
-    return placed_source(data, images, "opensfm", placed, warning)
+    return source_of_placed(data, images, "opensfm", placed, warning)
 
 
 def _json(path: Path, kind: type) -> Any:
@@ -55,7 +55,7 @@ def _json(path: Path, kind: type) -> Any:
     return content
 
 
-def _reconstructed(data: Path) -> tuple[dict[str, PlacedName], str]:
+def _read_reconstructions(data: Path) -> tuple[dict[str, PlacedName], str]:
     """The photos of the reconstructions by name; the largest reconstruction counts first."""
     by_name: dict[str, PlacedName] = {}
     warnings = []

@@ -8,7 +8,7 @@ from typing import Any
 
 from place_search.core.files import PART, open_regular, read_regular, write_whole
 from place_search.indexer.errors import IndexWriteError, SourceError
-from place_search.indexer.sources.gpx import GpxTrack, in_utc, in_words
+from place_search.indexer.sources.gpx import GpxTrack, in_utc, time_in_words
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.video_request import VideoRequest
 from place_search.indexer.storage.commit import check_folder
@@ -58,15 +58,15 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
     photos = PhotoList(video.folder)
     positions = [None if track is None else track.place(seconds) for seconds in frames.seconds]
     for number, position in enumerate(positions):
-        photos.append(f"{frames.path.name}/{_name(number)}", position=position)
+        photos.append(f"{frames.path.name}/{_frame_name(number)}", position=position)
     warnings = list(frames.notes)
     if track is not None:
         warnings += track.warnings
         if missing := positions.count(None):
             warnings.append(
                 f"{missing} of the {len(positions)} frames of {data.name} have no position: the "
-                f"video starts at {in_words(track.start)}, and {track.gpx.path.name} goes from "
-                f"{track.gpx.span}."
+                f"video starts at {time_in_words(track.start)}, and {track.gpx.path.name} goes "
+                f"from {track.gpx.span}."
             )
     return Source(video.folder, photos, "video", warnings=tuple(warnings))
 
@@ -89,13 +89,13 @@ class _VideoTrack:
             self.start = first
             self.warnings.append(
                 f"{video.path.name} does not say when it was recorded, so it is taken to start "
-                f"with {gpx.path.name} at {in_words(first)}; --video-start says otherwise."
+                f"with {gpx.path.name} at {time_in_words(first)}; --video-start says otherwise."
             )
         if self.start > last or (video.seconds and self.start + video.seconds < first):
             whence = "as was said" if request.start else "by its metadata"
             raise SourceError(
                 f"{gpx.path} goes from {gpx.span}, but {video.path.name} starts at "
-                f"{in_words(self.start)} {whence}; name the track of that time, or say "
+                f"{time_in_words(self.start)} {whence}; name the track of that time, or say "
                 "with --video-start when the video starts, where the camera's clock or zone was "
                 "wrong."
             )
@@ -124,7 +124,7 @@ class _FrameFolder:
     def is_whole(self) -> bool:
         """Whether all frames were written and still exist."""
         return self.whole and all(
-            (self.path / _name(number)).is_file() for number in range(len(self.seconds))
+            (self.path / _frame_name(number)).is_file() for number in range(len(self.seconds))
         )
 
     def write_mark(self) -> None:
@@ -133,7 +133,7 @@ class _FrameFolder:
         write_whole(self.path / MARK, json.dumps({**mark, "whole": self.whole}).encode())
 
 
-def _name(number: int) -> str:
+def _frame_name(number: int) -> str:
     return f"frame_{number:06d}.jpg"
 
 
@@ -198,7 +198,7 @@ def _write_frames(video: Video, frames: _FrameFolder, request: VideoRequest) -> 
     frames.write_mark()
     for number, frame in enumerate(video.frames()):
         request.progress("Taking frames", number, max(video.expected, number + 1))
-        path = frames.path / _name(number)
+        path = frames.path / _frame_name(number)
         if not path.is_file():
             size = frame.photo.width, frame.photo.height
             write_whole(path, encode_jpeg(frame.photo.pixels, size, quality=QUALITY))

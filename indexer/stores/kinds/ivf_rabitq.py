@@ -4,7 +4,7 @@ from typing import Any
 
 from place_search.core.rows import spread_rows
 from place_search.indexer.stores.faiss_builder import FaissBuilder
-from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss, rotated
+from place_search.indexer.stores.faiss_store import QUERY_BITS, faiss, rotate_codes
 from place_search.indexer.stores.store_card import StoreCard, code_dims
 from place_search.indexer.stores.vectors import Descriptors
 
@@ -26,7 +26,7 @@ class IvfRabitq(FaissBuilder):
         )
         codes.cp.niter = ROUNDS
         codes.cp.min_points_per_centroid = 1  # else small indexes cause a warning
-        index = rotated(codes, card.dims)
+        index = rotate_codes(codes, card.dims)
         index.train(rows.take(spread_rows(rows.shape[0], ROWS_A_LIST * card.lists)))
         return index
 

@@ -52,7 +52,7 @@ def place_picture(place: "Place", side: int, decoder: Decoder | None = None) -> 
     try:
         if decoder is not None:
             return decoder.picture(read_photo(place.path), longest_side=side)
-        photo = decode_photo(place.path, needed=partial(fit_within, longest_side=side))
+        photo = decode_photo(place.path, target_size=partial(fit_within, longest_side=side))
     except (PhotoError, OSError):
         raise PhotoGoneError(
             f"The photo of place {place.place_id}, {place.name}, can no longer be read; its "
