@@ -68,7 +68,7 @@ class FilterError(WrongParameterError):
 
 
 class EditConflictError(PlaceSearchError):
-    """A place that somebody else has edited in the meantime."""
+    """A place that another person has edited in the meantime."""
 
 
 def read_refusal(path: Path, error: Exception) -> IndexReadError | None:

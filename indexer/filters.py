@@ -134,8 +134,8 @@ def _seconds(name: str, time: str | date, *, whole_day: bool = False) -> float:
 
 
 def _condition(text: str, edits: Edits) -> FieldCondition:
-    name, _, rest = text.partition(":")
-    comparison, colon, value = rest.partition(":")
+    name, _, condition = text.partition(":")
+    comparison, colon, value = condition.partition(":")
     if comparison not in _OPERATORS or not colon:
         raise FilterError(
             "The parameter field is written name:comparison:value with one of "

@@ -36,7 +36,7 @@ from place_search.indexer.stores.store_files import open_store
 from place_search.indexer.stores.vectors import Hit, VectorStore
 from place_search.models import CODE_BYTES, Codes, Model
 
-_BATCH_SHARE = 64
+_NAMES_PER_READ = 64
 """Reading a single name takes about as long as reading this many names of a whole column."""
 
 
@@ -224,7 +224,7 @@ class Index:
 
     def names(self, rows: NDArray[np.intp]) -> list[str]:
         """The names of the places in these rows."""
-        if _BATCH_SHARE * len(rows) > self.count:
+        if _NAMES_PER_READ * len(rows) > self.count:
             names = [name.decode() for name in self._contents.column("name")[rows].tolist()]
         else:
             names = [self._contents.text("name", row) for row in rows.tolist()]

@@ -65,7 +65,7 @@ NO_SPHERE = (
 
 
 class Part(NamedTuple):
-    """The part of the sphere that a picture shows; the whole sphere is 1 × 1, from its top left."""
+    """The part of the sphere that a picture shows, in units of the whole sphere."""
 
     left: float = 0.0
     top: float = 0.0

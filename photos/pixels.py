@@ -132,8 +132,10 @@ def _order_of(tile: Any) -> str:
 
 def _other_order(tile: Any) -> Any:
     """A tile that is read with the opposite byte order."""
-    other = _OTHER_ORDER[_order_of(tile)]
-    return tile._replace(args=other if isinstance(tile.args, str) else (other, *tile.args[1:]))
+    opposite = _OTHER_ORDER[_order_of(tile)]
+    return tile._replace(
+        args=opposite if isinstance(tile.args, str) else (opposite, *tile.args[1:])
+    )
 
 
 def _brighten(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:

@@ -1,4 +1,4 @@
-"""Building an index: photos in, a whole index out, or nothing that opens."""
+"""Building an index from photos: the index is whole, or does not open."""
 
 import time
 from collections.abc import Iterator

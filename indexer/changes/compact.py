@@ -1,4 +1,4 @@
-"""Compaction: shards without removed rows, few of them small, and a vector store to match."""
+"""Compaction: shards without removed rows, few small shards, and an updated vector store."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -47,7 +47,7 @@ class Descriptors:
 
 
 def write_descriptors(path: Path, form: DescriptorFormat, descriptors: Descriptors) -> None:
-    """Write descriptors to a file, or for kapture into a folder; all of them or nothing.
+    """Write descriptors to a file, or for kapture into a folder, as a whole or not at all.
 
     Raises:
         PlaceSearchError: the file cannot be written, or the format cannot hold such names.

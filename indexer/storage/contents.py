@@ -53,8 +53,8 @@ class Contents:
             IndexFormatError: ids or counts differ.
         """
         rows = self.rows
-        wrong = len(rows) != self.manifest.places or (np.diff(rows.stored_ids) <= 0).any()
-        if wrong or rows.removed.sum() != self.manifest.removed:
+        differs = len(rows) != self.manifest.places or (np.diff(rows.stored_ids) <= 0).any()
+        if differs or rows.removed.sum() != self.manifest.removed:
             folder = self._paths[JOINED].parent
             raise IndexFormatError(
                 f"{folder} is damaged: its places do not fit its manifest; index the photos again."

@@ -1,4 +1,4 @@
-"""The groups of places that show one spot, as an index keeps them: one file, whole or absent."""
+"""The groups of places that show one spot, in one file of an index."""
 
 import io
 import json
@@ -77,7 +77,7 @@ class Groups:
         return self.place_id[self._order[start:end]]
 
     def name(self, group: int) -> str | None:
-        """The name that a group was given."""
+        """The name of a group; None without one."""
         return self.names.get(group)
 
     def only(self, place_ids: NDArray[np.int64]) -> "Groups":

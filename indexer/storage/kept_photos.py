@@ -35,7 +35,7 @@ class KeptPhotos:
         self._note = self.folder / NOTE
 
     @contextmanager
-    def changing(self, *names: str) -> Iterator[Path]:
+    def adding(self, *names: str) -> Iterator[Path]:
         """Note the names of photos that are added, until the index has a version with them.
 
         Yields the folder of kept photos.

@@ -132,7 +132,7 @@ class Manifest:
         return len(self.removed_ids)
 
     def to_json(self) -> dict[str, Any]:
-        """The manifest as it stands in the file."""
+        """The JSON object of the file."""
         return {
             "format": FORMAT,
             "format_version": self.format_version,

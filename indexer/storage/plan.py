@@ -1,7 +1,7 @@
 """The plan of a new version, shard by shard, and the journal of its finished shards.
 
-A shard depends on its own places and the model alone, so an interrupted run goes on where whole
-shards end and comes to the same files.
+A shard depends on its own places and the model alone, so that an interrupted run goes on after its
+whole shards, and writes the same files.
 """
 
 import hashlib

@@ -26,7 +26,7 @@ from place_search.indexer.storage.shards import ADDED, SUMS, crc32_of, part_sums
 
 
 class ArrayFile:
-    """The datasets of an HDF5 file that place-search wrote, read when they are asked for.
+    """The datasets of an HDF5 file of place-search, read on demand.
 
     The file stays open, so that it can be read to the end after a newer index has replaced it.
     Thread-safe.

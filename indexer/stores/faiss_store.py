@@ -188,8 +188,8 @@ class FaissStore(SnapshotStore):
 def rotate_codes(codes: Any, dims: int) -> Any:
     """An index of rotated descriptors, with unchanged cosines, as RaBitQ's estimates require.
 
-    Without the rotation estimates are the worse, the more a few numbers dominate: of the ten
-    nearest passing places the best thousand codes had 60 %, with the rotation 97 to 99 %.
+    Without the rotation, estimates are worse the more a few numbers dominate: of the ten nearest
+    passing places the best thousand codes held 60 %, with the rotation 97 to 99 %.
 
     Args:
         codes: an index of `code_dims(dims)` numbers.

@@ -57,12 +57,14 @@ class SnapshotStore(ABC):
             passing = np.flatnonzero(among)
             return best(passing, self._cosines(passing, query), k)
         places, similarities = self._in_snapshot(query, k, among, box)
-        late = ids[self._snapshot_count :]
-        fresh = np.vecdot(self._late, query)
+        late_ids = ids[self._snapshot_count :]
+        late_cosines = np.vecdot(self._late, query)
         if among is not None:
-            passes = among[late]
-            late, fresh = late[passes], fresh[passes]
-        return best(np.concatenate([places, late]), np.concatenate([similarities, fresh]), k)
+            passes = among[late_ids]
+            late_ids, late_cosines = late_ids[passes], late_cosines[passes]
+        return best(
+            np.concatenate([places, late_ids]), np.concatenate([similarities, late_cosines]), k
+        )
 
     def _among(self, only: NDArray[np.int64]) -> Among:
         """Flags of those ids that are places: flags are quicker than sorting a million ids."""

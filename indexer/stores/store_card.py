@@ -75,7 +75,7 @@ class StoreCard:
         return cls(**table)
 
     def to_json(self) -> dict[str, Any]:
-        """The card as it stands in a manifest."""
+        """The JSON object of the card in a manifest."""
         table = asdict(self)
         table["through"] = table.pop("max_place_id")
         if not self.uri:

@@ -54,7 +54,7 @@ class StorePlan:
 
 def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> StorePlan:
     """The plan for the file, for the places of these ascending ids."""
-    fresh = choose_store(
+    new_card = choose_store(
         len(ids),
         dims,
         requested=request.requested,
@@ -64,21 +64,21 @@ def plan_store(request: StoreRequest, ids: NDArray[np.int64], dims: int) -> Stor
     last_id = int(ids[-1])
     old = request.old
     if old is None or old.kind == "exact":  # which has no file
-        return StorePlan("build", fresh, last_id)
+        return StorePlan("build", new_card, last_id)
     stored_count = int(np.searchsorted(ids, old.max_place_id, side="right"))
-    late, dead = len(ids) - stored_count, old.count - stored_count
-    is_outdated = late * dims * 4 > LATE_BYTES or dead > DEAD_SHARE * old.count
-    moved = fresh.kind == old.kind and fresh.uri != old.uri
+    late_count, dead_count = len(ids) - stored_count, old.count - stored_count
+    is_outdated = late_count * dims * 4 > LATE_BYTES or dead_count > DEAD_SHARE * old.count
+    moved = new_card.kind == old.kind and new_card.uri != old.uri
     is_other_store = moved or request.requested not in (AUTO, old.kind)
-    if not (is_outdated or is_other_store or (request.fold and (late or dead))):
+    if not (is_outdated or is_other_store or (request.fold and (late_count or dead_count))):
         return StorePlan("keep", old, old.max_place_id)
     builder = _builder(old.kind)
-    keeps_dead = request.fold and dead and not builder.drops_removed
-    is_same_store = fresh.kind == old.kind and not moved and not keeps_dead
+    keeps_dead = request.fold and dead_count and not builder.drops_removed
+    is_same_store = new_card.kind == old.kind and not moved and not keeps_dead
     fits = is_same_store and (builder.is_exact or len(ids) <= GROWTH * old.trained)
     if not fits:
-        return StorePlan("build", fresh, last_id)
-    return StorePlan("update", replace(old, requested=request.requested, why=fresh.why), last_id)
+        return StorePlan("build", new_card, last_id)
+    return StorePlan("update", replace(old, requested=request.requested, why=new_card.why), last_id)
 
 
 def write_store(

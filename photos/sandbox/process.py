@@ -200,8 +200,8 @@ def _photo(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
             pixels = resize_photo(view, preprocessing)
             start += os.pwrite(slot.memory, pixels.data, start)
             shapes.append(pixels.shape)
-    about = {key: getattr(photo, key) for key in PHOTO_FIELDS}
-    return {"photo": about, "shapes": shapes, "facing": [view.facing for view in photo.views]}
+    fields = {key: getattr(photo, key) for key in PHOTO_FIELDS}
+    return {"photo": fields, "shapes": shapes, "facing": [view.facing for view in photo.views]}
 
 
 def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:

@@ -228,7 +228,7 @@ class Writer:
                 heading=photo.heading,
             )
         source = Source(storage.folder, listed, "csv")
-        with storage.changing(*(new.keys() - on_disk)) as folder:
+        with storage.adding(*(new.keys() - on_disk)) as folder:
             with stages.changing():
                 for photo in new.values():
                     write_whole(folder / photo.file, photo.jpeg)

@@ -97,11 +97,11 @@ def test_scaled_decoding_asks_for_the_upright_size() -> None:
     exif[ORIENTATION] = 6
     asked: list[tuple[int, int]] = []
 
-    def needed(width: int, height: int) -> tuple[int, int]:
+    def target_size(width: int, height: int) -> tuple[int, int]:
         asked.append((width, height))
         return (160, 240)
 
-    photo = decode_photo(encoded(picture(1920, 1280), "JPEG", exif=exif), target_size=needed)
+    photo = decode_photo(encoded(picture(1920, 1280), "JPEG", exif=exif), target_size=target_size)
     assert asked == [(1280, 1920)]
     assert photo.pixels.shape == (240, 160, 3)
 

@@ -1,4 +1,4 @@
-"""Milvus, an engine of its own process."""
+"""Milvus, a separate engine."""
 
 from place_search.indexer.stores.milvus_builder import MilvusBuilder
 
