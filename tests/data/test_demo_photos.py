@@ -14,14 +14,14 @@ def files_below(folder: Path) -> set[str]:
 
 
 def test_only_the_listed_photos_are_unpacked(pinned: Path, tmp_path: Path, photos: Rows) -> None:
-    said: list[str] = []
-    found = fetch_demo_photos(tmp_path / "a" / "demo", archive=pinned, say=said.append)
+    messages: list[str] = []
+    demo = fetch_demo_photos(tmp_path / "a" / "demo", archive=pinned, say=messages.append)
     listed = {row["path"] for row in photos}
-    assert files_below(found.folder) == listed | {"places.csv", "truth.csv", "ORIGIN.txt"}
-    assert files_below(tmp_path) == {f"a/demo/{name}" for name in files_below(found.folder)}
-    assert len(open_source(found.places).photos) == sum(p.startswith("places/") for p in listed)
-    assert found.query().is_file()
-    assert not said
+    assert files_below(demo.folder) == listed | {"places.csv", "truth.csv", "ORIGIN.txt"}
+    assert files_below(tmp_path) == {f"a/demo/{name}" for name in files_below(demo.folder)}
+    assert len(open_source(demo.places).photos) == sum(p.startswith("places/") for p in listed)
+    assert demo.query().is_file()
+    assert not messages
 
 
 def test_what_is_complete_is_not_fetched_again(pinned: Path, tmp_path: Path) -> None:
@@ -33,17 +33,17 @@ def test_what_is_complete_is_not_fetched_again(pinned: Path, tmp_path: Path) -> 
 
 
 def test_a_lost_photo_is_fetched_again(pinned: Path, tmp_path: Path) -> None:
-    found = fetch_demo_photos(tmp_path / "demo", archive=pinned, say=print)
-    found.query().unlink()
+    demo = fetch_demo_photos(tmp_path / "demo", archive=pinned, say=print)
+    demo.query().unlink()
     assert fetch_demo_photos(tmp_path / "demo", archive=pinned, say=print).query().is_file()
 
 
 def test_what_people_put_there_stays(pinned: Path, tmp_path: Path) -> None:
     folder = tmp_path / "demo"
-    found = fetch_demo_photos(folder, archive=pinned, say=print)
+    demo = fetch_demo_photos(folder, archive=pinned, say=print)
     (folder / "places" / "home" / "garden").mkdir(parents=True)
     (folder / "places" / "home" / "garden" / "mine.jpg").write_bytes(b"of a garden")
-    found.query().unlink()
+    demo.query().unlink()
     before = files_below(folder)
     query = fetch_demo_photos(folder, archive=pinned, say=print).query()
     assert files_below(folder) == before | {query.relative_to(folder).as_posix()}
@@ -114,10 +114,10 @@ def test_without_a_network_the_mend_is_said(
 ) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
-    said: list[str] = []
+    messages: list[str] = []
     with pytest.raises(
         DemoError, match=r"package kapture==1\.1\.12 could not be downloaded \(.*--from"
     ):
-        fetch_demo_photos(tmp_path / "demo", say=said.append)
-    assert said == ["Fetching kapture-1.1.12.tar.gz (54 MB, once) from the package index."]
+        fetch_demo_photos(tmp_path / "demo", say=messages.append)
+    assert messages == ["Fetching kapture-1.1.12.tar.gz (54 MB, once) from the package index."]
     assert not any(tmp_path.iterdir())

@@ -48,8 +48,8 @@ def blocks() -> ModuleType:
 @pytest.fixture(scope="session")
 def model(blocks: ModuleType) -> Model:
     """A model that is quick and depends on nothing."""
-    made: Model = blocks.block_model()
-    return made
+    model: Model = blocks.block_model()
+    return model
 
 
 def touch(*paths: Path) -> None:
@@ -81,11 +81,11 @@ def render(
 
 def keep_photo(index: Path, model: Model, *, name: str = "") -> Path:
     """Add a place to an index as a server does, with a photo that it keeps; its path."""
-    kept = render(KeptPhotos(index).folder / f"{1:032x}.jpg", 70)
-    listed = PhotoList(kept.parent)
-    listed.append(kept.name, name=name)
-    assert add_photos(index, Source(kept.parent, listed, "csv"), model).added == 1
-    return kept
+    photo = render(KeptPhotos(index).folder / f"{1:032x}.jpg", 70)
+    listed = PhotoList(photo.parent)
+    listed.append(photo.name, name=name)
+    assert add_photos(index, Source(photo.parent, listed, "csv"), model).added == 1
+    return photo
 
 
 Render = Callable[..., Path]

@@ -64,7 +64,7 @@ def test_a_folder_becomes_an_index(photos: Path, tmp_path: Path, model: Model) -
     assert (report.places, report.skipped, report.reused) == (11, [], 0)
     assert report.index_id == index.index_id
     assert seen == [
-        *(("Describing", done, 11) for done in range(12)),
+        *(("Describing", count, 11) for count in range(12)),
         ("Indexing", 0, 11),
         ("Indexing", 11, 11),
     ]
@@ -287,11 +287,11 @@ def test_a_full_disk_leaves_the_old_index(
     before = open_index(out).index_id
 
     command = [sys.executable, str(blocks.__file__), str(photos), str(out), f"--limit={limit}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    process = subprocess.run(command, capture_output=True, text=True, check=False)
 
-    assert done.returncode == 1
-    assert f"IndexWriteError: {out} is on a full disk; free some space, then" in done.stderr
-    assert "Traceback" not in done.stderr
+    assert process.returncode == 1
+    assert f"IndexWriteError: {out} is on a full disk; free some space, then" in process.stderr
+    assert "Traceback" not in process.stderr
     assert open_index(out).index_id == before
     build_index(open_source(photos), out, model, photos_per_shard=4)
     assert open_index(out).count == 11

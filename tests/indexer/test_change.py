@@ -83,9 +83,14 @@ def test_sync_brings_an_index_in_line(
     assert (report.copied, report.unchanged) == (1, 7)
     assert [skipped.name for skipped in report.skipped] == ["p05.jpg"]
     assert list(index.manifest.skipped) == report.skipped
-    left = {0: "more/p08.jpg", 1: "more/p09.jpg", 2: "more/p10.jpg", 3: "p00.jpg"}
-    left |= {6: "p03.jpg", 8: "p05.jpg", 9: "p06.jpg", 10: "p07.jpg"}  # p05 until it can be read
-    assert names(index) == left | {11: "new.jpg", 12: "p02.jpg", 14: "renamed.jpg"}
+    remaining = {0: "more/p08.jpg", 1: "more/p09.jpg", 2: "more/p10.jpg", 3: "p00.jpg"}
+    remaining |= {
+        6: "p03.jpg",
+        8: "p05.jpg",
+        9: "p06.jpg",
+        10: "p07.jpg",
+    }  # p05 until it can be read
+    assert names(index) == remaining | {11: "new.jpg", 12: "p02.jpg", 14: "renamed.jpg"}
     again = sync_photos(built, open_source(photos), model)
     assert (again.added, again.changed, again.removed, again.unchanged) == (0, 0, 0, 10)
     assert again.index_id == report.index_id
@@ -149,21 +154,21 @@ def test_another_folder_can_be_added(
 def test_photos_that_a_server_keeps_outlast_a_sync_and_go_with_their_place(
     built: Path, photos: Path, tmp_path: Path, model: Model
 ) -> None:
-    kept = keep_photo(built, model, name="from a phone")
+    photo = keep_photo(built, model, name="from a phone")
     report = sync_photos(built, open_source(photos), model)
     assert (report.removed, report.places) == (0, 12)
-    for folder in (built, kept.parent):
+    for folder in (built, photo.parent):
         folder.rename(tmp_path / f"moved-{folder.name}")
     built = tmp_path / f"moved-{built.name}"
-    kept = KeptPhotos(built).folder / kept.name
+    photo = KeptPhotos(built).folder / photo.name
     assert sync_photos(built, open_source(photos), model).removed == 0
-    (place,) = open_index(built).places_of([kept.name])
-    assert (place.name, place.path) == ("from a phone", kept)
+    (place,) = open_index(built).places_of([photo.name])
+    assert (place.name, place.path) == ("from a phone", photo)
     remove_places(built, ["from a phone"])  # by the command line, not over HTTP
     assert not open_index(built).manifest.forgotten
-    assert kept.exists()
+    assert photo.exists()
     compact_index(built)
-    assert not kept.exists()
+    assert not photo.exists()
 
 
 def test_positions_that_change_move_a_place(
@@ -353,9 +358,9 @@ def test_what_was_noted_by_path_alone_stays_out(
     built: Path, photos: Path, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     remove_places(built, ["p01.jpg"])
-    told = Manifest.to_json
+    to_json = Manifest.to_json
     monkeypatch.setattr(
-        Manifest, "to_json", lambda manifest: {**told(manifest), "forgotten": ["p01.jpg"]}
+        Manifest, "to_json", lambda manifest: {**to_json(manifest), "forgotten": ["p01.jpg"]}
     )
     open_index(built).manifest.write(built)
     monkeypatch.undo()

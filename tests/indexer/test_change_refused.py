@@ -107,12 +107,12 @@ def test_a_full_disk_leaves_the_index_as_it_was(
     command = [sys.executable, str(blocks.__file__), str(photos), str(built)]
     options = [f"--change={change}", f"--limit={limit}"]
 
-    done = subprocess.run(
+    process = subprocess.run(
         [*command, *options], capture_output=True, text=True, check=False, env=unmeasured()
     )
 
-    assert done.returncode == 1
-    assert f"IndexWriteError: {built} is on a full disk; free some space" in done.stderr
+    assert process.returncode == 1
+    assert f"IndexWriteError: {built} is on a full disk; free some space" in process.stderr
     assert open_index(built).index_id == before
     subprocess.run([*command, options[0]], check=True, capture_output=True, env=unmeasured())
     assert whole(built).index_id != before

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from place_search.indexer.stores.kinds import rabitq
 from place_search.indexer.stores.store_card import choose_store
-from tests.indexer.test_vectors import MemoryRows, Vectors, places, wanted
+from tests.indexer.test_vectors import MemoryRows, Vectors, exact_neighbours, places
 
 
 class CountedRows(MemoryRows):
@@ -31,7 +31,9 @@ def test_candidates_that_cannot_win_are_not_compared(tmp_path: Path) -> None:
     rows.read = 0
     for query in database[::100]:
         hits = store.search(query, 10)
-        assert [hit.place_id for hit in hits] == [place for place, _ in wanted(rows, query, 10)]
+        assert [hit.place_id for hit in hits] == [
+            place for place, _ in exact_neighbours(rows, query, 10)
+        ]
     assert rows.read < 30 * 200
     rows.read = 0
     assert len(store.search(database[0], 300)) == 300

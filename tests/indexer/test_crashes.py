@@ -34,9 +34,9 @@ def _run(blocks: ModuleType, *arguments: object) -> Any:
     command = [sys.executable, str(blocks.__file__), *map(str, arguments)]
     # Many short builds, each of which would start a thread for every core.
     env = {**unmeasured(), "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+    process = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
 def test_killed_before_each_step_of_a_first_build(
@@ -104,9 +104,9 @@ def test_killed_before_each_step_of_a_sync_that_gives_on_what_was_said(
     assert list(dict.fromkeys(report["seen"])) == [report["old"], report["new"]]
     assert report["unequal"] == []
     index = open_index(tmp_path / "out" / "whole")
-    said = {place.path.name: place.note for place in index.places()}
+    notes = {place.path.name: place.note for place in index.places()}
     # Another photo of the same name, in another folder, gets nothing of what was said.
-    assert (said["p01.jpg"], said["renamed.jpg"]) == ("", "of place 5")
+    assert (notes["p01.jpg"], notes["renamed.jpg"]) == ("", "of place 5")
     members = [index.place(int(place)).path.name for place in index.groups.members(3)]
     assert members == ["p00.jpg", "renamed.jpg"]
 
@@ -272,11 +272,11 @@ def test_readers_never_notice_a_rebuild(photos: Path, tmp_path: Path, model: Mod
     out = tmp_path / "out"
     sources = [open_source(photos), open_source(photos / "more")]
     ids = {build_index(source, out, model, photos_per_shard=2).index_id for source in sources}
-    done = threading.Event()
+    finished = threading.Event()
     seen = Counter[str]()
 
     def read() -> None:
-        while not done.is_set():
+        while not finished.is_set():
             index = open_index(out)
             for place in index.places():
                 assert index.thumbnail(place.place_id)
@@ -287,7 +287,7 @@ def test_readers_never_notice_a_rebuild(photos: Path, tmp_path: Path, model: Mod
         readers = [pool.submit(read) for _ in range(2)]
         for source in sources * 4:
             build_index(source, out, model, photos_per_shard=2)
-        done.set()
+        finished.set()
         for reader in readers:
             reader.result()
     assert set(seen) == ids

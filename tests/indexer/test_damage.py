@@ -104,10 +104,10 @@ def test_files_that_are_cut_short_are_seen(folder: Path) -> None:
     """While the index is open, too: a mapped file would end the process."""
     index = open_index(folder)
     query = index.descriptors().take(np.array([4]))[0]
-    found = index.search(query, 1)
+    hits = index.search(query, 1)
     for name in ("index.faiss", "descriptors.h5"):
         (folder / name).write_bytes(b"")
-    assert index.search(query, 1) == found
+    assert index.search(query, 1) == hits
     for path in folder.glob("*/*.h5"):
         path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(IndexFormatError):

@@ -31,15 +31,15 @@ def _stored_type(folder: Path) -> tuple[np.dtype[np.generic], str]:
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 300))
 def test_codes_keep_the_direction_and_are_their_own_codes(seed: int, dims: int) -> None:
-    given = np.random.default_rng(seed).standard_normal((3, dims)).astype(np.float32)
-    given /= np.linalg.norm(given, axis=1, keepdims=True)
+    descriptors = np.random.default_rng(seed).standard_normal((3, dims)).astype(np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
 
-    codes = encode(given)
+    codes = encode(descriptors)
     read = decode(codes)
 
     assert codes.dtype == np.int8
     np.testing.assert_allclose(np.linalg.norm(read, axis=1), 1, atol=1e-5)
-    assert (np.vecdot(read, given) > 0.999).all()
+    assert (np.vecdot(read, descriptors) > 0.999).all()
     np.testing.assert_array_equal(encode(read), codes)
 
 
@@ -67,9 +67,9 @@ def test_every_change_keeps_the_type_of_the_numbers(
     after = whole(out)
     assert after.manifest.descriptor_type == kind
     assert _stored_type(out)[0] == np.dtype(kind)
-    kept = np.isin(before.place_ids, after.place_ids)
-    same = after.descriptors().take(np.arange(kept.sum()))
-    np.testing.assert_array_equal(same, rows[kept])
+    is_kept = np.isin(before.place_ids, after.place_ids)
+    same = after.descriptors().take(np.arange(is_kept.sum()))
+    np.testing.assert_array_equal(same, rows[is_kept])
 
 
 def test_the_joined_file_says_what_its_numbers_are(

@@ -86,7 +86,7 @@ def test_a_patch_leaves_what_it_does_not_name(edited: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("patch", "said"),
+    ("patch", "message"),
     [
         ({"fields": {"floor": "3"}}, "floor takes a number, not"),
         ({"fields": {"floor": True}}, "floor takes a number"),
@@ -108,9 +108,9 @@ def test_a_patch_leaves_what_it_does_not_name(edited: Path) -> None:
         ({"colour": "red"}, "no 'colour' to edit"),
     ],
 )
-def test_what_does_not_fit_is_refused(edited: Path, patch: dict[str, Any], said: str) -> None:
+def test_what_does_not_fit_is_refused(edited: Path, patch: dict[str, Any], message: str) -> None:
     before = (edited / "manifest.json").read_bytes()
-    with pytest.raises(FieldError, match=said):
+    with pytest.raises(FieldError, match=message):
         edit_place(edited, 4, patch)
     assert (edited / "manifest.json").read_bytes() == before
 
@@ -153,14 +153,14 @@ def test_edits_outlive_every_change(
 def test_edits_stay_with_the_place_of_a_photo_that_is_half_written(
     edited: Path, photos: Path, model: Model, render: Render
 ) -> None:
-    said = whole(edited).edits.by_place
+    edits = whole(edited).edits.by_place
     render(photos / "new.jpg", 51)
     half = (photos / "new.jpg").read_bytes()[:900]
     for update in (sync_photos, add_photos):
         (photos / "p01.jpg").write_bytes(half)
         report = update(edited, open_source(photos), model)
         assert [photo.name for photo in report.skipped] == ["p01.jpg"]
-        assert whole(edited).edits.by_place == said
+        assert whole(edited).edits.by_place == edits
         assert whole(edited).place(4).note == ALL["note"]
     render(photos / "p01.jpg", 51)  # now all of it is there
     assert sync_photos(edited, open_source(photos), model).changed == 1
@@ -188,14 +188,14 @@ def test_what_was_said_of_a_photo_waits_until_it_is_there_again(
     edit_place(edited, 0, {"note": "removed by hand"})
     by_hand = whole(edited).place(0).path
     remove_places(edited, [0], compact=False)
-    away = tmp_path / "away"
-    (photos / "p01.jpg").rename(away)
+    moved = tmp_path / "away"
+    (photos / "p01.jpg").rename(moved)
     sync_photos(edited, open_source(photos), model)
     assert not whole(edited).matching(Filter(tags=("gate",))).size
     for _ in range(2 if compacted else 0):
         compact_index(edited)
         edit_place(edited, 7, {"note": "seven"})
-    away.rename(photos / "p01.jpg")
+    moved.rename(photos / "p01.jpg")
     sync_photos(edited, open_source(photos), model, forget=compacted)
     index = whole(edited)
     (row,) = index.matching(Filter(tags=("gate",)))
@@ -243,8 +243,8 @@ def test_fields_are_declared_and_dropped(edited: Path) -> None:
         declare_fields(edited, {"a b": "text"})
     with pytest.raises(FieldError, match="no own field 'paint'"):
         declare_fields(edited, {}, drop=("paint",))
-    left = declare_fields(edited, {"floor": "text"}, drop=("floor", "seen"))
-    assert left == {"open": "boolean", "label": "text", "floor": "text"}
+    fields = declare_fields(edited, {"floor": "text"}, drop=("floor", "seen"))
+    assert fields == {"open": "boolean", "label": "text", "floor": "text"}
     assert open_index(edited).place(4).fields == {"open": True, "label": "ü"}
 
 
@@ -305,10 +305,10 @@ def test_removed_places_come_back_as_they_were(
     build_index(open_source(photos), built, model, store=store)
     edit_place(built, 4, {"note": "four"})
     before = {place.place_id: place for place in whole(built).places()}
-    for gone in ([4, 5], [0, 1, 2, 4]):
-        remove_places(built, gone, compact=False)
-        assert not set(gone) & set(whole(built).place_ids.tolist())
-        assert restore_places(built, [*gone, 7]).added == len(gone)
+    for removed in ([4, 5], [0, 1, 2, 4]):
+        remove_places(built, removed, compact=False)
+        assert not set(removed) & set(whole(built).place_ids.tolist())
+        assert restore_places(built, [*removed, 7]).added == len(removed)
     index = whole(built)
     assert {place.place_id: place for place in index.places()} == before
     for place in index.places():

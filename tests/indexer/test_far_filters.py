@@ -50,12 +50,12 @@ def store(
 
 
 @pytest.fixture
-def found(streets: Vectors, rows: MemoryRows, store: VectorStore) -> Callable[..., float]:
+def recall_of(streets: Vectors, rows: MemoryRows, store: VectorStore) -> Callable[..., float]:
     """The share of the ten nearest that is found among some rows, by queries of some streets."""
 
-    def share(fits: NDArray[np.bool_], asked: slice) -> float:
+    def share(fits: NDArray[np.bool_], part: slice) -> float:
         noise = np.random.default_rng(2).standard_normal((STREETS, DIMS))
-        queries = unit(streets + 0.7 * noise)[asked]
+        queries = unit(streets + 0.7 * noise)[part]
         cosines = np.where(fits, queries @ rows.vectors.T, -1)
         nearest = rows.place_ids[np.argpartition(cosines, -10, axis=1)[:, -10:]]
         count = 0
@@ -68,19 +68,21 @@ def found(streets: Vectors, rows: MemoryRows, store: VectorStore) -> Callable[..
 
 
 @pytest.mark.parametrize("share", [0.1, 0.45, 0.55, 0.75, 0.95])
-def test_a_filter_by_chance(found: Callable[..., float], share: float) -> None:
+def test_a_filter_by_chance(recall_of: Callable[..., float], share: float) -> None:
     fits = np.random.default_rng(3).random(PLACES) < share
-    assert found(fits, slice(None)) >= 0.98
+    assert recall_of(fits, slice(None)) >= 0.98
 
 
-@pytest.mark.parametrize("left", [6, 24, 40])
-def test_a_filter_of_whole_streets(found: Callable[..., float], left: int) -> None:
-    fits = np.repeat(np.arange(STREETS) < left, EACH)
-    assert found(fits, slice(left)) >= 0.98, "the query's own street is left"
-    assert found(fits, slice(left, None)) >= 0.7, "others alone are left, all of them far"
+@pytest.mark.parametrize("streets_left", [6, 24, 40])
+def test_a_filter_of_whole_streets(recall_of: Callable[..., float], streets_left: int) -> None:
+    fits = np.repeat(np.arange(STREETS) < streets_left, EACH)
+    assert recall_of(fits, slice(streets_left)) >= 0.98, "the query's own street is left"
+    assert recall_of(fits, slice(streets_left, None)) >= 0.7, (
+        "others alone are left, all of them far"
+    )
 
 
-def test_a_filter_that_leaves_a_part_of_some_streets(found: Callable[..., float]) -> None:
+def test_a_filter_that_leaves_a_part_of_some_streets(recall_of: Callable[..., float]) -> None:
     fits = np.repeat(np.arange(STREETS) < 30, EACH) & (np.arange(PLACES) % 3 > 0)
-    assert found(fits, slice(30)) >= 0.98
-    assert found(fits, slice(30, None)) >= 0.7
+    assert recall_of(fits, slice(30)) >= 0.98
+    assert recall_of(fits, slice(30, None)) >= 0.7

@@ -27,7 +27,7 @@ EDITS = Edits(
 @pytest.fixture
 def columns() -> FilterColumns:
     paths = np.array([place[1].encode() for place in PLACES])
-    kept = {"name": paths, "path": paths, "taken": np.array([place[2] for place in PLACES])}
+    columns = {"name": paths, "path": paths, "taken": np.array([place[2] for place in PLACES])}
     ids = np.array([place[0] for place in PLACES])
     groups = Groups(
         place_id=ids,
@@ -35,11 +35,11 @@ def columns() -> FilterColumns:
         held=np.zeros(len(ids), np.bool_),
         names={3: "Mühle"},
     )
-    return FilterColumns(ids, kept.__getitem__, EDITS, groups)
+    return FilterColumns(ids, columns.__getitem__, EDITS, groups)
 
 
 @pytest.mark.parametrize(
-    ("asked", "fits"),
+    ("parameters", "fits"),
     [
         ({}, [2, 3, 5, 7, 8, 9]),
         ({"q": "MÜHLE"}, [3, 5]),
@@ -78,14 +78,16 @@ def columns() -> FilterColumns:
         ({"folder": "old town", "tag": ["gate"], "field": ["floor:eq:3"]}, [3]),
     ],
 )
-def test_what_fits(columns: FilterColumns, asked: dict[str, list[str]], fits: list[int]) -> None:
-    wanted = parse_filter(EDITS, **asked)  # type: ignore[arg-type]
-    assert bool(wanted) == bool(asked)
-    assert [PLACES[row][0] for row in columns.rows(wanted)] == fits
+def test_what_fits(
+    columns: FilterColumns, parameters: dict[str, list[str]], fits: list[int]
+) -> None:
+    criteria = parse_filter(EDITS, **parameters)  # type: ignore[arg-type]
+    assert bool(criteria) == bool(parameters)
+    assert [PLACES[row][0] for row in columns.rows(criteria)] == fits
 
 
 @pytest.mark.parametrize(
-    ("asked", "said"),
+    ("parameters", "message"),
     [
         ({"taken_from": "May"}, "parameter taken_from is no date"),
         ({"taken_to": "2024-13-01"}, "parameter taken_to is no date"),
@@ -110,9 +112,9 @@ def test_what_fits(columns: FilterColumns, asked: dict[str, list[str]], fits: li
         ({"field": "floor:ge:3"}, r"field is a list of texts; give \['floor:ge:3'\]"),
     ],
 )
-def test_what_cannot_be_understood(asked: dict[str, list[str] | str], said: str) -> None:
-    with pytest.raises(FilterError, match=said):
-        parse_filter(EDITS, **asked)  # type: ignore[arg-type]
+def test_what_cannot_be_understood(parameters: dict[str, list[str] | str], message: str) -> None:
+    with pytest.raises(FilterError, match=message):
+        parse_filter(EDITS, **parameters)  # type: ignore[arg-type]
 
 
 def test_tags_are_counted_for_the_places_that_are_left(columns: FilterColumns) -> None:

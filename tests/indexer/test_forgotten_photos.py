@@ -33,9 +33,9 @@ def test_photos_that_are_numbered_anew_leave_out_the_same_one(
         (photos / f"p{number:02d}.jpg").rename(photos / f"p{number - 1:02d}.jpg")
     report = sync_photos(built, open_source(photos), model)
     assert (report.places, report.forgotten) == (9, 1)
-    left = {place.path.name: place.name for place in open_index(built).places()}
-    assert "p02.jpg" not in left
-    assert (left["p03.jpg"], left["p04.jpg"]) == ("the gate", "p04.jpg")
+    names = {place.path.name: place.name for place in open_index(built).places()}
+    assert "p02.jpg" not in names
+    assert (names["p03.jpg"], names["p04.jpg"]) == ("the gate", "p04.jpg")
     report = sync_photos(built, open_source(photos), model)
     assert (report.added, report.removed, report.unchanged, report.forgotten) == (0, 0, 9, 1)
 

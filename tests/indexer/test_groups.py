@@ -124,10 +124,10 @@ def test_a_group_keeps_its_id_without_the_place_of_that_id() -> None:
         held=np.array([True, True, True, False]),
         names={0: "gate", 7: "bridge"},
     )
-    left = groups.only(np.array([1, 2]))
-    assert left.group.tolist() == [0, 0]
-    assert left.names == {0: "gate"}
-    assert left.held.tolist() == [True, True]
+    remaining = groups.only(np.array([1, 2]))
+    assert remaining.group.tolist() == [0, 0]
+    assert remaining.names == {0: "gate"}
+    assert remaining.held.tolist() == [True, True]
 
 
 def test_a_place_that_replaces_another_takes_over_its_group(
@@ -186,26 +186,26 @@ def test_groups_of_photos_that_are_away_survive_indexing_anew(
 ) -> None:
     """Away as a whole, and half; a new photo meanwhile gets no id that waits."""
     change_groups(grouped, lambda groups: replace(groups, names={0: "Gate"}))
-    away = [open_index(grouped).place(place).path for place in (0, 1, 3)]
-    beside = open_index(grouped).place(2).path
-    for path in away:
+    moved = [open_index(grouped).place(place).path for place in (0, 1, 3)]
+    staying = open_index(grouped).place(2).path
+    for path in moved:
         path.rename(tmp_path / path.name)
     for _ in range(2):
         build_index(open_source(photos), grouped, model)
-    shutil.copy(tmp_path / away[0].name, photos / "new.jpg")
+    shutil.copy(tmp_path / moved[0].name, photos / "new.jpg")
     sync_photos(grouped, open_source(photos), model)
     assert len(open_index(grouped).groups.place_id) == 1, "one of those that are there was held"
-    for path in away:
+    for path in moved:
         (tmp_path / path.name).rename(path)
     sync_photos(grouped, open_source(photos), model)
     index = open_index(grouped)
     groups = index.groups
     of = {place.path.name: groups.of(place.place_id) for place in index.places()}
-    first, second, third = (of[path.name] for path in away)
+    first, second, third = (of[path.name] for path in moved)
     assert first is not None
     assert groups.name(first) == "Gate"
     assert second == first
-    assert third == of[beside.name] != first
+    assert third == of[staying.name] != first
     assert of["new.jpg"] is None
     assert groups.held.all()
 
@@ -215,17 +215,17 @@ def test_photos_that_were_away_come_back_to_their_groups(
 ) -> None:
     """A disk was not mounted: all of a named group that was made by hand, and one of another."""
     change_groups(grouped, lambda groups: replace(groups, names={0: "Gate", 4: "Brücke"}))
-    away = [open_index(grouped).place(place).path for place in (0, 1, 4)]
-    for path in away:
+    moved = [open_index(grouped).place(place).path for place in (0, 1, 4)]
+    for path in moved:
         path.rename(tmp_path / path.name)
     sync_photos(grouped, open_source(photos), model)
     assert open_index(grouped).groups.members(4).tolist() == [5]
-    for path in away:
+    for path in moved:
         (tmp_path / path.name).rename(path)
     sync_photos(grouped, open_source(photos), model)
     index = open_index(grouped)
     first, second, third = (
-        next(place.place_id for place in index.places() if place.path == path) for path in away
+        next(place.place_id for place in index.places() if place.path == path) for path in moved
     )
     groups = index.groups
     (group,) = {groups.of(first), groups.of(second)}

@@ -84,9 +84,9 @@ def test_thumbnails_and_cells(index: Index, model: Model) -> None:
 def test_searching(index: Index) -> None:
     rows = np.concatenate(list(index.descriptors().chunks()))
     ids, cosines = exact_search(index.descriptors(), rows, 5)
-    for row, wanted, similarities in zip(rows, ids, cosines, strict=True):
+    for row, expected, similarities in zip(rows, ids, cosines, strict=True):
         hits = index.search(row * 3, 5)
-        assert [hit.place_id for hit in hits] == wanted.tolist()
+        assert [hit.place_id for hit in hits] == expected.tolist()
         assert [hit.similarity for hit in hits] == pytest.approx(similarities.tolist(), abs=1e-5)
     only = np.array([3, 17, 99])
     assert {hit.place_id for hit in index.search(rows[0], 10, only=only)} == {3, 17}
@@ -122,8 +122,8 @@ def test_a_mask_is_no_list_of_ids(index: Index) -> None:
             WrongParameterError, match=r"must be the ids of places; those of a mask"
         ):
             index.search(query, 5, only=only)
-    found = index.search(query, 50, only=index.place_ids[mask])
-    assert {hit.place_id for hit in found} == set(range(31, 40))
+    hits = index.search(query, 50, only=index.place_ids[mask])
+    assert {hit.place_id for hit in hits} == set(range(31, 40))
     wrong: list[Any] = ["3", 2.5, True, -1, None]
     for k in wrong:
         with pytest.raises(WrongParameterError, match="but it must be a whole number from 0"):
@@ -134,9 +134,9 @@ def test_many_threads_read_one_index(index: Index) -> None:
     rows = np.concatenate(list(index.descriptors().chunks()))
 
     def read(place_id: int) -> tuple[object, ...]:
-        found = index.search(rows[place_id], 5)
+        hits = index.search(rows[place_id], 5)
         codes = index.codes(place_id)[0].tobytes()
-        return found, index.thumbnail(place_id), codes, index.place(place_id)
+        return hits, index.thumbnail(place_id), codes, index.place(place_id)
 
     alone = [read(place_id) for place_id in range(40)]
     with ThreadPoolExecutor(8) as pool:
@@ -269,8 +269,8 @@ def test_an_index_of_more_shards_than_files_may_be_open(
     names = [place.name for place in open_index(folder).places()]
     assert len(names) == 11
     assert opened("soft") == f"{names} True\n"
-    said = opened("hard")
-    assert said.endswith(
+    message = opened("hard")
+    assert message.endswith(
         ".h5 cannot be opened beside all other files of the index; allow this process more of "
         "them (`ulimit -n`).\n"
     )

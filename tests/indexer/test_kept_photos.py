@@ -69,13 +69,13 @@ def test_they_outlast_indexing_anew(
 def test_they_stay_where_an_index_moves_without_them(
     built: Path, photos: Path, tmp_path: Path, model: Model, copied: bool
 ) -> None:
-    kept = keep_photo(built, model, name="gate")
-    (kept.parent / NOTE).touch()
+    kept_photo = keep_photo(built, model, name="gate")
+    (kept_photo.parent / NOTE).touch()
     moved = tmp_path / "moved"
     shutil.copytree(built, moved) if copied else built.rename(moved)
     assert sync_photos(moved, open_source(photos), model).removed == 0
     assert build_index(open_source(photos), moved, model).places == 12
-    kept.parent.rename(tmp_path / "away")
+    kept_photo.parent.rename(tmp_path / "away")
     assert sync_photos(moved, open_source(photos), model).removed == 0
     with pytest.raises(SourceError, match=f"1 places of .* bring it to .*{moved.name}-photos, or"):
         build_index(open_source(photos), moved, model)
@@ -93,14 +93,14 @@ def test_they_stay_where_an_index_moves_without_them(
 def test_indexing_anew_over_damage_tells_of_them(
     built: Path, photos: Path, model: Model, render: Render
 ) -> None:
-    kept = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
+    kept_photo = render(KeptPhotos(built).folder / f"{1:032x}.jpg", 70)
     (built / "descriptors/00000.h5").write_bytes(b"damaged")
     report = build_index(open_source(photos), built, model)
     assert report.intake.warnings == (
-        f"which of the photos in {kept.parent} were places cannot be read from the damaged index "
-        f"that was there; `place-search add {built} {kept.parent}` adds them all.",
+        f"which of the photos in {kept_photo.parent} were places cannot be read from the damaged "
+        f"index that was there; `place-search add {built} {kept_photo.parent}` adds them all.",
     )
-    assert add_photos(built, open_source(kept.parent), model).added == 1
+    assert add_photos(built, open_source(kept_photo.parent), model).added == 1
 
 
 @pytest.mark.slow
@@ -128,11 +128,11 @@ def test_an_index_may_lie_in_a_folder_whose_name_is_not_utf_8(
 def test_those_that_a_file_of_descriptors_lacks_are_told(
     built: Path, photos: Path, tmp_path: Path, model: Model
 ) -> None:
-    kept = keep_photo(built, model, name="gate")
+    kept_photo = keep_photo(built, model, name="gate")
     np.save(tmp_path / "made.npy", np.eye(11, dtype=np.float32))
     source = open_source(photos)
-    given = given_model(open_descriptor_file(tmp_path / "made.npy"), source)
-    report = build_index(source, built, given)
+    model_of_file = given_model(open_descriptor_file(tmp_path / "made.npy"), source)
+    report = build_index(source, built, model_of_file)
     assert report.places == 11
     assert [photo.name for photo in report.skipped] == ["gate"]
-    assert kept.exists()
+    assert kept_photo.exists()

@@ -86,10 +86,10 @@ def test_every_change_of_an_index_holds_its_lock(
     built: Path, photos: Path, model: Model, render: Render
 ) -> None:
     def add_kept() -> None:
-        kept = KeptPhotos(built).folder
-        listed = PhotoList(kept)
+        folder = KeptPhotos(built).folder
+        listed = PhotoList(folder)
         listed.append(f"{1:032x}.jpg")
-        add_photos(built, Source(kept, listed, "csv"), model)
+        add_photos(built, Source(folder, listed, "csv"), model)
 
     def repair() -> None:
         (built / "descriptors.h5").write_bytes(b"oops")

@@ -29,40 +29,40 @@ NAMES = {
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Path:
+def indexes(tmp_path: Path) -> Path:
     with tarfile.open(ARCHIVE) as archive:
         archive.extractall(tmp_path, filter="data")
     return tmp_path
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_an_index_of_0_1_is_searched_as_before(made: Path, kind: str) -> None:
-    index = open_index(made / kind)
+def test_an_index_of_0_1_is_searched_as_before(indexes: Path, kind: str) -> None:
+    index = open_index(indexes / kind)
     assert [place.name for place in index.places()] == NAMES[kind]
     engine = Engine(index, open_index_model(index.manifest))
-    reply = engine.search(made / "photos" / "2.jpg", k=3, verify=True)
+    reply = engine.search(indexes / "photos" / "2.jpg", k=3, verify=True)
     best = reply.results[0]
     assert (best.name, best.similarity > 0.9999) == ("2.jpg", True)
     assert (best.verified is not None and best.verified.inliers > 500) == (kind == "exact")
     assert index.manifest.removed == (kind == "removed")
-    assert verify_index(made / kind).whole
+    assert verify_index(indexes / kind).whole
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_an_index_of_0_1_is_changed_as_one_of_today(made: Path, kind: str) -> None:
-    folder = made / kind
+def test_an_index_of_0_1_is_changed_as_one_of_today(indexes: Path, kind: str) -> None:
+    folder = indexes / kind
     model = open_index_model(read_manifest(folder), mode="throughput")
     before = {place.name: place.place_id for place in open_index(folder).places()}
-    (made / "more").mkdir()
-    shutil.copy(made / "photos" / "1.jpg", made / "more" / "new.jpg")
-    report = add_photos(folder, open_source(made / "more"), model)
+    (indexes / "more").mkdir()
+    shutil.copy(indexes / "photos" / "1.jpg", indexes / "more" / "new.jpg")
+    report = add_photos(folder, open_source(indexes / "more"), model)
     assert report.added == 1
     compact_index(folder, store="exact")
     assert verify_index(folder).whole
     after = open_index(folder)
     places = {place.name: place.place_id for place in after.places()}
     assert places.items() >= before.items()
-    photo = model.read(made / "more" / "new.jpg")
+    photo = model.read(indexes / "more" / "new.jpg")
     hits = after.search(model.embed(photo).descriptor, 1)
     assert np.isclose(hits[0].similarity, 1, atol=1e-4)
     remove_places(folder, ["0.jpg"])
@@ -71,12 +71,12 @@ def test_an_index_of_0_1_is_changed_as_one_of_today(made: Path, kind: str) -> No
 
 
 @pytest.mark.parametrize("kind", NAMES)
-def test_an_index_of_0_1_becomes_small_without_its_photos(made: Path, kind: str) -> None:
-    folder = made / kind
+def test_an_index_of_0_1_becomes_small_without_its_photos(indexes: Path, kind: str) -> None:
+    folder = indexes / kind
     before = open_index(folder)
     rows = before.descriptors().take(np.arange(before.count))
     size = before.manifest.bytes
-    shutil.rmtree(made / "photos")
+    shutil.rmtree(indexes / "photos")
 
     report = migrate_index(folder)
 

@@ -112,11 +112,11 @@ def test_a_model_that_is_not_level_keeps_its_distances(colmap: Path) -> None:
     (colmap / "images.txt").write_text("\n\n".join(" ".join(row) for row in turned) + "\n\n")
     source = open_source(colmap)
     metres = np.array([photo.utm[:2] for photo in source.photos if photo.utm])
-    wanted = CENTRES[:, :2] * [1, 9]
+    expected = CENTRES[:, :2] * [1, 9]
     for first in range(4):
         np.testing.assert_allclose(
             np.linalg.norm(metres - metres[first], axis=1),
-            np.linalg.norm(wanted - wanted[first], axis=1),
+            np.linalg.norm(expected - expected[first], axis=1),
             atol=0.2,
         )
     assert "does not point up" in source.warnings[0]
@@ -130,8 +130,8 @@ def test_a_model_on_the_earth_has_degrees(colmap: Path) -> None:
     ]
     (colmap / "images.txt").write_text("".join(rows))
     source = open_source(colmap)
-    found = np.array([photo.position for photo in source.photos])
-    np.testing.assert_allclose(found, degrees, atol=1e-9)
+    positions = np.array([photo.position for photo in source.photos])
+    np.testing.assert_allclose(positions, degrees, atol=1e-9)
     assert source.warnings == ()
 
 
@@ -170,11 +170,11 @@ def test_kapture_places_photos_by_gnss(kapture: Path) -> None:
     (kapture / "sensors" / "records_gnss.txt").write_text(GNSS)
     source = open_source(kapture)
     assert source.kind == "kapture"
-    found = by_name(kapture)
-    assert list(found) == ["c.jpg", "day/a.jpg", "day/b.jpg", "l.jpg"]
-    assert found["day/a.jpg"].position == Position(48.1, 11.5)
-    assert found["day/b.jpg"].position == found["l.jpg"].position == Position(48.2, 11.6)
-    assert found["c.jpg"].position is None
+    photos = by_name(kapture)
+    assert list(photos) == ["c.jpg", "day/a.jpg", "day/b.jpg", "l.jpg"]
+    assert photos["day/a.jpg"].position == Position(48.1, 11.5)
+    assert photos["day/b.jpg"].position == photos["l.jpg"].position == Position(48.2, 11.6)
+    assert photos["c.jpg"].position is None
     assert "1 of the 4 photos" in source.warnings[0]
     metric = SENSORS.replace("EPSG:4326", "EPSG:32632")
     (kapture / "sensors" / "sensors.txt").write_text(metric)
@@ -189,16 +189,16 @@ def test_kapture_places_photos_by_trajectories_and_rigs(kapture: Path) -> None:
     assert all(photo.utm is None for photo in by_name(kapture).values())
     (kapture / "sensors" / "trajectories.txt").write_text(TRAJECTORIES)
     (kapture / "sensors" / "rigs.txt").write_text(RIGS)
-    found = by_name(kapture)
+    photos = by_name(kapture)
     for name, centre in (
         ("day/a.jpg", (1.0, 2.0)),
         ("day/b.jpg", (20.0, 4.0)),
         ("l.jpg", (20.207092198581567, 5.0209929078014275)),
     ):
-        utm = found[name].utm
+        utm = photos[name].utm
         assert utm is not None
         assert utm[:2] == pytest.approx(centre, abs=1e-9)
-    assert found["c.jpg"].utm is None
+    assert photos["c.jpg"].utm is None
 
 
 def test_what_is_wrong_with_a_kapture(kapture: Path) -> None:
@@ -234,14 +234,14 @@ def test_opensfm_places_photos_by_its_reconstruction_and_exif(tmp_path: Path) ->
     gps = {"gps": {"latitude": 48.2, "longitude": 11.6}}
     (tmp_path / "exif" / "c.jpg.exif").write_text(json.dumps(gps))
     (tmp_path / "exif" / "d.jpg.exif").write_text(json.dumps({"gps": {}}))
-    found = by_name(tmp_path)
-    assert list(found) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
-    [wanted] = east_north_up_to_degrees(np.array([[30.0, 40.0, 0.0]]), 48.1, 11.5, 500.0)
-    assert found["a.jpg"].position == pytest.approx(tuple(wanted), abs=1e-9)
-    assert wanted == pytest.approx([48.1 + 40 / 111_200, 11.5 + 30 / 74_400], abs=1e-6)
-    assert found["b.jpg"].position == pytest.approx((48.1, 11.5), abs=1e-9)
-    assert found["c.jpg"].position == Position(48.2, 11.6)
-    assert found["d.jpg"].position is None
+    photos = by_name(tmp_path)
+    assert list(photos) == ["a.jpg", "b.jpg", "c.jpg", "d.jpg"]
+    [expected] = east_north_up_to_degrees(np.array([[30.0, 40.0, 0.0]]), 48.1, 11.5, 500.0)
+    assert photos["a.jpg"].position == pytest.approx(tuple(expected), abs=1e-9)
+    assert expected == pytest.approx([48.1 + 40 / 111_200, 11.5 + 30 / 74_400], abs=1e-6)
+    assert photos["b.jpg"].position == pytest.approx((48.1, 11.5), abs=1e-9)
+    assert photos["c.jpg"].position == Position(48.2, 11.6)
+    assert photos["d.jpg"].position is None
     (tmp_path / "reconstruction.json").write_text("[{}]")
     with pytest.raises(SourceError, match="lacks what a shot needs"):
         open_source(tmp_path)
@@ -269,10 +269,10 @@ def test_a_track_places_photos_by_their_times(tmp_path: Path) -> None:
     photos_in(data, "none.jpg")
     request = VideoRequest(tmp_path / "index", gpx=gpx)
     source = open_source(data, None, request)
-    found = {photo.name: photo.position for photo in source.photos}
-    assert found["00.jpg"] == pytest.approx((48.0, 11.0))
-    assert found["04.jpg"] == pytest.approx((48.004, 11.0))
-    assert found["30.jpg"] is found["none.jpg"] is None
+    positions = {photo.name: photo.position for photo in source.photos}
+    assert positions["00.jpg"] == pytest.approx((48.0, 11.0))
+    assert positions["04.jpg"] == pytest.approx((48.004, 11.0))
+    assert positions["30.jpg"] is positions["none.jpg"] is None
     assert "2 of the 4 photos have no position by walk.gpx: 1 say no time" in source.warnings[-1]
     local = VideoRequest(tmp_path / "index", gpx=gpx, clock_offset_s=25)
     moved = {photo.name: photo.position for photo in open_source(data, None, local).photos}

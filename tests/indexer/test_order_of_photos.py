@@ -110,11 +110,11 @@ def test_an_index_keeps_what_a_list_says_of_the_order(
     write_list(tmp_path, "a.jpg,other,", "b.jpg,other,8", "c.jpg,,", "d.jpg,,9")
     report = sync_photos(folder, open_source(listed), model)
     assert (report.changed, report.copied) == (3, 3)
-    told = [("a.jpg", "other", NOON), ("b.jpg", "other", 8.0)]
-    assert stored()[:2] == told
+    expected = [("a.jpg", "other", NOON), ("b.jpg", "other", 8.0)]
+    assert stored()[:2] == expected
     assert stored()[3] == ("d.jpg", "", 9.0)
     compact_index(folder)
-    assert stored()[:2] == told
+    assert stored()[:2] == expected
     assert verify_index(folder).whole
 
 

@@ -57,8 +57,8 @@ def data(tmp_path: Path) -> Path:
     return folder
 
 
-def made(data: Path, out: Path, model: Model, **asked: object) -> Index:
-    source = open_source(data, None, VideoRequest(out, **asked))  # type: ignore[arg-type]
+def build(data: Path, out: Path, model: Model, **options: object) -> Index:
+    source = open_source(data, None, VideoRequest(out, **options))  # type: ignore[arg-type]
     build_index(source, out, model)
     return open_index(out)
 
@@ -68,7 +68,7 @@ def views_of(index: Index) -> list[int]:
 
 
 def test_each_view_is_a_place_with_its_heading(data: Path, tmp_path: Path, model: Model) -> None:
-    index = made(data, tmp_path / "i", model)
+    index = build(data, tmp_path / "i", model)
     places = list(index.places())
     assert [place.name for place in places] == ["first.jpg", *NAMES, "street/z.jpg"]
     assert [place.heading for place in places] == [None, *HEADINGS, None]
@@ -83,7 +83,7 @@ def test_each_view_is_a_place_with_its_heading(data: Path, tmp_path: Path, model
 
 
 def test_the_views_of_a_panorama_are_one_group(data: Path, tmp_path: Path, model: Model) -> None:
-    index = made(data, tmp_path / "i", model)
+    index = build(data, tmp_path / "i", model)
     views = views_of(index)
     assert {index.groups.of(view) for view in views} == {views[0]}
     assert index.groups.members(views[0]).tolist() == views
@@ -93,14 +93,14 @@ def test_the_views_of_a_panorama_are_one_group(data: Path, tmp_path: Path, model
 def test_filters_find_views_where_the_panorama_lies(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
-    index = made(data, tmp_path / "i", model)
+    index = build(data, tmp_path / "i", model)
     for folder, count in (("street", 13), ("street/a.jpg", 12), ("views", 0)):
-        found = index.matching(parse_filter(index.edits, folder=folder))
-        assert len(found) == count, folder
+        rows = index.matching(parse_filter(index.edits, folder=folder))
+        assert len(rows) == count, folder
 
 
 def test_an_index_that_was_moved_finds_its_views(data: Path, tmp_path: Path, model: Model) -> None:
-    made(data, tmp_path / "i", model)
+    build(data, tmp_path / "i", model)
     (tmp_path / "else").mkdir()
     shutil.move(tmp_path / "i", tmp_path / "else/j")
     shutil.move(tmp_path / "i-views", tmp_path / "else/j-views")
@@ -111,7 +111,7 @@ def test_an_index_that_was_moved_finds_its_views(data: Path, tmp_path: Path, mod
 @pytest.mark.slow
 def test_sync_follows_a_panorama(data: Path, tmp_path: Path, model: Model) -> None:
     out = tmp_path / "i"
-    made(data, out, model)
+    build(data, out, model)
     before = {view.name: view.stat().st_mtime_ns for view in (tmp_path / "i-views").rglob("*.jpg")}
 
     def sync() -> dict[str, int]:
@@ -179,7 +179,7 @@ def test_a_heading_that_is_corrected_comes_without_cutting_again(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
     out, path = tmp_path / "i", data / "street/a.jpg"
-    made(data, out, model)
+    build(data, out, model)
     content, status = path.read_bytes(), path.stat()
     path.write_bytes(content.replace(b'Degrees="30"', b'Degrees="31"'))
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
@@ -192,7 +192,7 @@ def test_a_heading_that_is_corrected_comes_without_cutting_again(
 @pytest.mark.slow
 def test_adding_and_removing_by_the_panorama(data: Path, tmp_path: Path, model: Model) -> None:
     out = tmp_path / "i"
-    made(data, out, model)
+    build(data, out, model)
     more = tmp_path / "more"
     more.mkdir()
     (more / "c.jpg").write_bytes(panorama(4, heading=0.0))
@@ -213,7 +213,7 @@ def test_views_go_with_the_last_place_that_is_one(data: Path, tmp_path: Path, mo
     """When removed places are dropped: before that they can be restored."""
     out = tmp_path / "i"
     (data / "street/b.jpg").write_bytes(panorama(5, heading=0.0))
-    index = made(data, out, model)
+    index = build(data, out, model)
     first, second = (index.place(view).path.parent for view in views_of(index)[::12])
     (first / "note.txt").write_text("a user's own")
     remove_places(out, [*views_of(index)[1:12], "street/b.jpg"], compact=False)
@@ -232,7 +232,7 @@ def test_a_damaged_shard_is_made_again_from_the_views(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
     out = tmp_path / "i"
-    made(data, out, model)
+    build(data, out, model)
     shard = next((out / "descriptors").glob("*.h5"))
     shard.write_bytes(shard.read_bytes()[:100])
     report = repair_index(out, lambda: model)
@@ -245,7 +245,7 @@ def test_a_damaged_shard_is_made_again_from_the_views(
 def test_an_index_that_was_moved_knows_its_panoramas(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
-    made(data, tmp_path / "i", model)
+    build(data, tmp_path / "i", model)
     for name in ("i", "i-views"):
         shutil.move(tmp_path / name, tmp_path / f"moved-{name}")
     out = tmp_path / "moved-i"
@@ -257,14 +257,14 @@ def test_an_index_that_was_moved_knows_its_panoramas(
     edit_place(out, 5, {"note": "a gate"})
     shutil.move(tmp_path / "moved-i", tmp_path / "j")
     shutil.move(tmp_path / "moved-i-views", tmp_path / "j-views")
-    assert made(data, tmp_path / "j", model).place(5).note == "a gate"
+    assert build(data, tmp_path / "j", model).place(5).note == "a gate"
 
 
 def test_an_index_that_was_moved_is_repaired_from_what_lies_beside_it(
     data: Path, tmp_path: Path, model: Model
 ) -> None:
     out = tmp_path / "i"
-    made(data, out, model)
+    build(data, out, model)
     keep_photo(out, model)
     (tmp_path / "else").mkdir()
     for name in ("i", "i-views", "i-photos"):
@@ -324,7 +324,7 @@ def test_panoramas_that_cannot_be_cut_stay_as_they_are(
 
 
 def test_the_views_are_no_photos_of_a_folder_around_them(data: Path, model: Model) -> None:
-    made(data, data / "i", model)
+    build(data, data / "i", model)
     source = open_source(data, None, VideoRequest(data / "i"))
     assert (len(source.photos), source.panoramas) == (14, 1)
     assert source.left_out["folder of panoramas' views"] == 1
@@ -340,7 +340,7 @@ def test_a_list_that_leads_elsewhere_writes_below_the_index_only(
     )
     out = tmp_path / "deep" / "i"
     out.parent.mkdir()
-    index = made(lists / "places.csv", out, model)
+    index = build(lists / "places.csv", out, model)
     assert index.count == 12
     listed = read_listed_fields(lists / "places.csv", out)
     assert listed

@@ -26,9 +26,9 @@ def test_results_keep_numbers_and_order(photos: Path, model: Model) -> None:
     (photos / "broken.jpg").write_bytes(b"\xff\xd8 no photo")
     names = ["broken.jpg", "p01.jpg", "more/p08.jpg", "gone.jpg", "p00.jpg", "broken.jpg"]
     clock = StageClock()
-    given = [(7 * at, PlacePhoto(photos / name, name)) for at, name in enumerate(names)]
+    numbered = [(7 * at, PlacePhoto(photos / name, name)) for at, name in enumerate(names)]
 
-    results = list(embed_photos(given, photos, model, clock, decoders=3))
+    results = list(embed_photos(numbered, photos, model, clock, decoders=3))
 
     assert [number for number, _ in results] == [0, 7, 14, 21, 28, 35]
     assert [result.name for _, result in results] == names
@@ -117,14 +117,14 @@ def test_positions_come_from_the_source_else_from_exif(
     path = tmp_path / "a.jpg"
     given_position = Position(-10.0, 20.0)
     utm = Utm(500000.0, 5000000.0, "31T")
-    given = [
+    place_photos = [
         PlacePhoto(path, "exif"),
         PlacePhoto(path, "said", given_position),
         PlacePhoto(path, "utm", None, utm),
         PlacePhoto(path, "local metres", None, Utm(1.0, 2.0)),
     ]
 
-    rows = [row for _, row in embed_photos(enumerate(given), tmp_path, model, StageClock())]
+    rows = [row for _, row in embed_photos(enumerate(place_photos), tmp_path, model, StageClock())]
 
     exif, by_source, by_utm, local = rows
     assert not any(isinstance(row, Skipped) for row in rows)
@@ -140,8 +140,8 @@ def test_positions_come_from_the_source_else_from_exif(
 def test_a_descriptor_that_is_not_finite_is_skipped(photos: Path, blocks: ModuleType) -> None:
     class Broken(blocks.BlockRuntime):  # type: ignore[misc, name-defined]
         def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
-            made: Embedding = super().embed(pixels)
-            return made._replace(descriptor=np.full_like(made.descriptor, np.nan))
+            embedding: Embedding = super().embed(pixels)
+            return embedding._replace(descriptor=np.full_like(embedding.descriptor, np.nan))
 
     model = Model(blocks.block_model().card, Broken())
 

@@ -17,11 +17,11 @@ from place_search.core.geodesy import Position, Utm, to_position, to_utm
     ],
 )
 def test_known_places(position: Position, utm: Utm) -> None:
-    found = to_utm(position)
-    assert found is not None
-    assert found.zone == utm.zone
-    assert found.easting == pytest.approx(utm.easting, abs=0.001)
-    assert found.northing == pytest.approx(utm.northing, abs=0.001)
+    converted = to_utm(position)
+    assert converted is not None
+    assert converted.zone == utm.zone
+    assert converted.easting == pytest.approx(utm.easting, abs=0.001)
+    assert converted.northing == pytest.approx(utm.northing, abs=0.001)
 
 
 @pytest.mark.parametrize(
@@ -38,9 +38,9 @@ def test_known_places(position: Position, utm: Utm) -> None:
     ],
 )
 def test_zones(latitude: float, longitude: float, zone: str) -> None:
-    found = to_utm(Position(latitude, longitude))
-    assert found is not None
-    assert found.zone == zone
+    converted = to_utm(Position(latitude, longitude))
+    assert converted is not None
+    assert converted.zone == zone
 
 
 def test_no_utm_near_the_poles_and_no_position_without_a_zone() -> None:

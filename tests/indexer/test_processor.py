@@ -28,13 +28,13 @@ def test_the_other_kind_of_processor_is_refused(
     model: Model, photos: Path, tmp_path: Path, saturates: bool
 ) -> None:
     folder = tmp_path / "index"
-    here, elsewhere = (in_int8(model, saturates=value) for value in (saturates, not saturates))
-    build_index(open_source(photos), folder, here)
+    current, elsewhere = (in_int8(model, saturates=value) for value in (saturates, not saturates))
+    build_index(open_source(photos), folder, current)
     index = open_index(folder)
-    index.check_model(here)
-    check_model(here, index.manifest, folder)
-    made = "without" if saturates else "with"
-    sentence = rf"in int8 on a processor {made} VNNI.*--precision f32"
+    index.check_model(current)
+    check_model(current, index.manifest, folder)
+    with_or_without = "without" if saturates else "with"
+    sentence = rf"in int8 on a processor {with_or_without} VNNI.*--precision f32"
     with pytest.raises(ModelMismatchError, match=sentence):
         index.check_model(elsewhere)
     with pytest.raises(ModelMismatchError, match=sentence):
@@ -66,8 +66,8 @@ def test_the_program_refuses_an_index_of_another_processor(photos: Path, tmp_pat
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
 
     photo, index = photos / "p00.jpg", tmp_path / "index"
-    made = run("index", photos, "--out", index, "--precision", "int8", isa="AVX2")
-    assert made.returncode == 0, made.stderr
+    process = run("index", photos, "--out", index, "--precision", "int8", isa="AVX2")
+    assert process.returncode == 0, process.stderr
     assert run("search", index, photo, isa="AVX2").returncode == 0
     for refused in (
         run("search", index, photo, isa="ALL"),

@@ -77,8 +77,8 @@ def workers(blocks: ModuleType, model: Model, seconds: float = 0.0, **more: Any)
     return RayWorkers(model, opened=lambda: blocks.block_model(seconds), **more)
 
 
-def same(blocks: ModuleType, one: Path, other: Path) -> bool:
-    return bool(blocks.content(one) == blocks.content(other))
+def same(blocks: ModuleType, first: Path, second: Path) -> bool:
+    return bool(blocks.content(first) == blocks.content(second))
 
 
 @pytest.mark.parametrize("exchange", [False, True])
@@ -119,18 +119,20 @@ def test_a_shipped_model_gives_the_same(photos: Path, tmp_path: Path, bucket: st
     local, spread = open_index(tmp_path / "local"), open_index(tmp_path / "spread")
     assert [place.name for place in spread.places()] == [place.name for place in local.places()]
     assert spread.place_ids.tolist() == local.place_ids.tolist()
-    for one, other in zip(local.descriptors().chunks(), spread.descriptors().chunks(), strict=True):
-        assert (np.vecdot(one, other) >= 0.9999).all()
+    for chunk, other_chunk in zip(
+        local.descriptors().chunks(), spread.descriptors().chunks(), strict=True
+    ):
+        assert (np.vecdot(chunk, other_chunk) >= 0.9999).all()
 
 
 def embedders() -> list[int]:
     """The processes of this cluster that embed at the moment: all are descendants of this one."""
-    found = []
+    pids = []
     for process in psutil.Process().children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             if "EmbedShard" in " ".join(process.cmdline()):  # Ray names it by what it does
-                found.append(process.pid)
-    return found
+                pids.append(process.pid)
+    return pids
 
 
 def test_a_killed_worker_costs_its_shard_alone(

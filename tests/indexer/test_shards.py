@@ -15,7 +15,7 @@ from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import Row, joined_image, shard_image, thumbnails_image
 
 
-def _row(place_id: int, grid: tuple[int, int] = (2, 3), **given: object) -> Row:
+def _row(place_id: int, grid: tuple[int, int] = (2, 3), **changes: object) -> Row:
     rng = np.random.default_rng(place_id)
     cells = grid[0] * grid[1]
     fields: dict[str, object] = {
@@ -34,7 +34,7 @@ def _row(place_id: int, grid: tuple[int, int] = (2, 3), **given: object) -> Row:
         "grid": grid,
         "thumbnail": bytes(rng.integers(0, 256, 10 + place_id % 7, dtype=np.uint8)),
     }
-    return Row(**{**fields, **given})  # type: ignore[arg-type]
+    return Row(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def _write(path: Path, image: memoryview) -> Path:

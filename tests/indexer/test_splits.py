@@ -170,9 +170,9 @@ def test_the_database_of_a_split_is_indexed(
     root = tmp_path / "photos"
     listed, other = PLACES
     # The list says .jpg of both.
-    found = Path(other).with_suffix(".png").as_posix()
+    file_name = Path(other).with_suffix(".png").as_posix()
     render(root / listed, 1)
-    render(root / found, 2)
+    render(root / file_name, 2)
     render(root / "queries_real" / next(iter(QUERIES)), 3)
     file = write_mat(tmp_path / "pitts30k_test.mat", PLACES, QUERIES)
 
@@ -180,7 +180,7 @@ def test_the_database_of_a_split_is_indexed(
 
     first, second = open_index(tmp_path / "index").places()
     assert (first.name, second.name) == (listed, other)
-    assert second.path == root / found
+    assert second.path == root / file_name
     assert first.utm is not None
     assert first.utm == (*PLACES[listed], "17T")
     assert first.position is not None

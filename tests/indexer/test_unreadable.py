@@ -51,10 +51,10 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, int], None]:
     def refused(path: Path, number: int) -> None:
         opened = files.open_regular
 
-        def answer(asked: Path) -> io.BufferedReader:
-            if asked == path:
-                raise OSError(number, os.strerror(number), str(asked))
-            return opened(asked)
+        def answer(requested_path: Path) -> io.BufferedReader:
+            if requested_path == path:
+                raise OSError(number, os.strerror(number), str(requested_path))
+            return opened(requested_path)
 
         for where in ("core.files", "indexer.storage.shard_reader"):
             monkeypatch.setattr(f"place_search.{where}.open_regular", answer)
@@ -83,17 +83,17 @@ def test_a_file_that_is_refused_is_not_called_damaged(
     photos = open_source(index.parent / "photos")
     before = (index / "manifest.json").read_bytes()
     refuse(path, number)
-    asked: list[Callable[[], object]] = [
+    calls: list[Callable[[], object]] = [
         lambda: open_index(index).thumbnail(0),
         lambda: verify_index(index),
         lambda: repair_index(index, lambda: model),
     ]
     # A change of the index need not read what was said, nor the thumbnails.
     if name not in ("thumbnails/00000.h5", "edits"):
-        asked.append(lambda: sync_photos(index, photos, model))
-    for ask in asked:
+        calls.append(lambda: sync_photos(index, photos, model))
+    for call in calls:
         with pytest.raises(IndexReadError, match=f"{path} .*{says}"):
-            ask()
+            call()
     assert (index / "manifest.json").read_bytes() == before
 
 

@@ -92,12 +92,12 @@ def places(count: int, dims: int, *, views: int = 12, seed: int = 0) -> tuple[Ve
     return database, queries
 
 
-def wanted(
+def exact_neighbours(
     rows: MemoryRows, query: Vectors, k: int, only: NDArray[np.int64] | None = None
 ) -> list[tuple[int, float]]:
     """What an exact search finds."""
-    asked = np.arange(len(rows.vectors)) if only is None else np.isin(rows.place_ids, only)
-    ids, cosines = rows.place_ids[asked], rows.vectors[asked] @ query
+    is_allowed = np.arange(len(rows.vectors)) if only is None else np.isin(rows.place_ids, only)
+    ids, cosines = rows.place_ids[is_allowed], rows.vectors[is_allowed] @ query
     order = np.lexsort((ids, -cosines))[: max(k, 0)]
     return [(int(ids[row]), float(cosines[row])) for row in order]
 
@@ -131,14 +131,14 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="module")
-def known(case: Case) -> MemoryRows:
+def indexed_rows(case: Case) -> MemoryRows:
     """The rows that are in the file."""
     return case.rows.only(slice(0, 3000))
 
 
 def recall(store: VectorStore, rows: MemoryRows, queries: Vectors) -> float:
     """Recall@10 against exact search; checks what holds of every reply on the way."""
-    found = 0
+    found_count = 0
     for query in queries:
         hits = store.search(query, 10)
         assert len(hits) == 10
@@ -147,8 +147,10 @@ def recall(store: VectorStore, rows: MemoryRows, queries: Vectors) -> float:
         cosines = rows.vectors[at] @ query
         np.testing.assert_allclose([hit.similarity for hit in hits], cosines, atol=1e-5)
         assert (np.diff(cosines) <= 1e-6).all()
-        found += len({hit.place_id for hit in hits} & {i for i, _ in wanted(rows, query, 10)})
-    return found / (10 * len(queries))
+        found_count += len(
+            {hit.place_id for hit in hits} & {i for i, _ in exact_neighbours(rows, query, 10)}
+        )
+    return found_count / (10 * len(queries))
 
 
 def test_the_choice_is_by_size() -> None:
@@ -183,10 +185,10 @@ def test_lists_of_a_few_places_are_made_without_a_warning(
     assert capfd.readouterr() == ("", "")
 
 
-def test_recall_is_measured_and_reached(case: Case, known: MemoryRows) -> None:
+def test_recall_is_measured_and_reached(case: Case, indexed_rows: MemoryRows) -> None:
     assert case.card.recall_at_10 is not None
     assert case.card.recall_at_10 >= 0.98
-    assert recall(case.store(known), known, case.queries) >= (
+    assert recall(case.store(indexed_rows), indexed_rows, case.queries) >= (
         1 if case.card.kind == "exact" else 0.97
     )
 
@@ -209,22 +211,22 @@ def test_rows_that_came_later_are_found(case: Case) -> None:
     late = case.rows.place_ids[2995:]
     hits = store.search(case.queries[0], 100, only=late)
     assert [hit.place_id for hit in hits] == [
-        place for place, _ in wanted(case.rows, case.queries[0], 100, late)
+        place for place, _ in exact_neighbours(case.rows, case.queries[0], 100, late)
     ]
 
 
 def test_rows_that_are_removed_are_never_found(case: Case) -> None:
     """Also where the nearest hundreds are removed, so that the file holds little else nearby."""
     for query in case.queries[:5]:
-        near = {place for place, _ in wanted(case.rows, query, 400)}
-        left = case.rows.only(~np.isin(case.rows.place_ids, list(near)))
-        store = case.store(left)
+        near = {place for place, _ in exact_neighbours(case.rows, query, 400)}
+        rest = case.rows.only(~np.isin(case.rows.place_ids, list(near)))
+        store = case.store(rest)
         hits = store.search(query, 20)
         assert len(hits) == 20
         assert not near & {hit.place_id for hit in hits}
     few = case.rows.only(np.array([5, 700, 2999, 3050]))
     assert len(case.store(few).search(case.queries[0], 10)) == 4
-    assert recall(case.store(left), left, case.queries[:20]) >= 0.9
+    assert recall(case.store(rest), rest, case.queries[:20]) >= 0.9
 
 
 def _written(stamp: FileStamp | None, path: Path) -> bool:
@@ -233,8 +235,8 @@ def _written(stamp: FileStamp | None, path: Path) -> bool:
 
 
 def test_an_update_takes_up_all_changes(case: Case, tmp_path: Path) -> None:
-    left = case.rows.only(np.arange(3060) % 10 != 0)
-    card, stamp = case.engine.update(case.card, case.path, left, tmp_path / "next")
+    rest = case.rows.only(np.arange(3060) % 10 != 0)
+    card, stamp = case.engine.update(case.card, case.path, rest, tmp_path / "next")
     assert (card.kind, card.max_place_id) == (case.card.kind, 5 + 3 * 3059)
     # A collection keeps what was removed, for readers of the version before, until it is much.
     assert card.count == (3054 if card.kind == "milvus" else 2754)
@@ -243,10 +245,10 @@ def test_an_update_takes_up_all_changes(case: Case, tmp_path: Path) -> None:
         anew, _ = case.engine.update(card, tmp_path / "next", half, tmp_path / "anew")
         assert anew.count == 1530
     assert _written(stamp, tmp_path / "next")
-    store = case.engine.open(card, tmp_path / "next", left)
+    store = case.engine.open(card, tmp_path / "next", rest)
     assert store.verify() == []
-    assert recall(store, left, case.queries) >= 0.97
-    emptied = left.only(slice(0, 100))
+    assert recall(store, rest, case.queries) >= 0.97
+    emptied = rest.only(slice(0, 100))
     assert (
         len(case.engine.open(card, tmp_path / "next", emptied).search(case.queries[0], 200)) == 100
     )
@@ -260,7 +262,7 @@ def test_an_update_takes_up_all_changes(case: Case, tmp_path: Path) -> None:
 )
 def test_a_filter_restricts(case: Case, chosen: list[int], k: int, query: int) -> None:
     only = np.array(chosen, np.int64)
-    expected = wanted(case.rows, case.queries[query], k, only)
+    expected = exact_neighbours(case.rows, case.queries[query], k, only)
 
     hits = case.store().search(case.queries[query], k, only=only)
 
@@ -284,44 +286,44 @@ def test_a_box_helps_and_changes_nothing(case: Case) -> None:
     latitudes = case.rows.column("latitude")
     within = case.rows.place_ids[(latitudes >= 42) & (latitudes <= 45)]
     box = Box(42, 7.9, 45, 8.1)
-    found = 0
+    found_count = 0
     for query in case.queries[:10]:
         hits = case.store().search(query, 10, only=within, box=box)
-        expected = [place for place, _ in wanted(case.rows, query, 10, within)]
-        found += len({hit.place_id for hit in hits} & set(expected))
+        expected = [place for place, _ in exact_neighbours(case.rows, query, 10, within)]
+        found_count += len({hit.place_id for hit in hits} & set(expected))
         if case.card.kind == "exact":
             assert [hit.place_id for hit in hits] == expected
         assert {hit.place_id for hit in hits} <= set(within.tolist())
         assert len(hits) == 10
     if case.card.kind == "milvus":  # a graph's links depend on how its threads took turns
-        assert found >= 95
+        assert found_count >= 95
 
 
 def test_threads_find_the_same(case: Case) -> None:
     store, only = case.store(), case.rows.place_ids[::7]
-    one = [store.search(query, 10, only=only) for query in case.queries]
+    serial = [store.search(query, 10, only=only) for query in case.queries]
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda query: store.search(query, 10, only=only), case.queries))
+        parallel = list(pool.map(lambda query: store.search(query, 10, only=only), case.queries))
     if case.card.kind == "milvus":  # which may still be linking its graph
-        shared = sum(len(set(a) & set(b)) for a, b in zip(found, one, strict=True))
-        assert shared >= 0.95 * sum(map(len, one))
+        shared = sum(len(set(a) & set(b)) for a, b in zip(parallel, serial, strict=True))
+        assert shared >= 0.95 * sum(map(len, serial))
     else:
-        assert found == one
+        assert parallel == serial
 
 
-def test_building_is_deterministic(case: Case, known: MemoryRows, tmp_path: Path) -> None:
+def test_building_is_deterministic(case: Case, indexed_rows: MemoryRows, tmp_path: Path) -> None:
     if case.card.kind == "hnsw-sq8":
         pytest.skip("threads link the graph in the order in which they come")
     if case.card.kind == "milvus":
         pytest.skip("each build makes a collection of its own")
     card = replace(case.card, probes=0, recall_at_10=None)
-    first = case.engine.build(card, known, tmp_path / "first")
-    assert case.engine.build(card, known, tmp_path / "again") == first
+    first = case.engine.build(card, indexed_rows, tmp_path / "first")
+    assert case.engine.build(card, indexed_rows, tmp_path / "again") == first
     assert _written(first[1], tmp_path / "first")
 
 
-def test_verify_notices_a_store_of_other_rows(case: Case, known: MemoryRows) -> None:
-    assert case.store(known).verify() == []
+def test_verify_notices_a_store_of_other_rows(case: Case, indexed_rows: MemoryRows) -> None:
+    assert case.store(indexed_rows).verify() == []
     assert case.store().verify() == []
     if case.card.kind == "exact":
         return  # it has none but the rows
@@ -330,7 +332,7 @@ def test_verify_notices_a_store_of_other_rows(case: Case, known: MemoryRows) -> 
         "does not find" in problem or "vectors" in problem
         for problem in case.store(others).verify()
     )
-    shifted = MemoryRows(known.vectors, known.place_ids - 1)
+    shifted = MemoryRows(indexed_rows.vectors, indexed_rows.place_ids - 1)
     assert "it lacks 3000 places of the shards" in case.store(shifted).verify()
 
 
@@ -368,24 +370,24 @@ def test_a_filter_finds_the_nearest_where_few_numbers_weigh_most(kind: str, tmp_
     path = tmp_path / "index.faiss"
     card, _ = engine.build(choose_store(24_000, 300, requested=kind), rows, path)
     store = engine.open(card, path, rows)
-    found = 0
+    found_count = 0
     for query in queries:
         ids = {hit.place_id for hit in store.search(query, 10, only=only)}
-        found += len(ids & {place for place, _ in wanted(rows, query, 10, only)})
-    assert found >= 0.99 * 10 * len(queries)
+        found_count += len(ids & {place for place, _ in exact_neighbours(rows, query, 10, only)})
+    assert found_count >= 0.99 * 10 * len(queries)
 
 
 def test_codes_that_are_not_rotated_are_read_and_replaced(tmp_path: Path) -> None:
     """As versions before wrote them."""
     database, queries = places(1060, 128)
     rows = MemoryRows(database)
-    known = rows.only(slice(0, 1000))
+    old_rows = rows.only(slice(0, 1000))
     codes: Any = faiss.IndexRaBitQ(128, faiss.METRIC_INNER_PRODUCT)
     codes.train(database[:1000])
     old: Any = faiss.IndexIDMap2(codes)
-    old.add_with_ids(known.vectors, known.place_ids)
+    old.add_with_ids(old_rows.vectors, old_rows.place_ids)
     faiss.write_index(old, str(tmp_path / "old"))
-    card = choose_store(1000, 128, requested="rabitq").built_of(known.place_ids)
+    card = choose_store(1000, 128, requested="rabitq").built_of(old_rows.place_ids)
     store = rabitq.BUILDER.open(card, tmp_path / "old", rows)
     assert store.verify() == []
     assert recall(store, rows, queries) >= 0.97

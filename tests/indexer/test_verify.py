@@ -156,14 +156,14 @@ def test_only_the_bad_shard_is_embedded(
 def test_what_follows_from_the_shards_needs_no_photos(index: Path, name: str) -> None:
     before = open_index(index)
     rows = np.concatenate(list(before.descriptors().chunks()))
-    found = [before.search(row, 10) for row in rows]
+    hits = [before.search(row, 10) for row in rows]
     (index / name).unlink()
     assert verify_index(index).problems == [(name, "is missing")]
 
     assert repair_index(index, _no_model).repaired == [name]
 
     after = open_index(index)
-    assert [after.search(row, 10) for row in rows] == found
+    assert [after.search(row, 10) for row in rows] == hits
     assert after.count == 10
 
 
@@ -172,12 +172,12 @@ def test_what_cannot_be_made_again_is_told(index: Path, model: Model) -> None:
     flip(index / "descriptors/00002.h5", 3000)
     flip(index / "thumbnails/00002.h5", 3000)
     place = open_source(_photos(index)).photos[2]
-    kept = place.path.read_bytes()
+    content = place.path.read_bytes()
     place.path.unlink()
     try:
         report = repair_index(index, lambda: model)
     finally:
-        place.path.write_bytes(kept)
+        place.path.write_bytes(content)
     assert report.whole
     assert [name for name, _ in report.lost] == ["descriptors/00002.h5", "02.jpg"]
     assert open_index(index).place_ids.tolist() == [0, 1, 3, 4, 6, 7]

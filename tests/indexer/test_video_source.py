@@ -115,8 +115,8 @@ def test_a_video_without_a_time_starts_with_the_track(gpx: Path, tmp_path: Path)
     assert len(source.photos) == 3
     assert "is taken to start with walk.gpx at 2026-05-01 10:00:00 UTC" in source.warnings[0]
     start = datetime.fromisoformat("2026-05-01T12:00:02+02:00")
-    told = VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=start)
-    first = open_source(silent, None, told).photos[0]
+    request = VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=start)
+    first = open_source(silent, None, request).photos[0]
     assert first.position is not None
     assert (first.position.latitude - 48) / METRE == pytest.approx(6, abs=0.01)
 
@@ -126,23 +126,25 @@ def test_an_interrupted_run_goes_on(clip: Path, tmp_path: Path) -> None:
         if done == 3:
             raise KeyboardInterrupt
 
-    kept = tmp_path / "index-frames"
+    frames = tmp_path / "index-frames"
     with pytest.raises(KeyboardInterrupt):
         open_source(clip, None, VideoRequest(tmp_path / "index", progress=stop))
-    assert len(names(kept)) == 3
-    before = (kept / names(kept)[0]).stat()
+    assert len(names(frames)) == 3
+    before = (frames / names(frames)[0]).stat()
     source = open_source(clip, None, VideoRequest(tmp_path / "index"))
-    assert len(source.photos) == len(names(kept)) == 12
-    assert (kept / names(kept)[0]).stat().st_ino == before.st_ino
+    assert len(source.photos) == len(names(frames)) == 12
+    assert (frames / names(frames)[0]).stat().st_ino == before.st_ino
     calls: list[int] = []
     open_source(
-        clip, None, VideoRequest(tmp_path / "index", progress=lambda *told: calls.append(told[1]))
+        clip,
+        None,
+        VideoRequest(tmp_path / "index", progress=lambda *arguments: calls.append(arguments[1])),
     )
     assert not calls
     # What was deleted since comes back.
-    (kept / names(kept)[5]).unlink()
+    (frames / names(frames)[5]).unlink()
     open_source(clip, None, VideoRequest(tmp_path / "index"))
-    assert len(names(kept)) == 12
+    assert len(names(frames)) == 12
 
 
 def test_a_video_that_was_cut_off_is_told(tmp_path: Path) -> None:
@@ -156,12 +158,12 @@ def test_a_video_that_was_cut_off_is_told(tmp_path: Path) -> None:
 
 
 def test_other_files_are_never_written_over(clip: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "index-frames"
-    (kept / "clip").mkdir(parents=True)
-    (kept / "clip" / "frame_000000.jpg").write_bytes(b"mine")
+    frames = tmp_path / "index-frames"
+    (frames / "clip").mkdir(parents=True)
+    (frames / "clip" / "frame_000000.jpg").write_bytes(b"mine")
     with pytest.raises(SourceError, match=r"clip holds other files, .* move it away"):
         open_source(clip, None, VideoRequest(tmp_path / "index"))
-    assert (kept / "clip" / "frame_000000.jpg").read_bytes() == b"mine"
+    assert (frames / "clip" / "frame_000000.jpg").read_bytes() == b"mine"
 
 
 def test_no_frames_are_taken_for_a_folder_that_takes_no_index(clip: Path, tmp_path: Path) -> None:
@@ -178,31 +180,31 @@ def test_a_track_of_1970_counts_from_the_start_of_the_video(clip: Path, tmp_path
     source = open_source(clip, None, VideoRequest(tmp_path / "index", gpx=gpx, fps=1))
     assert all(photo.position is not None for photo in source.photos)
     assert not source.warnings
-    told = [datetime.fromisoformat(f"{day}T00:00:02Z") for day in ("1970-01-01", "2026-05-01")]
-    request = VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=told[0])
+    starts = [datetime.fromisoformat(f"{day}T00:00:02Z") for day in ("1970-01-01", "2026-05-01")]
+    request = VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=starts[0])
     first = open_source(clip, None, request).photos[0]
     assert first.position is not None
     assert (first.position.latitude - 48) / METRE == pytest.approx(2, abs=0.01)
     with pytest.raises(SourceError, match=r"starts at 2026-05-01 00:00:02 UTC as was said"):
-        open_source(clip, None, VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=told[1]))
+        open_source(clip, None, VideoRequest(tmp_path / "index", gpx=gpx, fps=1, start=starts[1]))
 
 
 def test_each_choice_of_frames_has_its_folder(clip: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "index-frames"
+    frames = tmp_path / "index-frames"
     open_source(clip, None, VideoRequest(tmp_path / "index", fps=1))
     (tmp_path / "other").mkdir()
     other = write_video(tmp_path / "other" / "clip.mp4", seconds=2)
     assert len(open_source(other, None, VideoRequest(tmp_path / "index", fps=1)).photos) == 2
     source = open_source(clip, None, VideoRequest(tmp_path / "index", fps=1))
     assert source.photos[5].name == "clip/frame_000005.jpg"
-    assert [name for name in names(kept) if name.startswith("clip 2/")] == [
+    assert [name for name in names(frames) if name.startswith("clip 2/")] == [
         "clip 2/frame_000000.jpg",
         "clip 2/frame_000001.jpg",
     ]
 
 
 def test_what_cannot_be_is_said(clip: Path, gpx: Path, tmp_path: Path) -> None:
-    kept = tmp_path / "index-frames"
+    frames = tmp_path / "index-frames"
     with pytest.raises(SourceError, match=r"need the track of the camera; name its GPX file"):
         VideoRequest(tmp_path / "index", every_m=2)
     with pytest.raises(SourceError, match="by metres or by fps"):
@@ -228,11 +230,11 @@ def test_what_cannot_be_is_said(clip: Path, gpx: Path, tmp_path: Path) -> None:
     (tmp_path / "words.mp4").write_text("words")
     with pytest.raises(VideoError, match="is not a video that can be read"):
         open_source(tmp_path / "words.mp4", None, VideoRequest(tmp_path / "index"))
-    assert not kept.exists()
+    assert not frames.exists()
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("<gpx></gpx>", "has no track points"),
         ('<gpx><trkpt lat="48" lon="11"/></gpx>', "no track points with a position and a time"),
@@ -243,9 +245,9 @@ def test_what_cannot_be_is_said(clip: Path, gpx: Path, tmp_path: Path) -> None:
         ),
     ],
 )
-def test_tracks_that_do_not_serve(clip: Path, tmp_path: Path, content: str, said: str) -> None:
+def test_tracks_that_do_not_serve(clip: Path, tmp_path: Path, content: str, message: str) -> None:
     (tmp_path / "bad.gpx").write_text(content)
-    with pytest.raises(SourceError, match=said):
+    with pytest.raises(SourceError, match=message):
         open_source(clip, None, VideoRequest(tmp_path / "index", gpx=tmp_path / "bad.gpx"))
     assert not (tmp_path / "index-frames").exists()
 

@@ -55,7 +55,7 @@ def overwritten_by_a_copy(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("update", "change", "left"),
+    ("update", "change", "place_count"),
     [
         (sync_photos, shifted, 10),
         (sync_photos, shifted_over_one, 10),
@@ -71,7 +71,7 @@ def overwritten_by_a_copy(folder: Path) -> None:
     ],
 )
 def test_what_was_said_follows_a_photo_whose_name_another_one_took(
-    built: Path, photos: Path, model: Model, update: Any, change: Any, left: int
+    built: Path, photos: Path, model: Model, update: Any, change: Any, place_count: int
 ) -> None:
     contents = {}
     for place in whole(built).places():
@@ -82,14 +82,16 @@ def test_what_was_said_follows_a_photo_whose_name_another_one_took(
     places = list(whole(built).places())
     paths = [place.path for place in places]
     assert len(set(paths)) == len(paths), "one place a path"
-    there = {place.path.name: place for place in places if place.path.exists()}
+    place_of_file = {place.path.name: place for place in places if place.path.exists()}
     if change is overwritten_by_a_copy:
-        assert there["p02.jpg"].note == "p02.jpg"
-        assert there["p03.jpg"].note == "p03.jpg", "changed in its place"
+        assert place_of_file["p02.jpg"].note == "p02.jpg"
+        assert place_of_file["p03.jpg"].note == "p03.jpg", "changed in its place"
         return
-    said = {name: place.note for name, place in there.items()}
-    assert said == {name: contents[place.path.read_bytes()] for name, place in there.items()}
-    assert len(said) == left
+    notes = {name: place.note for name, place in place_of_file.items()}
+    assert notes == {
+        name: contents[place.path.read_bytes()] for name, place in place_of_file.items()
+    }
+    assert len(notes) == place_count
 
 
 @pytest.mark.parametrize("update", [sync_photos, anew])
@@ -99,8 +101,8 @@ def test_what_was_said_never_goes_to_the_same_name_in_another_folder(
     edit_place(built, 1, {"note": "town hall"})
     edit_place(built, 3, {"note": "in both"})
     pair = np.array([2, 4])
-    held = np.array([True, True])
-    change_groups(built, lambda _: Groups(pair, np.array([2, 2]), held, names={2: "bridge"}))
+    is_held = np.array([True, True])
+    change_groups(built, lambda _: Groups(pair, np.array([2, 2]), is_held, names={2: "bridge"}))
     paths = {number: whole(built).place(number).path for number in range(5)}
     harbour = tmp_path / "harbour"
     for number, path in paths.items():

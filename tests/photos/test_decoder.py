@@ -61,12 +61,12 @@ def test_the_pixels_are_those_without_a_process(decoder: Decoder, kind: str) -> 
     exif[0x0112] = 6
     exif[0x8825] = {1: "N", 2: (48.0, 0.0, 0.0), 3: "E", 4: (11.5, 0.0, 0.0)}
     content = encoded(photo(), kind, exif=exif)
-    mine = decode_photo(content, target_size=AREA.size)
-    theirs = decoder.photo(content, AREA)
-    np.testing.assert_array_equal(theirs.pixels, resize_photo(mine, AREA))
-    assert (theirs.width, theirs.height) == (mine.width, mine.height)
-    assert theirs.position == mine.position == Position(48.0, 11.5)
-    assert theirs.notes == mine.notes
+    expected = decode_photo(content, target_size=AREA.size)
+    decoded = decoder.photo(content, AREA)
+    np.testing.assert_array_equal(decoded.pixels, resize_photo(expected, AREA))
+    assert (decoded.width, decoded.height) == (expected.width, expected.height)
+    assert decoded.position == expected.position == Position(48.0, 11.5)
+    assert decoded.notes == expected.notes
 
 
 def test_a_picture_is_bounded_and_bare(decoder: Decoder) -> None:
@@ -184,11 +184,11 @@ def test_a_photo_out_of_memory_is_refused() -> None:
 
 def test_large_photos_take_turns(decoder: Decoder) -> None:
     content = encoded(Image.new("RGB", (5000, 5000)), "PNG")
-    done = threading.Event()
+    finished = threading.Event()
     peaks: list[int] = []
 
     def watch() -> None:
-        while not done.wait(0.01):
+        while not finished.wait(0.01):
             peaks.append(sum(process.memory_info().rss for process in forks(decoder)))
 
     watcher = threading.Thread(target=watch)
@@ -197,7 +197,7 @@ def test_large_photos_take_turns(decoder: Decoder) -> None:
         with ThreadPoolExecutor(2) as pool:
             list(pool.map(lambda _: decoder.photo(content, AREA), range(3)))
     finally:
-        done.set()
+        finished.set()
         watcher.join()
     assert max(peaks) < 400 << 20, "one large photo needs about 220 MiB, and the rest 60 each"
 

@@ -98,11 +98,11 @@ def test_what_was_refused_before_changes_no_answer(decoder: Decoder) -> None:
     for kind in ("HEIF", "AVIF", "WEBP", "PNG", "JPEG"):
         content = encoded((400, 300), kind)
         for _ in range(60):
-            odd = bytearray(content)
-            for at in rng.integers(0, len(odd), 4):
-                odd[at] = rng.integers(256)
+            damaged = bytearray(content)
+            for at in rng.integers(0, len(damaged), 4):
+                damaged[at] = rng.integers(256)
             with contextlib.suppress(PhotoError):
-                decoder.photo(bytes(odd), AREA)
+                decoder.photo(bytes(damaged), AREA)
     for each in good:
         assert decoder.photo(each, AREA).width >= 4000
     assert decoder.deaths == 0
@@ -191,11 +191,11 @@ def test_bytes_are_bounded_as_pixels_are() -> None:
     decoder = Decoder(workers=3, limits=limits)
     decoder.photo(plain, AREA)
     base = psutil.Process(decoder._processes._process.pid).memory_info().rss
-    done = threading.Event()
+    finished = threading.Event()
     peaks = [0]
 
     def watch() -> None:
-        while not done.wait(0.005):
+        while not finished.wait(0.005):
             peaks.append(resident(decoder))
 
     def ask(_number: int) -> bool:
@@ -211,7 +211,7 @@ def test_bytes_are_bounded_as_pixels_are() -> None:
         with ThreadPoolExecutor(3) as pool:
             list(pool.map(ask, range(3)))
     finally:
-        done.set()
+        finished.set()
         watcher.join()
         decoder.close()
     # One has the turn; the others have read nothing yet.

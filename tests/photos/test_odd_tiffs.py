@@ -26,6 +26,6 @@ def test_libtiff_writes_nothing_to_the_terminal(tmp_path: Path) -> None:
     content[middle : middle + 200] = b"\xff" * 200
     (tmp_path / "odd.tif").write_bytes(content)
     command = [sys.executable, "-c", CODE, str(tmp_path / "odd.tif")]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert "truncated or corrupt" in done.stdout
-    assert done.stderr == ""
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "truncated or corrupt" in process.stdout
+    assert process.stderr == ""

@@ -25,17 +25,17 @@ WHOLE = sizes(WIDTH, HEIGHT)
 PLAIN = (Preprocessing(width=320, height=240),)
 
 
-def difference(one: Pixels, other: Pixels) -> float:
+def difference(first: Pixels, second: Pixels) -> float:
     """The mean difference of two pictures' pixels, 0–255."""
-    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+    return float(np.abs(first.astype(int) - second.astype(int)).mean())
 
 
 @pytest.mark.slow
 def test_a_view_is_what_a_camera_on_the_spot_sees() -> None:
     content = panorama(1, heading=30.0)
-    found = inspect_panorama(content).panorama
-    assert found is not None
-    views = read_views(content, found).views
+    inspected = inspect_panorama(content).panorama
+    assert inspected is not None
+    views = read_views(content, inspected).views
     assert [view.facing and view.facing.yaw for view in views] == [30.0 * n for n in range(VIEWS)]
     assert [view.facing and view.facing.heading for view in views] == [
         *(30.0, 60.0, 90.0, 120.0, 150.0, 180.0, 210.0, 240.0, 270.0, 300.0, 330.0, 0.0)
@@ -55,9 +55,9 @@ def test_views_of_a_tilted_camera_are_level(pitch: float, roll: float) -> None:
     sphere = scene(2)
     pose = gpano(**WHOLE, PosePitchDegrees=pitch, PoseRollDegrees=roll)
     content = photo(tilted(sphere, pitch, roll), pose)
-    found = inspect_panorama(content).panorama
-    assert found is not None
-    for number, view in enumerate(read_views(content, found).views):
+    inspected = inspect_panorama(content).panorama
+    assert inspected is not None
+    for number, view in enumerate(read_views(content, inspected).views):
         assert difference(view.pixels, looking(sphere, 30.0 * number)) < 14
 
 
@@ -75,20 +75,20 @@ def test_metadata_may_be_attributes_or_elements_and_of_any_format() -> None:
                 content = photo(sphere, None, kind, pnginfo=info)
             else:
                 content = photo(sphere, xmp, kind)
-            found = inspect_panorama(content).panorama
-            assert found is not None, kind
-            assert found.heading == 350.5
+            inspected = inspect_panorama(content).panorama
+            assert inspected is not None, kind
+            assert inspected.heading == 350.5
 
 
 def test_without_metadata_a_photo_of_2_to_1_is_cut_only_where_that_is_asked() -> None:
     content = photo(scene(4))
-    told = decode_for(content, PLAIN, None, panorama=None)
-    assert told.views == ()
-    assert told.notes == (f"{UNMARKED}; ask with panorama=true (--panorama) to have it cut.",)
-    asked = decode_for(content, PLAIN, None, panorama=True)
-    assert len(asked.views) == VIEWS
-    assert asked.notes == ()
-    assert {view.facing and view.facing.heading for view in asked.views} == {None}
+    unmarked = decode_for(content, PLAIN, None, panorama=None)
+    assert unmarked.views == ()
+    assert unmarked.notes == (f"{UNMARKED}; ask with panorama=true (--panorama) to have it cut.",)
+    cut = decode_for(content, PLAIN, None, panorama=True)
+    assert len(cut.views) == VIEWS
+    assert cut.notes == ()
+    assert {view.facing and view.facing.heading for view in cut.views} == {None}
     never = decode_for(content, PLAIN, None, panorama=False)
     assert (never.views, never.notes) == ((), ())
 
@@ -102,8 +102,12 @@ def test_other_photos_are_plain_and_nothing_is_said() -> None:
         b"no photo",
     ):
         for assumed in (False, True):
-            found = inspect_panorama(content, assumed=assumed)
-            assert (found.panorama, found.notes, found.is_unmarked) == (None, (), False)
+            result = inspect_panorama(content, assumed=assumed)
+            assert (result.panorama, result.notes, result.is_unmarked) == (
+                None,
+                (),
+                False,
+            )
 
 
 @pytest.mark.parametrize(
@@ -121,20 +125,20 @@ def test_other_photos_are_plain_and_nothing_is_said() -> None:
 )
 def test_sizes_that_contradict_each_other_leave_one_plain_photo(broken: dict[str, Any]) -> None:
     content = photo(scene(6), gpano(**broken))
-    told = decode_for(content, PLAIN, None, panorama=None)
-    assert told.views == ()
-    assert told.pixels.size
-    assert len(told.notes) == 1
-    assert "gives no sizes that fit it, so it was taken as one plain photo." in told.notes[0]
+    decoded = decode_for(content, PLAIN, None, panorama=None)
+    assert decoded.views == ()
+    assert decoded.pixels.size
+    assert len(decoded.notes) == 1
+    assert "gives no sizes that fit it, so it was taken as one plain photo." in decoded.notes[0]
     assert len(decode_for(content, PLAIN, None, panorama=True).views) == VIEWS
 
 
 def test_a_broken_heading_is_left_out_and_said() -> None:
     for value in ("north", 5000, "nan"):
         content = photo(scene(7), gpano(**WHOLE, PoseHeadingDegrees=value))
-        told = decode_for(content, PLAIN, None, panorama=None)
-        assert told.notes == ("The panorama's heading is broken and was left out.",)
-        assert {view.facing and view.facing.heading for view in told.views} == {None}
+        decoded = decode_for(content, PLAIN, None, panorama=None)
+        assert decoded.notes == ("The panorama's heading is broken and was left out.",)
+        assert {view.facing and view.facing.heading for view in decoded.views} == {None}
     west = inspect_panorama(photo(scene(7), gpano(**WHOLE, PoseHeadingDegrees=-90))).panorama
     assert west is not None
     assert west.heading == 270
@@ -147,9 +151,9 @@ def test_of_a_part_of_the_sphere_the_views_are_cut_that_it_shows() -> None:
         sphere[top : top + high, left : left + wide],
         gpano(**sizes(WIDTH, HEIGHT, (left, top, wide, high)), PoseHeadingDegrees=90),
     )
-    told = decode_for(content, PLAIN, None, panorama=None)
-    assert [view.facing and view.facing.heading for view in told.views] == [90, 120, 150, 30, 60]
-    for view in told.views:
+    decoded = decode_for(content, PLAIN, None, panorama=None)
+    assert [view.facing and view.facing.heading for view in decoded.views] == [90, 120, 150, 30, 60]
+    for view in decoded.views:
         assert view.facing is not None
         assert difference(view.pixels, looking(sphere, view.facing.yaw)) < 8
 
@@ -157,9 +161,9 @@ def test_of_a_part_of_the_sphere_the_views_are_cut_that_it_shows() -> None:
 def test_too_small_a_part_is_taken_whole_and_that_is_said() -> None:
     part = (900, 480, 200, 60)
     content = photo(scene(9)[480:540, 900:1100], gpano(**sizes(WIDTH, HEIGHT, part)))
-    told = decode_for(content, PLAIN, None, panorama=None)
-    assert told.views == ()
-    assert told.notes == (PARTLY,)
+    decoded = decode_for(content, PLAIN, None, panorama=None)
+    assert decoded.views == ()
+    assert decoded.notes == (PARTLY,)
 
 
 def test_a_panorama_that_was_made_smaller_since_is_still_one() -> None:
@@ -171,21 +175,21 @@ def test_a_panorama_that_was_made_smaller_since_is_still_one() -> None:
 def test_the_decoding_processes_cut_the_same_views() -> None:
     content = panorama(11, heading=200.0)
     networks = (Preprocessing(width=320, height=240), Preprocessing(width=128, height=96))
-    for asked in (networks[:1], networks):
-        here = decode_for(content, asked, None, panorama=None)
+    for kinds in (networks[:1], networks):
+        expected = decode_for(content, kinds, None, panorama=None)
         decoder = Decoder(workers=1)
         try:
-            there = decoder.photo(content, *asked, panorama=None)
-            whole = decoder.photo(content, *asked)
+            decoded = decoder.photo(content, *kinds, panorama=None)
+            whole = decoder.photo(content, *kinds)
         finally:
             decoder.close()
         assert whole.views == ()
-        assert [view.facing for view in there.views] == [view.facing for view in here.views]
-        for one, other in zip(there.views, here.views, strict=True):
-            assert difference(one.pixels, _resized(other.pixels, asked[0])) == 0
-            if len(asked) > 1:
-                assert one.second is not None
-                assert difference(one.second, _resized(other.pixels, asked[1])) == 0
+        assert [view.facing for view in decoded.views] == [view.facing for view in expected.views]
+        for view, other in zip(decoded.views, expected.views, strict=True):
+            assert difference(view.pixels, _resized(other.pixels, kinds[0])) == 0
+            if len(kinds) > 1:
+                assert view.second is not None
+                assert difference(view.second, _resized(other.pixels, kinds[1])) == 0
 
 
 @pytest.mark.slow

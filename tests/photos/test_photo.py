@@ -42,8 +42,8 @@ def picture(width: int = 96, height: int = 64) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
-    return float(np.abs(one.astype(int) - other.astype(int)).mean())
+def difference(first: NDArray[np.uint8], second: NDArray[np.uint8]) -> float:
+    return float(np.abs(first.astype(int) - second.astype(int)).mean())
 
 
 def gps_exif(latitude: Any, longitude: Any, north: Any = "N", east: Any = "E") -> Image.Exif:
@@ -95,14 +95,14 @@ def test_a_large_jpeg_is_decoded_at_a_smaller_scale_but_never_below_the_need() -
 def test_scaled_decoding_asks_for_the_upright_size() -> None:
     exif = Image.Exif()
     exif[ORIENTATION] = 6
-    asked: list[tuple[int, int]] = []
+    upright_sizes: list[tuple[int, int]] = []
 
     def target_size(width: int, height: int) -> tuple[int, int]:
-        asked.append((width, height))
+        upright_sizes.append((width, height))
         return (160, 240)
 
     photo = decode_photo(encoded(picture(1920, 1280), "JPEG", exif=exif), target_size=target_size)
-    assert asked == [(1280, 1920)]
+    assert upright_sizes == [(1280, 1920)]
     assert photo.pixels.shape == (240, 160, 3)
 
 

@@ -45,10 +45,10 @@ def test_a_side_that_shrinks_beside_one_that_grows_is_averaged(
         turned = Preprocessing("exact", preprocessing.height, preprocessing.width)
     else:
         turned = preprocessing
-    for pixels, asked in ((wide, preprocessing), (high, turned)):
+    for pixels, kind in ((wide, preprocessing), (high, turned)):
         photo = as_photo(pixels)
-        resized = resize_photo(photo, asked)
-        assert resized.shape[1::-1] == asked.size(photo.width, photo.height)
+        resized = resize_photo(photo, kind)
+        assert resized.shape[1::-1] == kind.size(photo.width, photo.height)
         assert abs(resized - GREY).max() < 50
 
 
@@ -61,7 +61,7 @@ def test_a_box_that_shrinks_along_one_side_is_averaged() -> None:
 
 
 @pytest.mark.parametrize(
-    ("size", "how"),
+    ("size", "interpolation"),
     [
         ((320, 160), cv2.INTER_AREA),
         ((400, 160), cv2.INTER_AREA),  # one side stays
@@ -69,10 +69,10 @@ def test_a_box_that_shrinks_along_one_side_is_averaged() -> None:
         ((640, 300), cv2.INTER_LINEAR),
     ],
 )
-def test_sides_that_agree_are_resized_at_once(size: tuple[int, int], how: int) -> None:
+def test_sides_that_agree_are_resized_at_once(size: tuple[int, int], interpolation: int) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
     resized = resize_photo(as_photo(pixels), Preprocessing("exact", *size))
-    np.testing.assert_array_equal(resized, cv2.resize(pixels, size, interpolation=how))
+    np.testing.assert_array_equal(resized, cv2.resize(pixels, size, interpolation=interpolation))
 
 
 def test_a_strip_is_the_same_photo_in_a_jpeg_that_is_decoded_smaller(tmp_path: Path) -> None:

@@ -203,12 +203,12 @@ def test_hdr_keeps_grey_grey_and_paper_bright(tmp_path: Path, transfer: int) -> 
 
 
 def test_the_same_light_has_the_same_colour_in_either_hdr(tmp_path: Path) -> None:
-    one, other = (bars_of(write_hdr(tmp_path / f"{code}.mkv", code)).astype(int) for code in HDR)
-    assert np.abs(one - other).max() <= 4
+    first, second = (bars_of(write_hdr(tmp_path / f"{code}.mkv", code)).astype(int) for code in HDR)
+    assert np.abs(first - second).max() <= 4
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "message"),
     [
         ("text.mp4", b"these are words", "is not a video that can be read"),
         ("empty.mp4", b"", "is not a video that can be read"),
@@ -216,10 +216,10 @@ def test_the_same_light_has_the_same_colour_in_either_hdr(tmp_path: Path) -> Non
     ],
 )
 def test_other_files_are_refused_in_a_sentence(
-    tmp_path: Path, name: str, content: bytes, said: str
+    tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    with pytest.raises(VideoError, match=said):
+    with pytest.raises(VideoError, match=message):
         list(Video(tmp_path / name).frames())
 
 
