@@ -5,6 +5,7 @@ import io
 import os
 import warnings
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -127,7 +128,7 @@ def _decode(
     formats: Sequence[str],
     before_pixels: Callable[[int, int], None] | None,
 ) -> Photo:
-    with _open(stream, name, formats) as image:
+    with open_header(stream, name, formats) as image:
         notes: list[str] = []
         stored = image.size
         scaled = target_size is not None and image.format == "JPEG"
@@ -154,7 +155,13 @@ def _decode(
     return Photo(upright, width, height, position, tuple(notes), capture_time(exif))
 
 
-def _open(stream: BinaryIO, name: str, formats: Sequence[str]) -> Image.Image:
+def open_header(stream: BinaryIO, name: str, formats: Sequence[str] = FORMATS) -> Image.Image:
+    """Open a photo of any size, whose pixels are not decoded yet.
+
+    Raises:
+        UnsupportedPhotoError: the content is in no format of `formats`.
+        SyntaxError: only its beginning is of a photo.
+    """
     try:
         return Image.open(stream, formats=tuple(formats))
     except UnidentifiedImageError:
@@ -165,14 +172,23 @@ def _open(stream: BinaryIO, name: str, formats: Sequence[str]) -> Image.Image:
             f"{name} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
         ) from None
     except _BEYOND_PILLOW:
-        # Pillow's own limit does not know of scaled decoding; only JPEGs have that.
-        if "JPEG" not in formats:
-            raise
-        try:
-            stream.seek(0)
-            return JpegImagePlugin.JpegImageFile(stream)
-        except SyntaxError:  # not a JPEG
-            raise Image.DecompressionBombError from None
+        # Pillow's own limit knows neither of scaled decoding nor of what the user allows.
+        return _open_any_size(stream, formats)
+
+
+def _open_any_size(stream: BinaryIO, formats: Sequence[str]) -> Image.Image:
+    """A photo in one of these formats, which Pillow has found it to be in."""
+    stream.seek(0)
+    head = stream.read(HEAD_BYTES)
+    for name in formats:
+        opener, accepts = Image.OPEN[name]
+        # An answer in words says why the format cannot be read here.
+        if accepts is not None and accepts(head) is not True:
+            continue
+        stream.seek(0)
+        with suppress(SyntaxError):
+            return JpegImagePlugin.JpegImageFile(stream) if name == "JPEG" else opener(stream, "")
+    raise Image.DecompressionBombError
 
 
 def _check_size(name: str, size: Size, max_pixels: int) -> None:
@@ -236,11 +252,11 @@ def _inspect(
     """Position, capture time and notes from a photo's header."""
     notes: list[str] = []
     try:
-        with open_regular(path) as stream, Image.open(stream, formats=FORMATS) as image:
-            # Reading the Exif of a PNG decodes its pixels.
-            limit = MAX_PIXELS * (1 if image.format == "PNG" else MAX_SHRINKING)
-            _check_size(f"{path}", image.size, limit)
-            exif = read_exif(image, notes)
+        with open_regular(path) as stream, open_header(stream, f"{path}") as image:
+            # A PNG whose Exif block does not come first decodes its pixels to find one.
+            far_behind = image.format == "PNG" and "exif" not in image.info
+            is_large = image.width * image.height > MAX_PIXELS
+            exif = None if far_behind and is_large else read_exif(image, notes)
             return photo_position(image, exif, notes), capture_time(exif, ahead_s), tuple(notes)
     except Exception:  # decoding the photo reports the error
         return None, None, ()

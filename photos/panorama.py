@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.files import open_regular
-from place_search.photos.decoding import FORMATS, decode_photo
+from place_search.photos.decoding import decode_photo, open_header
 from place_search.photos.photo import Facing, Photo, Size, resize_pixels
 from place_search.photos.pixels import orientation_of
 from place_search.photos.positions import read_exif, xmp_packet
@@ -227,7 +227,7 @@ def _tilt(panorama: Panorama) -> NDArray[np.float64]:
 @contextmanager
 def _header(source: Path | bytes) -> Iterator[Image.Image]:
     stream = io.BytesIO(source) if isinstance(source, bytes) else open_regular(source)
-    with stream, Image.open(stream, formats=FORMATS) as image:
+    with stream, open_header(stream, "the photo") as image:
         yield image
 
 

@@ -353,6 +353,18 @@ def test_a_jpeg_beyond_pillows_own_limit() -> None:
     assert (photo.width, photo.height) == (16000, 12000)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "AVIF", "HEIF", "BMP", "PPM"])
+def test_the_limit_of_the_user_counts_not_that_of_pillow(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pillow's readers of WebP and TIFF ask for its own limit once more."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    data = encoded(picture(64, 48), kind)
+    assert decode_photo(data).pixels.shape == (48, 64, 3)
+    with pytest.raises(OversizedPhotoError, match="64 × 48 pixels, over the limit of 3,000"):
+        decode_photo(data, max_pixels=3000)
+
+
 @pytest.mark.parametrize("missing", [1, 2])
 @pytest.mark.parametrize("progressive", [True, False])
 def test_a_jpeg_that_lacks_its_end_marker_only(missing: int, progressive: bool) -> None:

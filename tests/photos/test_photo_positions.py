@@ -144,3 +144,23 @@ def test_broken_xmp_is_a_note(latitude: str) -> None:
     photo = decode_photo(jpeg(xmp=packet))
     assert photo.position is None
     assert "GPS data is broken" in photo.notes[0]
+
+
+@pytest.mark.parametrize(("kind", "size"), [("JPEG", (21000, 20000)), ("PNG", (10000, 6000))])
+def test_a_photo_of_any_size_says_where_it_was_taken(
+    kind: str, size: tuple[int, int], tmp_path: Path
+) -> None:
+    """Its header is enough: no pixels are decoded."""
+    refs = {1: (ASCII, 2, b"S\0"), 3: (ASCII, 2, b"W\0")}
+    exif = gps_block(RATIONAL, PLAIN, refs)
+    if kind == "PNG":
+        Image.new("1", size).save(tmp_path / "large", kind, exif=exif)
+    else:
+        data = jpeg(exif=exif)
+        start = data.index(b"\xff\xc0") + 5
+        (tmp_path / "large").write_bytes(
+            data[:start] + struct.pack(">HH", *size[::-1]) + data[start + 4 :]
+        )
+    position, notes = inspect_position(tmp_path / "large")
+    assert position == CHILE
+    assert notes == ()
