@@ -40,18 +40,21 @@ def describe_photos(
 
 def describe_named(
     photos: Sequence[Path], model: Model, *, progress: Progress = silent
-) -> tuple[Descriptors, list[Skipped]]:
+) -> tuple[Descriptors, list[Skipped], tuple[str, ...]]:
     """The descriptors of photos, or of all photos of one folder, with their names.
 
-    Photos of a folder have their paths in it for names, and those that cannot be read are skipped.
+    Photos of a folder have their paths in it for names, and those that cannot be read are skipped;
+    sentences tell what else it holds.
 
     Raises:
         PhotoError: a photo that was named itself cannot be read.
         SourceError: the folder holds no photos, or none that can be read.
     """
     skipped: list[Skipped] = []
+    left_unread: tuple[str, ...] = ()
     if len(photos) == 1 and photos[0].is_dir():
         source = open_source(photos[0])
+        left_unread = source.left_unread
         found, rows = [], []
         numbered = enumerate(source.photos)
         total = len(source.photos)
@@ -69,7 +72,8 @@ def describe_named(
     else:
         described = describe_photos(photos, model, progress=progress)
         names, paths = tuple(skipped_name(str(photo)) for photo in photos), tuple(photos)
-    return Descriptors(described, names, paths, model.card.id, model.fingerprint), skipped
+    made = Descriptors(described, names, paths, model.card.id, model.fingerprint)
+    return made, skipped, left_unread
 
 
 def _prepared(

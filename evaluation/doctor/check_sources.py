@@ -1,11 +1,8 @@
 """The doctor's look at what folders and lists leave out, and at positions that photos lost."""
 
-from collections import Counter
-
 from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.indexer import Source
 from place_search.indexer.pipeline import skipped_name
-from place_search.indexer.sources.walk import count_kinds
 from place_search.photos.decoding import inspect_position
 
 INSPECTED = 4000
@@ -51,8 +48,4 @@ def check_source(source: Source) -> list[Finding]:
 
 def notes_on(source: Source) -> list[str]:
     """What a source says of its positions, and what is not taken for photos there."""
-    notes = list(source.warnings)
-    if source.left_out:
-        left_out = count_kinds(Counter(source.left_out))
-        notes.append(f"Left out of {source.root}, as no photos: {left_out}.")
-    return notes
+    return [*source.warnings, *filter(None, (source.no_photos,))]

@@ -1,6 +1,7 @@
 """The photos of a source, with their names, positions and order."""
 
 from array import array
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, overload
 
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.places import PlacePhoto
+from place_search.indexer.sources.walk import count_kinds
 from place_search.indexer.storage.manifest import Skipped
 
 _NUMBERS = ("latitude", "longitude", "easting", "northing", "taken", "heading")
@@ -164,8 +166,15 @@ class Source:
         return Intake(self.left_out, self.unlisted, (*doubt, *self.warnings), self.panoramas)
 
     @property
+    def no_photos(self) -> str:
+        """A sentence on what is not taken for photos, "" where there is nothing else."""
+        kinds = count_kinds(Counter(self.left_out))
+        return f"Left out of {self.root}, as no photos: {kinds}." if kinds else ""
+
+    @property
     def left_unread(self) -> tuple[str, ...]:
-        """Sentences on the folders that may not be read."""
-        return tuple(
+        """Sentences on what is not taken for photos, and on each folder that may not be read."""
+        folders = (
             f"{self.root / folder.name} is left out: {folder.reason}." for folder in self.unlisted
         )
+        return (*filter(None, (self.no_photos,)), *folders)

@@ -1,6 +1,5 @@
 """The frames of a track: photos of a folder or a list, in their order, or a video."""
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +8,6 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from place_search.indexer import PlacePhoto, SourceError
-from place_search.indexer.sources.walk import count_kinds
 from place_search.models import Model
 from place_search.photos import Photo, PhotoError, read_capture_time
 from place_search.photos.video import Sampling, Video, is_video
@@ -133,8 +131,7 @@ def open_input(path: Path, sampling: Sampling | None = None) -> PhotoFrames | Vi
     listed = path.suffix.lower() in (".txt", ".csv")
     queries = open_queries(path)
     frames = _photo_frames(list(queries.photos), listed)
-    if queries.left_out:
-        frames.notes.append(f"Left out, as no photos: {count_kinds(Counter(queries.left_out))}.")
+    frames.notes.extend(queries.left_unread)
     return frames
 
 

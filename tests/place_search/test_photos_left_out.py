@@ -89,3 +89,28 @@ def test_folders_that_may_not_be_read_are_named(
     told = run("doctor", town, "--sample", "0").stdout
     assert "unreadable-folder" in told
     assert "locked" in told
+
+
+@pytest.mark.slow
+def test_commands_that_take_a_folder_say_what_is_no_photo_there(
+    run: Run, town: Path, index: Path, tmp_path: Path
+) -> None:
+    folder = town / "queries"
+    shutil.copy(folder / "@100@3@.jpg", folder / "@101@3@.jpg")
+    (folder / "raw.dng").write_bytes(b"raw")
+    (folder / "@eaDir").mkdir()
+    for arguments in (
+        ("search", index, folder, "--out", tmp_path / "answers.csv"),
+        ("pairs", index, folder, "--root", "/", "--out", tmp_path / "pairs.txt"),
+        ("track", index, folder, "--out", tmp_path / "track.csv"),
+        ("describe", folder, "--out", tmp_path / "rows.npy"),
+        ("eval", town),
+    ):
+        done = run(*arguments)
+        assert done.exit_code == 0, done.output
+        said = f"Left out of {folder}, as no photos: 1 "
+        assert said in done.stderr, arguments
+        assert {".dng file", "folder @eaDir"} == {
+            kind.removeprefix("1 ").rstrip(".")
+            for kind in done.stderr.partition("as no photos: ")[2].partition("\n")[0].split(", ")
+        }

@@ -4,6 +4,7 @@ https://opensfm.org/docs/dataset.html
 """
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import read_regular
-from place_search.core.geodesy import Position, east_north_up_to_degrees, is_null_island
+from place_search.core.geodesy import (
+    Position,
+    east_north_up_to_degrees,
+    is_null_island,
+    is_on_earth,
+)
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.poses import PlacedName, place_on_ground, source_of_placed
@@ -36,11 +42,12 @@ def read(data: Path, root: Path | None = None) -> Source:
     """
     images = root or data / IMAGES
     reconstructed, warning = _read_reconstructions(data)
+    listing = list_folder(images.resolve())
     placed = [
-        reconstructed.get(name) or PlacedName(name, _position(data, name))
-        for name in list_folder(images.resolve()).names
+        reconstructed.get(name) or PlacedName(name, _position(data, name)) for name in listing.names
     ]
-    return source_of_placed(data, images, "opensfm", placed, warning)
+    source = source_of_placed(data, images, "opensfm", placed, warning)
+    return replace(source, left_out=dict(listing.left_out), unlisted=tuple(listing.unlisted))
 
 
 def _json(path: Path, kind: type) -> Any:
@@ -127,4 +134,4 @@ def _position(data: Path, name: str) -> Position | None:
         position = Position(float(gps["latitude"]), float(gps["longitude"]))
     except (KeyError, TypeError, ValueError):
         return None
-    return None if is_null_island(position) else position
+    return position if is_on_earth(position) and not is_null_island(position) else None

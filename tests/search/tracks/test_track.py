@@ -387,4 +387,4 @@ def test_two_cameras_are_two_tracks(street: Any, tmp_path: Path) -> None:
 def test_videos_beside_photos_are_told(street: Any, tmp_path: Path) -> None:
     folder = photos_of(street, tmp_path / "walk", [1, 2])
     (folder / "walk.mp4").write_bytes(b"a video")
-    assert "Left out, as no photos: 1 .mp4 file." in open_input(folder).notes
+    assert f"Left out of {folder}, as no photos: 1 .mp4 file." in open_input(folder).notes

@@ -69,8 +69,10 @@ def command(
         max_pixels=max_megapixels * 10**6,
     )
     with progress() as advance:
-        described, skipped = describe_named(photos, opened, progress=advance)
+        described, skipped, left_unread = describe_named(photos, opened, progress=advance)
     write_descriptors(out, wanted, described)
+    for sentence in left_unread:
+        say(sentence)
     say_list(
         "Photos that cannot be read were left out:",
         [f"{photo.name}: {photo.reason}" for photo in skipped],

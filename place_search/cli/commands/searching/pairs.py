@@ -83,6 +83,8 @@ def command(
     require_own(out, "pairs of photos", is_pairs)
     opened = open_index(index)
     source = open_queries(queries)
+    for sentence in source.left_unread:
+        say(sentence)
     described_by = open_index_model(
         opened.manifest,
         model,

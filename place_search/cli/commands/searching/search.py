@@ -187,6 +187,8 @@ def _search_each(
     from place_search.search.folders.query_photos import open_queries
 
     source = open_queries(photos)
+    for sentence in source.left_unread:
+        say(sentence)
     try:
         with progress() as advance:
             counts = write_answers(engine, source, question, out, progress=advance)
