@@ -220,7 +220,7 @@ def read_card(folder: Path) -> ModelCard:
     """
     path = folder / CARD_NAME
     try:
-        table = _from_version_0_1(tomllib.loads(read_regular(path).decode("utf-8")))
+        table = _from_version_0_1(tomllib.loads(read_regular(path).decode("utf-8-sig")))
         return ModelCard(
             **{
                 **table,

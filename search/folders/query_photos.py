@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from place_search.core.tables import read_lines
-from place_search.indexer import PhotoList, Source, SourceError, open_source
+from place_search.indexer import PhotoFiles, PhotoList, Source, SourceError, open_source
 from place_search.indexer.sources.walk import is_photo
 
 
@@ -26,9 +26,14 @@ def open_queries(path: Path) -> Source:
 
 def _read_lines(path: Path) -> Source:
     photos = PhotoList(path.resolve().parent)
+    files = PhotoFiles(photos.root)
+    missing = []
     for line in read_lines(path, error=SourceError):
-        photos.append(line)
-    missing = [photo.name for photo in photos if not photo.path.is_file()]
+        name = files.find(line)
+        if name is None:
+            missing.append(line)
+        else:
+            photos.append(name)
     if missing or not photos:
         fault = f"names '{missing[0]}', which does not exist" if missing else "names no photos"
         raise SourceError(f"{path} {fault}; write a path a line, relative to the list's folder.")

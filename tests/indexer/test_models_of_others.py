@@ -92,6 +92,7 @@ def colmap(tmp_path: Path) -> Path:
 
 
 def test_colmap_says_where_cameras_were(colmap: Path) -> None:
+    (colmap / "images.txt").write_text(COLMAP, "utf-8-sig")  # as Windows' editors leave it
     source = open_source(colmap)
     assert (source.kind, source.root.name) == ("colmap", "images")
     assert [photo.name for photo in source.photos] == [f"sub/{n}.jpg" for n in (1, 2, 3, 4)]
@@ -242,6 +243,11 @@ def test_opensfm_places_photos_by_its_reconstruction_and_exif(tmp_path: Path) ->
     assert photos["b.jpg"].position == pytest.approx((48.1, 11.5), abs=1e-9)
     assert photos["c.jpg"].position == Position(48.2, 11.6)
     assert photos["d.jpg"].position is None
+    gps = {"gps": {"latitude": 98.2, "longitude": 11.6}}
+    (tmp_path / "exif" / "d.jpg.exif").write_text(json.dumps(gps))
+    (tmp_path / "images" / "film.mov").write_bytes(b"film")
+    assert by_name(tmp_path)["d.jpg"].position is None
+    assert open_source(tmp_path).left_out == {".mov file": 1}
     (tmp_path / "reconstruction.json").write_text("[{}]")
     with pytest.raises(SourceError, match="lacks what a shot needs"):
         open_source(tmp_path)

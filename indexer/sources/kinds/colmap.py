@@ -46,7 +46,7 @@ def read(data: Path, root: Path | None = None) -> Source:
         )
     names, centres = [], []
     try:
-        lines = read_regular(data / IMAGES).decode("utf-8").splitlines()
+        lines = read_regular(data / IMAGES).decode("utf-8-sig").splitlines()
     except (OSError, UnicodeError) as error:
         raise SourceError(f"{data / IMAGES} cannot be read ({error}).") from error
     # A line of points may be blank, so that images are found by counting lines.
