@@ -15,12 +15,12 @@ from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.evaluation.truth.ground_truth import Metres
 from place_search.evaluation.truth.positives import distance
 from place_search.indexer import PlacePhoto, SourceError
+from place_search.indexer.sources.photo_list import AGREE_M
 
 # UTM metres: eastings of a zone and its neighbours' rims, and northings of a hemisphere.
 _EASTINGS = (100_000.0, 900_000.0)
 _NORTHINGS = (0.0, 10_000_000.0)
 _FAR_M = 100_000.0
-_AGREE_M = 100.0
 
 
 class Listed(NamedTuple):
@@ -129,7 +129,7 @@ def check_agreement(photos: Sequence[PlacePhoto]) -> list[Finding]:
         utm = to_utm(photo.position)
         if utm is None or utm.zone[:-1] != photo.utm.zone[:-1]:
             apart.append(f"{photo.name} (zone {photo.utm.zone}, not {utm.zone if utm else 'any'})")
-        elif math.dist(utm[:2], photo.utm[:2]) > _AGREE_M:
+        elif math.dist(utm[:2], photo.utm[:2]) > AGREE_M:
             apart.append(f"{photo.name} ({math.dist(utm[:2], photo.utm[:2]):.0f} m)")
     return findings_of(
         "position-disagrees",

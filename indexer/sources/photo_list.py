@@ -1,19 +1,35 @@
 """The photos of a source, with their names, positions and order."""
 
 from array import array
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, overload
 
-from place_search.core.geodesy import Position, Utm
+import numpy as np
+
+from place_search.core.geodesy import Position, Utm, is_zone, look_like_degrees, metres_in
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.sources.walk import count_kinds
 from place_search.indexer.storage.manifest import Skipped
 
 _NUMBERS = ("latitude", "longitude", "easting", "northing", "taken", "heading")
+AGREE_M = 100.0
+"""Metres by which a position in UTM and one in degrees may differ and be called one place."""
 _PHOTO_FIELDS = ("name", "position", "utm", "sequence", "taken", "heading")
+
+
+def degrees_doubt(where: str, eastings: Sequence[float], northings: Sequence[float]) -> str:
+    """Why metres without a zone are probably degrees, "" where they are not."""
+    if not look_like_degrees(eastings, northings):
+        return ""
+    first = next((a, b) for a, b in zip(eastings, northings, strict=True) if a == a and b == b)
+    return (
+        f"{where} give eastings and northings that look like degrees, such as {first[0]:.10g} and "
+        f"{first[1]:.10g}; they are taken for metres, so all places lie close together. Give "
+        "metres, or a CSV with path,latitude,longitude."
+    )
 
 
 class PhotoList(Sequence[PlacePhoto]):
@@ -74,21 +90,30 @@ class PhotoList(Sequence[PlacePhoto]):
         return value if value is not None and value == value else None  # not NaN
 
     def likely_degrees(self, where: str) -> str:
-        """Why eastings and northings are probably degrees, "" where they are not.
-
-        Metres without a zone that all lie in the range of degrees, with fractions, are doubtful.
-        """
+        """Why eastings and northings are probably degrees, "" where they are not."""
         first, second = (self._numbers.get(key, ()) for key in ("easting", "northing"))
-        points = [(a, b) for a, b in zip(first, second, strict=True) if a == a and b == b]
-        if not points or self._zones or all(a % 1 == b % 1 == 0 for a, b in points):
-            return ""
-        greatest = sorted(max(map(abs, column)) for column in zip(*points, strict=True))
-        if greatest[0] > 90 or greatest[1] > 180:
+        return "" if self._zones else degrees_doubt(where, first, second)
+
+    def disagreement(self, where: str) -> str:
+        """That metres and degrees of photos are different places, "" where they agree."""
+        rows_of: defaultdict[str, list[int]] = defaultdict(list)
+        for row, zone in self._zones.items():
+            if is_zone(zone) and self._get("latitude", row) is not None:
+                rows_of[zone].append(row)
+        apart: list[int] = []
+        for zone, rows in rows_of.items():
+            degrees, metres = (
+                np.array([[self._numbers[key][row] for key in keys] for row in rows])
+                for keys in (_NUMBERS[:2], _NUMBERS[2:4])
+            )
+            near = np.linalg.norm(metres_in(zone, degrees) - metres, axis=1) <= AGREE_M
+            apart += np.array(rows)[~near].tolist()  # what is beyond the projection is not near
+        if not apart:
             return ""
         return (
-            f"{where} give eastings and northings that look like degrees, such as "
-            f"{points[0][0]:.10g} and {points[0][1]:.10g}; they are taken for metres, so all "
-            "places lie close together. Give metres, or a CSV with path,latitude,longitude."
+            f"{where} give {len(apart)} of {len(self)} photos eastings and northings more than "
+            f"{AGREE_M:.0f} m from their latitude and longitude, the first is "
+            f"'{self[min(apart)].name}'; correct one of the two."
         )
 
     def __len__(self) -> int:

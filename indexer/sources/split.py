@@ -3,14 +3,16 @@
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.geodesy import Utm, utm_contradiction
 from place_search.core.plugins import has_part, load_part
 from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.photo_list import degrees_doubt
 
 FILES = "place_search.indexer.sources.splits"
 ZONES = {"pitts": "17T", "tokyo": "54S"}
@@ -41,9 +43,12 @@ class Split:
 
     @property
     def zone(self) -> str:
-        """The UTM zone of a published split."""
+        """The UTM zone of a published split, "" of one that is only called like it."""
         name = self.file.stem.lower()
-        return next((zone for start, zone in ZONES.items() if name.startswith(start)), "")
+        zone = next((zone for start, zone in ZONES.items() if name.startswith(start)), "")
+        ends = (self.database_utm.min(axis=0), self.database_utm.max(axis=0))
+        fits = not any(utm_contradiction(Utm(float(e), float(n), zone)) for e, n in ends)
+        return zone if fits else ""
 
 
 def is_split(file: Path) -> bool:
@@ -61,7 +66,8 @@ def read_split(file: Path) -> Split:
         raise SourceError(f"{file} is no split; give a .mat file with a dbStruct or an .npz file.")
     split: Split = load_part(FILES, _part(file)).read(file)
     _check(split)
-    return split
+    doubt = degrees_doubt(f"The positions of {file.name}", *split.database_utm.T.tolist())
+    return replace(split, warnings=(*split.warnings, doubt)) if doubt else split
 
 
 def read_name(value: object) -> str:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
@@ -69,6 +70,12 @@ def to_utm(position: Position) -> Utm | None:
     return Utm(float(easting), float(northing), zone)
 
 
+def metres_in(zone: str, degrees: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(N, 2) latitudes and longitudes as eastings and northings of a UTM zone."""
+    latitudes, longitudes = degrees.T
+    return np.column_stack(_projection(zone)(longitudes, latitudes))
+
+
 def to_position(utm: Utm) -> Position | None:
     """The position in degrees, or None when the zone is not known or the metres make no sense."""
     if not is_zone(utm.zone):
@@ -87,7 +94,8 @@ def utm_contradiction(utm: Utm) -> str:
     """
     if not is_zone(utm.zone):
         return ""
-    if not 0 < utm.easting < 1_000_000:
+    # Degrees are below any easting, and pass for metres at the equator.
+    if not 1000 < utm.easting < 1_000_000:
         return f"the easting {utm.easting:.10g} is outside of zone {utm.zone}"
     position = to_position(utm)
     south = -80 + 8 * _BANDS.index(utm.zone[-1])
@@ -99,6 +107,15 @@ def utm_contradiction(utm: Utm) -> str:
             f"{_latitude_in_words(north)}"
         )
     return ""
+
+
+def look_like_degrees(eastings: Sequence[float], northings: Sequence[float]) -> bool:
+    """Whether metres without a zone are probably degrees: in their range, and with fractions."""
+    pairs = [(a, b) for a, b in zip(eastings, northings, strict=True) if a == a and b == b]
+    if not pairs or all(a % 1 == b % 1 == 0 for a, b in pairs):
+        return False
+    least, most = sorted(max(map(abs, column)) for column in zip(*pairs, strict=True))
+    return bool(least <= 90 and most <= 180)
 
 
 def _latitude_in_words(latitude: int) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from place_search.evaluation import TruthFiles
+from place_search.evaluation.truth.open_truth import open_truth
 from place_search.indexer import PhotoFiles, Source, SourceError, open_source, read_split
 from tests.indexer.conftest import touch
 
@@ -113,6 +115,7 @@ def _csv(folder: Path, text: str) -> Path:
         ("361229,6253463,33M", "is not in zone 33M"),
         ("3612290,4000000,19S", "easting 3612290 is outside of zone 19S"),
         ("-5,4000000,19S", "easting -5 is outside of zone 19S"),
+        ("103.51,1.2,48N", "easting 103.51 is outside of zone 48N"),
     ],
 )
 def test_a_zone_that_contradicts_its_metres(tmp_path: Path, metres: str, reason: str) -> None:
@@ -136,6 +139,33 @@ def test_metres_that_look_like_degrees_are_a_warning(tmp_path: Path) -> None:
     assert "look like degrees, such as 113.51 and 34.2" in source.intake.warnings[0]
     touch(tmp_path / "at/@113.51@34.20@.jpg", tmp_path / "at/@113.99@34.70@.jpg")
     assert "look like degrees" in open_source(tmp_path / "at").likely_degrees
+
+
+def test_degrees_in_a_split_are_a_warning(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg")
+    for name, place in (("tokyo247_ours", [35.68, 139.76]), ("pitts_ours", [120.0, 30.5])):
+        file = tmp_path / f"{name}.npz"
+        names = {"qImageFns": np.array(["a.jpg"]), "dbImageFns": np.array(["a.jpg"])}
+        np.savez(file, utmQ=[place], utmDb=[place], posDistThr=25, **names)  # type: ignore[arg-type]
+        assert read_split(file).zone == ""
+        assert "look like degrees" in open_source(file).intake.warnings[0]
+        truth = open_truth(TruthFiles(split=file, root=tmp_path))
+        assert "look like degrees" in truth.warnings[0]
+
+
+@pytest.mark.parametrize(("latitude", "said"), [("55.69824", False), ("55.6992", True)])
+def test_metres_and_degrees_of_two_places_are_a_warning(
+    tmp_path: Path, latitude: str, said: bool
+) -> None:
+    rows = f"b.jpg,,,,55.7,13.2\na.jpg,386570,6173971,33U,{latitude},13.1952\n"
+    touch(tmp_path / "b.jpg")
+    listed = open_source(_csv(tmp_path, f"path,easting,northing,zone,latitude,longitude\n{rows}"))
+    touch(tmp_path / "at" / f"@386570@6173971@33@U@{latitude}@13.1952@.jpg")
+    for source in (listed, open_source(tmp_path / "at")):
+        assert bool(source.intake.warnings) == said
+    if said:
+        assert "give 1 of 2 photos eastings" in listed.intake.warnings[0]
+        assert "the first is 'a.jpg'" in listed.intake.warnings[0]
 
 
 def test_zero_zero_stands_for_no_position(tmp_path: Path) -> None:

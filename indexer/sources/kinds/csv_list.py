@@ -76,7 +76,7 @@ def read(data: Path, root: Path | None = None) -> Source:
             f"is '{path}' in row {row}; paths are relative to {root}."
         )
     doubt = photos.likely_degrees(f"The rows of {data}")
-    warnings = []
+    warnings = [*filter(None, (photos.disagreement(f"The rows of {data}"),))]
     if unknown:
         warnings.append(
             f"{counted(len(unknown), 'row')} of {data} with the position 0, 0, which counts as not "

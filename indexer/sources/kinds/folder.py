@@ -47,6 +47,7 @@ def read(data: Path, root: Path | None = None) -> Source:
         left_out=dict(listing.left_out),
         unlisted=tuple(listing.unlisted),
         likely_degrees=photos.likely_degrees("The names"),
+        warnings=tuple(filter(None, (photos.disagreement("The names"),))),
     )
 
 

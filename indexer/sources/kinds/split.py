@@ -28,11 +28,12 @@ def read(data: Path, root: Path | None = None) -> Source:
     require_inside(data, root, split.database)
     photos = PhotoList(root)
     missing: list[str] = []
+    zone = split.zone
     for name, (east, north) in zip(split.database, split.database_utm.tolist(), strict=True):
         path = files.find(name)
         if path is None:
             missing.append(name)
-        photos.append(path or name, name=name, utm=Utm(east, north, split.zone))
+        photos.append(path or name, name=name, utm=Utm(east, north, zone))
     if missing:
         raise SourceError(
             f"{len(missing)} of the {len(photos)} database photos of {data} are not under {root}, "
