@@ -104,6 +104,11 @@ def _program(
 ) -> None:
     """Options before the command."""
     require_address_space()
+    if (names := sys.getfilesystemencoding()) != "utf-8":
+        say(
+            f"File names are read as {names} here, so that those of UTF-8 may not be found; set "
+            "PYTHONUTF8=1."
+        )
     if context.invoked_subcommand not in SERVING:
         for sentence in unknown_variables():
             say(sentence)
@@ -113,6 +118,7 @@ def main() -> None:
     """Run the program with this process's arguments."""
     # Imports make no garbage, and looking for it takes a sixth of their time.
     gc.disable()
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         # A name that the terminal's encoding cannot hold is shown escaped.
         if isinstance(stream, TextIOWrapper):
@@ -125,6 +131,16 @@ def main() -> None:
         sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115
         print_error(f"The output cannot be written ({error.strerror}); write it somewhere else.")
         sys.exit(1)
+
+
+def _open_closed_streams() -> None:
+    """Let what stands for a closed stream lead nowhere, as a daemon's may have been closed.
+
+    Otherwise the next file that is opened gets its number, and what a library prints.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import sys
 
 _NO_WAY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
@@ -29,6 +30,12 @@ class WrongParameterError(PlaceSearchError):
 
 def out_of_reach(error: Exception) -> str:
     """Why the system does not even say what is at a path, as a sentence; "" for other errors."""
+    names = sys.getfilesystemencoding()
+    if isinstance(error, UnicodeEncodeError) and names != "utf-8":
+        return (
+            f"{error.object!a:.200} cannot be a file's name here, where names are {names}; set "
+            "PYTHONUTF8=1, and start again."
+        )
     if not isinstance(error, OSError) or error.filename is None or error.errno not in _NO_WAY:
         return ""
     path = error.filename if isinstance(error.filename, int) else os.fsdecode(error.filename)

@@ -1,6 +1,7 @@
 """The program as a whole: help, version, exit codes, settings."""
 
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -253,6 +254,18 @@ def test_the_examples_take_variables_that_are_known() -> None:
     known = {setting.env for setting in all_settings()}
     for path in examples.rglob("search.*"):
         assert set(re.findall(r"PLACE_SEARCH_[A-Z_]+", path.read_text("utf-8"))) <= known
+
+
+@pytest.mark.parametrize("arguments", [["weights", "list", "--json"], ["key", "alice"]])
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_was_closed_leads_nowhere(arguments: list[str], closed: str) -> None:
+    """As by who starts a daemon."""
+    program = shlex.join([sys.executable, "-m", "place_search", *arguments])
+    done = subprocess.run(
+        ["sh", "-c", f"{program} {closed}"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bool(done.stdout) == (">&-" not in closed.split())
 
 
 def test_the_weights_variable_names_the_folder(run: Run, tmp_path: Path) -> None:

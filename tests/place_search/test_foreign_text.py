@@ -3,13 +3,17 @@
 import csv
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
+import place_search
 from place_search.core.text import printable, printable_json
+from tests.processes import unmeasured
 
 Run = Callable[..., Result]
 
@@ -120,3 +124,23 @@ def test_a_name_that_is_not_utf_8_costs_no_finished_work(run: Run, town: Path) -
     shutil.copy(town / "places" / HOSTILE[0], odd)
     done = run("describe", odd, town / "places" / HOSTILE[0], "--out", town / "odd.h5")
     assert done.exit_code == 0, done.output
+
+
+def test_a_locale_that_lacks_the_letters_of_names_is_told_of(photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "घर").mkdir()
+    shutil.copy(photos / "places" / "0.jpg", tmp_path / "घर" / "ए.jpg")
+    place_search.index(tmp_path / "घर", tmp_path / "index")
+    locale = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-m", "place_search", "places", "index", "--out", "places.csv"],
+        cwd=tmp_path,
+        env={**unmeasured(), **locale},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    warned, refused = done.stderr.splitlines()
+    assert "read as ascii here" in warned
+    assert "cannot be a file's name here" in refused
+    assert "PYTHONUTF8=1" in refused
