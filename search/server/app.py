@@ -29,6 +29,7 @@ from place_search.search.server.middleware.origins import ANY, Origins
 from place_search.search.server.middleware.proxies import Proxies
 from place_search.search.server.middleware.request_log import RequestLog
 from place_search.search.server.middleware.telemetry import Traces
+from place_search.search.server.middleware.unchanged import Unchanged
 from place_search.search.server.problems import add_problem_handlers
 from place_search.search.server.reload import POLL_SECONDS, Reloader
 from place_search.search.server.routes import compare as routes_compare
@@ -178,6 +179,7 @@ def create_app(
     add_problem_handlers(app)
     # The middleware that is added last handles a request first.
     app.add_middleware(Disconnects)
+    app.add_middleware(Unchanged)
     app.add_middleware(
         ApiKeyMiddleware,
         routes=state.routes,
@@ -202,7 +204,7 @@ def create_app(
             allow_methods=methods_of(app),
             allow_headers=[
                 *("Authorization", "Content-Type", "Idempotency-Key", "If-Match"),
-                *("X-API-Key", "X-Request-ID"),
+                *("If-None-Match", "X-API-Key", "X-Request-ID"),
             ],
             expose_headers=["ETag", "Location", "Retry-After", "X-Request-ID"],
         )

@@ -111,6 +111,24 @@ def test_pictures_are_revalidated(client: httpx.Client, what: str) -> None:
     assert client.get(f"/v1/places/2/{what}").headers["etag"] != first.headers["etag"]
 
 
+@pytest.mark.parametrize("path", ["/v1/places/1", "/v1/places/1/group", "/", "/main.js"])
+@pytest.mark.parametrize("coding", ["gzip", "identity"])
+def test_what_a_client_has_is_not_sent_again(client: httpx.Client, path: str, coding: str) -> None:
+    headers = {"accept-encoding": coding}
+    first = client.get(path, headers=headers)
+    assert "no-cache" in first.headers["cache-control"]
+    tag = first.headers["etag"]
+    for known in (tag, f"W/{tag}", f'"x", {tag}', "*"):
+        again = client.get(path, headers={**headers, "if-none-match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == tag
+        assert "content-type" not in again.headers
+        assert client.head(path, headers={**headers, "if-none-match": known}).status_code == 304
+    for other in ('"x"', "", tag.strip('"')):
+        again = client.get(path, headers={**headers, "if-none-match": other})
+        assert (again.status_code, again.content) == (200, first.content)
+
+
 def test_a_thumbnail_named_with_its_index_is_kept_for_good(client: httpx.Client) -> None:
     index_id = client.get("/v1/index").json()["index_id"]
     kept = client.get("/v1/places/1/thumbnail", params={"v": index_id})

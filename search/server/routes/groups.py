@@ -26,7 +26,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
-from place_search.search.server.routes.places import ASK_AGAIN
+from place_search.search.server.routes.places import ASK_AGAIN, SAME
 from place_search.search.server.routes.writing import CurrentWriter
 from place_search.search.server.served import CurrentState, served_of
 
@@ -62,7 +62,7 @@ def all_groups(
 @router.get(
     "/places/{place_id}/group",
     summary="The group of a place",
-    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, NOT_READY),
+    responses={**SAME, **documented(BAD_PARAMETER, UNKNOWN_PLACE, NOT_READY)},
 )
 @allows("read")
 def group_of_place(
@@ -70,7 +70,7 @@ def group_of_place(
 ) -> PlaceGroupReply:
     """The photos that show the same spot as this place, including its own photo.
 
-    A change takes the ETag in If-Match.
+    A change takes the ETag in If-Match, a read in If-None-Match.
     """
     response.headers["Cache-Control"] = ASK_AGAIN
     return _reply(service.engine.index, place_id, request, response)

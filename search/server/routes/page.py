@@ -1,6 +1,7 @@
 """The web pages' files, the map library's, and the API's documentation page."""
 
 import gzip
+import hashlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
@@ -153,7 +154,7 @@ class _File:
     def __init__(self, file: Path, access: Access) -> None:
         self.access = access
         self._file = file
-        self._packed: tuple[int, bytes] | None = None
+        self._packed: tuple[int, bytes, str] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
@@ -165,15 +166,19 @@ class _File:
         if self._file.suffix in (".png", ".jpg") or not _takes_gzip(scope):
             response = FileResponse(self._file, media_type=media_type, headers=headers)
         else:
-            headers["Content-Encoding"] = "gzip"
-            response = Response(self._gzipped(), media_type=media_type, headers=headers)
+            packed, tag = self._gzipped()
+            headers |= {"Content-Encoding": "gzip", "ETag": tag}
+            response = Response(packed, media_type=media_type, headers=headers)
         await response(scope, receive, send)
 
-    def _gzipped(self) -> bytes:
+    def _gzipped(self) -> tuple[bytes, str]:
+        """The file packed, and its ETag."""
         changed = self._file.stat().st_mtime_ns
         if self._packed is None or self._packed[0] != changed:
-            self._packed = changed, gzip.compress(self._file.read_bytes(), mtime=0)
-        return self._packed[1]
+            packed = gzip.compress(self._file.read_bytes(), mtime=0)
+            # Of the content: another version of the program may have files of the same time.
+            self._packed = changed, packed, f'"{hashlib.sha256(packed).hexdigest()[:24]}"'
+        return self._packed[1:]
 
 
 def _takes_gzip(scope: Scope) -> bool:

@@ -29,6 +29,7 @@ from place_search.search.server.content.pictures import (
 )
 from place_search.search.server.content.place_schemas import PlaceDetailsReply
 from place_search.search.server.content.schemas import IndexReply, SimilarReply
+from place_search.search.server.middleware.unchanged import is_known
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
@@ -60,9 +61,12 @@ IndexVersion = Annotated[
     str | None, Query(description="With the index id the answer may be cached for good.")
 ]
 
+SAME: dict[int | str, dict[str, Any]] = {
+    304: {"description": "If-None-Match names what there is: the client has it."}
+}
 _JPEG: dict[int | str, dict[str, Any]] = {
     200: {"description": "A JPEG.", "content": {"image/jpeg": {}}},
-    304: {"description": "If-None-Match names the picture that there is."},
+    **SAME,
 }
 
 
@@ -76,7 +80,7 @@ def about_index(service: CurrentState) -> IndexReply:
 @router.get(
     "/places/{place_id}",
     summary="One place",
-    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, NOT_READY),
+    responses={**SAME, **documented(BAD_PARAMETER, UNKNOWN_PLACE, NOT_READY)},
 )
 @allows("read")
 def one_place(
@@ -84,7 +88,7 @@ def one_place(
 ) -> PlaceDetailsReply:
     """The name and position of a place, and its note, tags and own fields.
 
-    A change takes the ETag in If-Match.
+    A change takes the ETag in If-Match, a read in If-None-Match.
     """
     index = service.engine.index
     place = index.place(place_id)
@@ -218,4 +222,4 @@ async def thumbnails(
 
 def _is_cached(request: Request, headers: Mapping[str, str]) -> bool:
     """Whether the client has this version already."""
-    return headers["ETag"] in request.headers.get("if-none-match", "")
+    return is_known(headers["ETag"], request.headers.get("if-none-match", ""))
