@@ -211,3 +211,10 @@ def test_the_openapi_file_names_every_problem_status() -> None:
     described = json.loads((ROOT / OPENAPI).read_text("utf-8"))
     statuses = set(described["paths"]["/v1/search"]["post"]["responses"])
     assert {"400", "401", "408", "413", "415", "422", "429", "503"} <= statuses
+
+
+def test_what_may_befall_any_request_is_documented_of_each() -> None:
+    for path, operations in json.loads(RENDERED)["paths"].items():
+        for method, operation in operations.items():
+            wanted = {"421", "429"} | ({"408", "413"} if method != "get" else set())
+            assert wanted <= set(operation["responses"]), (method, path)

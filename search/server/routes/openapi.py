@@ -12,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from place_search.search.server.content.place_schemas import GroupPatch, PlacePatch
 from place_search.search.server.content.schemas import DotsReply, PlaceReply
 from place_search.search.server.problems import (
+    BODY_TOO_LARGE,
     BUSY,
     CROSS_SITE,
     FORBIDDEN,
@@ -59,7 +60,11 @@ def openapi_of(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
         }
         for path, operations in schema["paths"].items():
             for method, operation in operations.items():
-                operation["responses"] |= _documented(WRONG_HOST)
+                # Any request may meet too many connections; a route that says more of it is right.
+                general = [WRONG_HOST, BUSY]
+                if method not in ("get", "head"):
+                    general += [SLOW_REQUEST, BODY_TOO_LARGE]
+                operation["responses"] = _documented(*general) | operation["responses"]
                 if path in closed:
                     operation["security"] = [{}, *({name: []} for name in _SECURITY)]
                     operation["responses"] |= _documented(UNAUTHORIZED)
@@ -68,8 +73,6 @@ def openapi_of(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
                 if method not in ("get", "head"):
                     forbidden = [FORBIDDEN] if "403" in operation["responses"] else []
                     operation["responses"] |= _documented(*forbidden, CROSS_SITE)
-                if method == "post":
-                    operation["responses"] |= _documented(SLOW_REQUEST)
                 if "HTTPValidationError" in str(operation["responses"].get("422")):
                     del operation["responses"]["422"]
                 _add_examples(operation["responses"])
