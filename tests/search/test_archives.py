@@ -43,6 +43,23 @@ def tarred(members: list[tarfile.TarInfo], content: bytes = b"") -> bytes:
     return out.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [
+        ("=?utf-8?B?4KSY4KSwLmpwZw==?=", "घर.jpg"),
+        ("=?iso-8859-1?Q?caf=E9.jpg?=", "café.jpg"),
+        ("=?nope?B?4KSY?=", "=?nope?B?4KSY?="),
+        ("=?utf-8?B?/w==?=", "=?utf-8?B?/w==?="),
+        ("=?utf-8?B?A?=", "=?utf-8?B?A?="),
+        ("=?a.jpg", "=?a.jpg"),
+        ("घर =?x?=.jpg", "घर =?x?=.jpg"),
+    ],
+)
+def test_a_name_as_mail_encodes_it_is_read(sent: str, told: str) -> None:
+    """As .NET sends those that are not ASCII."""
+    assert photos_of([(sent, b"\xff\xd8\xff")], 1 << 20)[0].file == told
+
+
 def test_what_unpacks_to_far_more_than_was_sent_is_refused() -> None:
     bomb = zipped({f"{n}.bmp": bytes(MOST_BYTES) for n in range(20)})
     assert len(bomb) < MOST_BYTES

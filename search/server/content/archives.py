@@ -5,6 +5,9 @@ import stat
 import tarfile
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from email.errors import HeaderParseError
+from email.header import decode_header, make_header
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
@@ -71,7 +74,7 @@ def _photos_in(file: str, content: bytes, max_bytes: int) -> Iterator[SentPhoto]
         elif content.startswith(_COMPRESSED):
             raise ValueError
         else:
-            yield SentPhoto(file, content)
+            yield SentPhoto(_plain(file), content)
     except Exception:  # of many kinds, as the archive comes from a stranger
         raise ParameterError(
             f"The archive {file[:80]} is damaged or packed in an unusual way; send a zip or an "
@@ -121,6 +124,15 @@ def _tarred(content: bytes, max_bytes: int) -> Iterator[SentPhoto]:
         # At a damaged header tarfile ends without an error.
         if content[archive.offset : archive.offset + tarfile.BLOCKSIZE] != bytes(tarfile.BLOCKSIZE):
             raise ValueError
+
+
+def _plain(file: str) -> str:
+    """A file's name, which .NET sends as mail does where it is not ASCII (RFC 2047)."""
+    if not file.startswith("=?"):
+        return file
+    with suppress(ValueError, LookupError, HeaderParseError):
+        return str(make_header(decode_header(file)))
+    return file
 
 
 def _path(name: str) -> PurePosixPath:
