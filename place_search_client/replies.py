@@ -6,6 +6,7 @@ From docs/openapi.json; written by
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class UtmPoint:
 class Match:
     """Whether the photo's place is among those of the index."""
 
-    verdict: str
+    verdict: Literal["found", "unsure", "not_found"]
     probability: float
     threshold: float
 
@@ -161,11 +162,11 @@ class ServedIndex:
     """An index of the server."""
 
     name: str
-    status: str
+    status: Literal["loading", "ready", "removed", "outdated"]
     index_id: str | None
     places: int | None
     model: str | None
-    changes: str = "never"
+    changes: Literal["allowed", "needs_key", "never"] = "never"
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +339,7 @@ class Comparison:
     similarity: float
     probability: float
     threshold: float
-    result: str
+    result: Literal["same", "different"]
     inliers: int
     matches: list[list[float]]
     model: str

@@ -266,7 +266,7 @@
 /**
  * @typedef {object} ServedIndexReply An index of the server
  * @property {string} name All of /v1 is below /v1/indexes/NAME too
- * @property {string} status loading, ready, removed (its folder has gone; it answers from what it has open) or outdated (a newer version cannot be opened)
+ * @property {'loading' | 'ready' | 'removed' | 'outdated'} status loading, ready, removed (its folder has gone; it answers from what it has open) or outdated (a newer version cannot be opened)
  * @property {string | null} index_id
  * @property {number | null} places
  * @property {string | null} model

@@ -83,6 +83,7 @@ def render_client() -> str:
         "From docs/openapi.json; written by\n"
         "`python -m docs.generators.types`.\n"
         '"""\n\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass, field\n'
+        "from typing import Literal\n"
     ]
     for name, ours in CLIENT_NAMES.items():
         fields = dict(schemas[name]["properties"])
@@ -132,6 +133,8 @@ def _python_one(schema: Mapping[str, Any]) -> str:
         return f"list[{_python(schema['items'])}]"
     if schema["type"] == "object":
         return f"Mapping[str, {_python(schema['additionalProperties'])}]"
+    if "enum" in schema:
+        return f"Literal[{', '.join(map(json.dumps, schema['enum']))}]"
     return _PYTHON[schema["type"]]
 
 

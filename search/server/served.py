@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from fastapi import Depends, Request
 
@@ -27,7 +27,7 @@ class ServedIndex:
     writer: Writer | None = None
 
     @property
-    def status(self) -> str:
+    def status(self) -> Literal["loading", "ready", "removed", "outdated"]:
         """`loading`, `ready`, `removed` without a folder, or `outdated` for a refused version.
 
         An index whose folder was removed answers from its open files while the server runs.

@@ -2,6 +2,7 @@
 
 import asyncio
 import copy
+import dataclasses
 import http.server
 import importlib
 import io
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import threading
 import time
+import typing
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,6 +25,8 @@ import pytest
 from PIL import Image
 
 import place_search_client
+from place_search.search.probability import Match
+from place_search.search.results import CompareResult
 from place_search.search.server.content.schemas import (
     IndexReply,
     PlaceReply,
@@ -327,3 +331,30 @@ def test_the_examples_run(address: str, name: str, tmp_path: Path) -> None:
     ((path, key),) = Server.seen
     assert path.startswith("/v1/search?k=3")
     assert key == "Bearer ps_k"
+
+
+def test_the_types_of_all_that_it_gives_are_there() -> None:
+    given = set(place_search_client.__all__)
+    for name in given:
+        kind = getattr(place_search_client, name)
+        if dataclasses.is_dataclass(kind):
+            for hint in typing.get_type_hints(kind).values():
+                kinds = [each for each in named_in(hint) if isinstance(each, type)]
+                parts = {each.__name__ for each in kinds if dataclasses.is_dataclass(each)}
+                assert parts <= given, name
+
+
+def named_in(hint: Any) -> Iterator[Any]:
+    """The types in an annotation."""
+    yield hint
+    for part in typing.get_args(hint):
+        yield from named_in(part)
+
+
+def test_a_value_of_few_is_typed_as_in_the_library() -> None:
+    verdict = typing.get_type_hints(place_search_client.Match)["verdict"]
+    assert verdict == typing.get_type_hints(Match)["verdict"]
+    assert (
+        typing.get_type_hints(place_search_client.Comparison)["result"]
+        == (typing.get_type_hints(CompareResult)["result"])
+    )

@@ -241,7 +241,7 @@ class ServedIndexReply(Reply):
     """An index of the server."""
 
     name: str = Field(description="All of /v1 is below /v1/indexes/NAME too.")
-    status: str = Field(
+    status: Literal["loading", "ready", "removed", "outdated"] = Field(
         description="loading, ready, removed (its folder has gone; it answers from what it has "
         "open) or outdated (a newer version cannot be opened)."
     )
