@@ -133,6 +133,9 @@ class Index:
     def __len__(self) -> int:
         return self.count
 
+    def __repr__(self) -> str:
+        return f"<Index {self.folder}: {self.count} places, {self.model_id} in {self.precision}>"
+
     def check_model(self, model: Model) -> None:
         """Make sure that a model's descriptors can be searched for in this index.
 

@@ -137,6 +137,9 @@ class Model:
         self.verifier = verifier
         self.directions = directions
 
+    def __repr__(self) -> str:
+        return f"<Model {self.named}>"
+
     @property
     def in_words(self) -> str:
         """The precision, and why it was chosen."""

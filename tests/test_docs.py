@@ -2,6 +2,7 @@
 
 import ast
 import dataclasses
+import inspect
 import re
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 import pytest
 import typer
 
+import place_search
+from place_search import annotations
 from place_search.cli.app import app
 from place_search.core.geodesy import Position, Utm
 from place_search.photos.photo import Facing
@@ -155,3 +158,13 @@ def test_the_fields_of_answers_are_named() -> None:
     section = (ROOT / "docs" / "python.md").read_text("utf-8").split("## What answers hold\n")[1]
     rows = re.findall(r"^\| `(\w+)` \| (.*) \|$", section.split("\n## ")[0], re.MULTILINE)
     assert {kind: set(re.findall(r"`(\w+)`", row)) for kind, row in rows} == fields
+    assert fields.keys() <= set(annotations.__all__)
+
+
+def test_the_types_of_what_functions_give_are_there_for_annotations() -> None:
+    functions = [getattr(place_search, name) for name in place_search.__all__]
+    given = set[str]()
+    for function in filter(inspect.isfunction, functions):
+        told = str(inspect.signature(function).return_annotation)
+        given |= set(re.findall(r"\b[A-Z]\w+", told))
+    assert given - set(annotations.__all__) == {"Iterator", "NDArray"}

@@ -58,6 +58,8 @@ def test_the_page_runs_as_it_stands(town: Path) -> None:
     assert [place.name for place in place_search.open_index("town").places()] == [
         *("0.jpg", "1.jpg", "2.jpg")
     ]
+    assert repr(scope["index"]).startswith("<Index town: 3 places, lite0-netvlad-1024 in ")
+    assert repr(scope["model"]).startswith("<Model lite0-netvlad-1024 in ")
     measured = scope["measured"]
     assert measured.recall[1] == 50.0 or measured.recall[1] == 100.0  # type: ignore[attr-defined]
 
