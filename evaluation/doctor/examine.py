@@ -1,6 +1,7 @@
 """The doctor: what would make a job fail, or its numbers worthless, reported before it starts."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -311,9 +312,10 @@ class _Examination:
             self.problems += check_metres(names, np.concatenate(metres), places=len(truth.database))
         if files.split is not None or files.truth is not None:
             return
-        photos = [photo for data in self._listed() for photo in open_source(data).photos]
+        listed = list(self._listed())
+        photos = [photo for _, source in listed for photo in source.photos]
         self.problems += check_agreement(photos)
-        if any(data.is_dir() for data in self._listed()):
+        if any(data.is_dir() for data, _ in listed):
             names = [photo.name for photo in photos]
             self.problems += check_degrees(names, degrees_of(photos))
 
@@ -321,20 +323,18 @@ class _Examination:
         """What folders and tables leave out, and positions that photos lost."""
         if self.files.split is not None or self.files.truth is not None:
             return
-        for data in self._listed():
-            try:
-                source = open_source(data)
-            except PlaceSearchError:
-                continue  # reading the data has said so
+        for _, source in self._listed():
             self.problems += check_source(source)
             self.notes += notes_on(source)
 
-    def _listed(self) -> list[Path]:
-        """Folders and tables of photos with positions."""
+    def _listed(self) -> Iterator[tuple[Path, Source]]:
+        """Folders and tables of photos with positions; not what is a kind of truth alone."""
         data = self.files.data
-        if data is not None and data.is_dir() and (folders := benchmark_folders(data)):
-            return list(folders)
-        return [path for path in (self.files.data, self.files.database, self.files.queries) if path]
+        folders = benchmark_folders(data) if data is not None and data.is_dir() else None
+        for path in folders or (data, self.files.database, self.files.queries):
+            if path is not None:
+                with suppress(PlaceSearchError):  # reading the data has said so
+                    yield path, open_source(path)
 
     def estimate_cost(self) -> None:
         """Memory, disk and time."""

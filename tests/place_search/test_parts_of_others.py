@@ -16,13 +16,13 @@ Run = Callable[..., Result]
 GROUP = "place_search.indexer.sources.kinds"
 
 
-def install(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str) -> None:
-    """Install a source that another distribution would bring."""
+def install(folder: Path, monkeypatch: pytest.MonkeyPatch, text: str, group: str = GROUP) -> None:
+    """Install a part that another distribution would bring."""
     (folder / "broken_part.py").write_text(text)
     about = folder / "others_parts-1.dist-info"
     about.mkdir()
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: others-parts\nVersion: 1\n")
-    (about / "entry_points.txt").write_text(f"[{GROUP}]\nodd = broken_part\n")
+    (about / "entry_points.txt").write_text(f"[{group}]\nodd = broken_part\n")
     monkeypatch.syspath_prepend(folder)
     monkeypatch.delitem(sys.modules, "broken_part", raising=False)
 
@@ -81,3 +81,28 @@ def test_what_a_source_gives_is_checked(
     with pytest.raises(PlaceSearchError, match=re.escape(told)):
         place_search.index(tmp_path / "list.odd", tmp_path / "index")
     assert not (tmp_path / "index").exists()
+
+
+def test_the_doctor_examines_a_kind_of_truth_of_others(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(
+        tmp_path,
+        monkeypatch,
+        "import numpy as np\n"
+        "from place_search.evaluation import GroundTruth\n"
+        "def reads(files): return files.data is not None and files.data.suffix == '.odd'\n"
+        "def read(files, lenient):\n"
+        "    names = ('places/1.jpg', 'places/2.jpg')\n"
+        "    right = (np.array([0]), np.array([1]))\n"
+        "    queries = ('queries/1.jpg', 'queries/2.jpg')\n"
+        "    return GroundTruth(files.data.parent, names, queries, right, 'odd', protocol='raw')\n",
+        "place_search.evaluation.truth.kinds",
+    )
+    (tmp_path / "list.odd").touch()
+    for folder in ("places", "queries"):
+        (tmp_path / folder).symlink_to(photos / folder)
+    result = run("doctor", tmp_path / "list.odd")
+    assert "2 queries, 2 database photos" in result.stdout, result.output
+    assert result.exit_code == 0
+    assert not place_search.doctor(tmp_path / "list.odd").problems
