@@ -60,7 +60,8 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
             return folder
     known = sorted({card.parent.name for card in weights_folder().glob(f"*/{CARD_NAME}")})
     raise ModelError(
-        f"There is no model '{model}': name a model folder or one of {', '.join(known) or 'none'}."
+        f"There is no model '{model}': name a model folder or one of {', '.join(known) or 'none'}; "
+        "PLACE_SEARCH_WEIGHTS names the folder that models are looked for in."
     )
 
 
