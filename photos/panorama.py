@@ -146,20 +146,20 @@ def cut_views(pixels: NDArray[np.uint8], panorama: Panorama) -> Iterator[tuple[i
     """
     rows, columns = pixels.shape[:2]
     part = panorama.part
-    around = part.width > 1 - 1e-6
-    wide = _with_margin(pixels, around)
+    is_full_circle = part.width > 1 - 1e-6
+    margined = _with_margin(pixels, is_full_circle)
     for number in range(VIEWS):
         longitude, latitude = _directions(number * 360.0 / VIEWS, panorama)
         x = (longitude / (2 * math.pi) + 0.5 - part.left) / part.width
         y = (0.5 - latitude / math.pi - part.top) / part.height
-        inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
-        if inside.mean() < LEAST_SEEN:
+        is_inside = (x >= 0) & (x <= 1) & (y >= 0) & (y <= 1)
+        if is_inside.mean() < LEAST_SEEN:
             continue
         # Pixel centres lie half a pixel inside; the left edge continues at the right edge.
-        x = (x % 1.0 if around else np.clip(x, 0, 1)) * columns - 0.5
+        x = (x % 1.0 if is_full_circle else np.clip(x, 0, 1)) * columns - 0.5
         y = np.clip(y, 0, 1) * rows - 0.5
         view = cv2.remap(
-            wide,
+            margined,
             (x + _MARGIN).astype(np.float32),
             y.astype(np.float32),
             cv2.INTER_LINEAR,
@@ -193,8 +193,8 @@ _MARGIN = 1
 """Columns that are repeated at each side, so that views have no seam."""
 
 
-def _with_margin(pixels: NDArray[np.uint8], around: bool) -> NDArray[np.uint8]:
-    border = cv2.BORDER_WRAP if around else cv2.BORDER_REPLICATE
+def _with_margin(pixels: NDArray[np.uint8], is_full_circle: bool) -> NDArray[np.uint8]:
+    border = cv2.BORDER_WRAP if is_full_circle else cv2.BORDER_REPLICATE
     wide = cv2.copyMakeBorder(pixels, 0, 0, _MARGIN, _MARGIN, border)
     return np.asarray(wide, np.uint8)
 

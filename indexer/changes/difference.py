@@ -23,8 +23,8 @@ class Difference:
     `entries` are photos to make places of, each with a row of equal content, if there is one.
     `listed` are the rows of photos that the source lists, with the photos' numbers in the source.
     `successors` are the entries that replace rows, and `replaced` the names of their photos. The
-    path of `overwritten` rows has another photo now. `alike` has, by the hash of a content, its
-    rows, and its entries whose path is new or had another content.
+    path of `overwritten` rows has another photo now. `same_content` has, by the hash of a content,
+    its rows, and its entries whose path is new or had another content.
     """
 
     entries: list[tuple[PlacePhoto, int | None]] = field(default_factory=list)
@@ -32,7 +32,7 @@ class Difference:
     replaced: list[str] = field(default_factory=list)
     successors: dict[int, int] = field(default_factory=dict)
     overwritten: set[int] = field(default_factory=set)
-    alike: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
+    same_content: dict[bytes, tuple[list[int], list[int]]] = field(default_factory=dict)
 
     def successors_without(self, unlisted: NDArray[np.int64]) -> dict[int, int]:
         """The entry that succeeds each row, when the `unlisted` rows are removed too.
@@ -44,7 +44,7 @@ class Difference:
         vacated = self.overwritten.union(unlisted.tolist())
         moved = {
             row: entry
-            for rows, entries in self.alike.values()
+            for rows, entries in self.same_content.values()
             for row, entry in zip((row for row in rows if row in vacated), entries, strict=False)
         }
         used_entries = set(moved.values())
@@ -55,7 +55,7 @@ class Difference:
     def add(self, photo: PlacePhoto, content: bytes, rows: list[int]) -> None:
         """Add an entry for a photo whose content `rows` have too."""
         if rows:
-            self.alike.setdefault(content, (rows, []))[1].append(len(self.entries))
+            self.same_content.setdefault(content, (rows, []))[1].append(len(self.entries))
         self.entries.append((photo, rows[0] if rows else None))
 
 

@@ -100,11 +100,11 @@ def require_version(change: Change, place_id: int, version: int | None) -> None:
         EditConflictError: it is of another version.
     """
     change.contents.rows.row_of(place_id)
-    now = change.edits.of(place_id).version
-    if version is not None and version != now:
+    current_version = change.edits.of(place_id).version
+    if version is not None and version != current_version:
         raise EditConflictError(
-            f"Somebody has edited place {place_id} since (it is at version {now}, not {version}); "
-            "read it again, and repeat your edit if it is still wanted."
+            f"Somebody has edited place {place_id} since (it is at version {current_version}, "
+            f"not {version}); read it again, and repeat your edit if it is still wanted."
         )
 
 
@@ -179,8 +179,8 @@ def _merge_fields(
 
 
 def _values(edits: Edits, name: str) -> list[FieldValue]:
-    every = (*edits.by_place.values(), *edits.by_path.values())
-    return [edit.fields[name] for edit in every if name in edit.fields]
+    all_edits = (*edits.by_place.values(), *edits.by_path.values())
+    return [edit.fields[name] for edit in all_edits if name in edit.fields]
 
 
 def _without_fields(edit: Edit, names: tuple[str, ...]) -> Edit:

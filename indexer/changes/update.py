@@ -95,10 +95,10 @@ def _update(
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
     root = source.root if sync else Path(manifest.source["root"])
-    outside = stored_path(source.root, root)
-    if outside != skipped_name(outside) and source.root != KeptPhotos(change.folder).folder:
+    stored_root = stored_path(source.root, root)
+    if stored_root != skipped_name(stored_root) and source.root != KeptPhotos(change.folder).folder:
         raise SourceError(
-            f"Photos of {skipped_name(outside)} cannot be added: its name is not UTF-8; rename "
+            f"Photos of {skipped_name(stored_root)} cannot be added: its name is not UTF-8; rename "
             "that folder."
         )
     listed_forgotten = listed_forgotten_photos(contents, source, root, manifest.forgotten)
@@ -203,18 +203,18 @@ def _without_photos(source: Source, paths: Container[str]) -> Source:
     return replace(source, photos=photos)
 
 
-def _duplicates(change: Change, before: Contents, first_id: int) -> list[Duplicate]:
+def _duplicates(change: Change, old_contents: Contents, first_id: int) -> list[Duplicate]:
     """The places from `first_id` on whose photo an earlier place has too."""
     keys = ("place_id", "name", "content")
-    shards = sorted(set(change.manifest.shards) - set(before.manifest.shards))
+    shards = sorted(set(change.manifest.shards) - set(old_contents.manifest.shards))
     new_shards = [ArrayFile(change.folder / name) for name in shards]
     if not new_shards:
         return []
     new_columns = {key: np.concatenate([shard.column(key) for shard in new_shards]) for key in keys}
-    rows = rows_with_equal_heads(before.column("content"), new_columns["content"])
-    rows = rows[~np.isin(before.rows.place_ids[rows], change.manifest.removed_ids)]
+    rows = rows_with_equal_heads(old_contents.column("content"), new_columns["content"])
+    rows = rows[~np.isin(old_contents.rows.place_ids[rows], change.manifest.removed_ids)]
     ids, names, content = (
-        np.concatenate([before.column(key)[rows], new_columns[key]]) for key in keys
+        np.concatenate([old_contents.column(key)[rows], new_columns[key]]) for key in keys
     )
     order = np.argsort(ids)
     return duplicates_in(ids[order], names[order], content[order], since=first_id)

@@ -123,14 +123,14 @@ def repair_index(
                 "index the photos again."
             )
         repaired, lost = _repair(folder, manifest, report.problems, model, progress)
-        after = verify_index(folder)
-        if after.problems:
-            file, fault = after.problems[0]
+        repaired_report = verify_index(folder)
+        if repaired_report.problems:
+            file, fault = repaired_report.problems[0]
             raise IndexWriteError(
                 f"{folder} could not be repaired ({file} {fault}); check the disk, then index the "
                 "photos again."
             )
-        return replace(after, problems=report.problems, repaired=repaired, lost=lost)
+        return replace(repaired_report, problems=report.problems, repaired=repaired, lost=lost)
 
 
 def _problems(folder: Path, manifest: Manifest, progress: Progress) -> Iterator[Defect]:
@@ -173,8 +173,8 @@ def _content_problems(contents: Contents, paths: dict[str, Path]) -> Iterator[De
         manifest.shards, contents.shards, contents.thumbnails, strict=True
     ):
         count = shard.shape("descriptors")[0]
-        rows = ShardRows([shard]).chunks()
-        norms = np.concatenate([np.linalg.norm(some, axis=1) for some in rows])
+        chunks = ShardRows([shard]).chunks()
+        norms = np.concatenate([np.linalg.norm(chunk, axis=1) for chunk in chunks])
         if not (np.abs(norms - 1) < 1e-3).all():
             yield Defect(name, "holds descriptors that are not of norm 1")
         offsets = pack.column("offset")

@@ -49,8 +49,8 @@ def path_in_source(path: bytes) -> bytes:
 
 def panorama_of(path: bytes) -> bytes:
     """The stored path of the panorama of a view; empty for other photos."""
-    inside = path.startswith(b"/") and _INSIDE.encode() in path
-    return path.rpartition(b"/")[0] if inside else b""
+    is_view = path.startswith(b"/") and _INSIDE.encode() in path
+    return path.rpartition(b"/")[0] if is_view else b""
 
 
 def find_photo(path: Path, kept_photos: KeptPhotos) -> Path:

@@ -63,11 +63,11 @@ class Contents:
     @cached_property
     def positions(self) -> NDArray[np.float64]:
         """Latitude and longitude of all places that remain, (N, 2) float64, NaN for none."""
-        both = [self.column(key) for key in ("latitude", "longitude")]
-        if any(column.strides[0] for column in both):
-            return np.stack(both, axis=1)
+        columns = [self.column(key) for key in ("latitude", "longitude")]
+        if any(column.strides[0] for column in columns):
+            return np.stack(columns, axis=1)
         # All rows are equal, as where no position is known.
-        return np.broadcast_to([column[0] for column in both], (len(self.rows), 2))
+        return np.broadcast_to([column[0] for column in columns], (len(self.rows), 2))
 
     def count_positions(self, edits: Edits = NO_EDITS) -> int:
         """The number of places with a position, in degrees or in metres, or by an edit."""
@@ -152,8 +152,10 @@ class Contents:
         """The first row with each of these photos, by sha256; photos without a row are missing."""
         column = self.column("content")
         starts = np.frombuffer(b"".join(photo[:8] for photo in photos), np.uint64)
-        alike = np.isin(np.ascontiguousarray(column[:, :8]).view(np.uint64)[:, 0], starts)
-        row_of_photo = {column[row].tobytes(): row for row in np.flatnonzero(alike)[::-1].tolist()}
+        begins_alike = np.isin(np.ascontiguousarray(column[:, :8]).view(np.uint64)[:, 0], starts)
+        row_of_photo = {
+            column[row].tobytes(): row for row in np.flatnonzero(begins_alike)[::-1].tolist()
+        }
         return {photo: row for photo, row in row_of_photo.items() if photo in photos}
 
     def aspect(self, row: int) -> float:

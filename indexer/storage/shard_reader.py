@@ -351,9 +351,9 @@ def _broadcast_if_equal(column: NDArray[Any]) -> NDArray[Any]:
     """A column, in the memory of one row where all rows are equal, as where all are unknown."""
     if not len(column):
         return column
-    every = np.broadcast_to(column[:1].copy(), column.shape)
-    nan = column.dtype.kind == "f"
+    broadcast = np.broadcast_to(column[:1].copy(), column.shape)
+    is_float = column.dtype.kind == "f"
     for part in (slice(-1, None), slice(None)):  # most columns differ in their last row
-        if not np.array_equal(column[part], every[part], equal_nan=nan):
+        if not np.array_equal(column[part], broadcast[part], equal_nan=is_float):
             return column
-    return every
+    return broadcast

@@ -141,9 +141,9 @@ def _become_decoder(
     state = slot.state
     try:
         state["pid"] = os.getpid()
-        for other in slots:
-            if other is not slot:
-                other.link.close()
+        for other_slot in slots:
+            if other_slot is not slot:
+                other_slot.link.close()
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # libtiff writes about every odd tag
         is_worn = False
         while not is_worn and (message := slot.link.recv(MESSAGE_BYTES)):

@@ -92,10 +92,10 @@ class _VideoTrack:
                 f"with {gpx.path.name} at {time_in_words(first)}; --video-start says otherwise."
             )
         if self.start > last or (video.seconds and self.start + video.seconds < first):
-            whence = "as was said" if request.start else "by its metadata"
+            origin = "as was said" if request.start else "by its metadata"
             raise SourceError(
                 f"{gpx.path} goes from {gpx.span}, but {video.path.name} starts at "
-                f"{time_in_words(self.start)} {whence}; name the track of that time, or say "
+                f"{time_in_words(self.start)} {origin}; name the track of that time, or say "
                 "with --video-start when the video starts, where the camera's clock or zone was "
                 "wrong."
             )

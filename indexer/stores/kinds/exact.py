@@ -51,8 +51,8 @@ class ExactStore:
             return []
         query = np.ascontiguousarray(descriptor, np.float32)
         cosines = self._cosines(query, rows, len(ids))
-        near = cosines >= np.partition(cosines, -k)[-k]
-        return best(ids[near], cosines[near], k)
+        is_near = cosines >= np.partition(cosines, -k)[-k]
+        return best(ids[is_near], cosines[is_near], k)
 
     def _rows_of(self, only: NDArray[np.int64]) -> NDArray[np.intp]:
         """The rows of those ids that are places, by flags, which are quicker than sorting."""
