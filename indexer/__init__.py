@@ -13,7 +13,10 @@ from place_search.indexer.changes.regroup import change_groups, with_views
 from place_search.indexer.changes.remove import remove_places, restore_places
 from place_search.indexer.changes.update import add_photos, sync_photos
 from place_search.indexer.changes.verify import Defect, VerifyReport, repair_index, verify_index
-from place_search.indexer.descriptor_files.given_model import GivenModel, given_model
+from place_search.indexer.descriptor_files.file_model import (
+    DescriptorFileModel,
+    descriptor_file_model,
+)
 from place_search.indexer.descriptor_files.read import open_descriptor_file
 from place_search.indexer.errors import (
     ChangeRefusedError,
@@ -51,6 +54,7 @@ __all__ = [
     "ChangeRefusedError",
     "ChangeReport",
     "Defect",
+    "DescriptorFileModel",
     "Edit",
     "EditConflictError",
     "Edits",
@@ -59,7 +63,6 @@ __all__ = [
     "FieldValue",
     "Filter",
     "FilterError",
-    "GivenModel",
     "Groups",
     "Hit",
     "Index",
@@ -91,9 +94,9 @@ __all__ = [
     "collect_leftovers",
     "compact_index",
     "declare_fields",
+    "descriptor_file_model",
     "edit_place",
     "fit_model",
-    "given_model",
     "holds_index",
     "keep_listed_fields",
     "migrate_index",

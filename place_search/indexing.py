@@ -9,7 +9,7 @@ from place_search.core.progress import Progress
 from place_search.indexer import (
     add_photos,
     build_index,
-    given_model,
+    descriptor_file_model,
     keep_listed_fields,
     open_descriptor_file,
     open_source,
@@ -74,7 +74,7 @@ def index_input(
     else:
         source = open_source(data, root, replace(video, panoramas="off"))  # of whole photos
         made_by = model() if model_named else None
-        opened = given_model(
+        opened = descriptor_file_model(
             open_descriptor_file(descriptors), source, made_by, max_pixels=max_pixels
         )
     report = build_index(

@@ -119,7 +119,7 @@ def _append_views(
     return list(notes)
 
 
-_Cut: TypeAlias = tuple[Inspection, dict[int, Path] | None]
+_CutPhoto: TypeAlias = tuple[Inspection, dict[int, Path] | None]
 """The inspection of a photo, and the files of its views by number; None where it is not cut."""
 
 
@@ -138,7 +138,7 @@ class _Cutter:
 
     def all(
         self, photos: Sequence[PlacePhoto], progress: Progress
-    ) -> Iterator[tuple[PlacePhoto, _Cut]]:
+    ) -> Iterator[tuple[PlacePhoto, _CutPhoto]]:
         """Each photo with the result of `cut_photo`, in the photos' order."""
         any_cut = False
         with ThreadPoolExecutor(_CUTTERS, thread_name_prefix="panorama") as pool:
@@ -150,7 +150,7 @@ class _Cutter:
                 if any_cut:
                     progress("Cutting panoramas", start + len(batch), len(photos))
 
-    def cut_photo(self, photo: PlacePhoto) -> _Cut:
+    def cut_photo(self, photo: PlacePhoto) -> _CutPhoto:
         """Cut a photo, if it is a panorama.
 
         Raises:

@@ -33,7 +33,7 @@ CHANGEABLE = 2
 FAISS_KINDS = ("exact", "rabitq", "ivf-rabitq", "hnsw-sq8")
 """Vector stores whose file is `index.faiss`; that of any other kind is `index.KIND`."""
 
-GIVEN = "given"
+UNKNOWN_FAMILY = "given"
 """The family of an unknown model, whose descriptors came from a file."""
 
 _STORE_FILE = re.compile(r"index\.[a-z0-9][a-z0-9-]*")
@@ -109,7 +109,7 @@ class Manifest:
     @property
     def has_known_model(self) -> bool:
         """Whether the model of the descriptors is known; else they came from a file without one."""
-        return self.model.get("family") != GIVEN
+        return self.model.get("family") != UNKNOWN_FAMILY
 
     @property
     def store_file(self) -> str:

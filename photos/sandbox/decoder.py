@@ -306,7 +306,7 @@ class _Slot:
                     self.state["number"] != job["number"]
                 ):  # the job has not begun, or has just ended
                     continue
-                if self.state.used() > self.state.limit(limits.memory_bytes):
+                if self.state.used_bytes() > self.state.limit_bytes(limits.memory_bytes):
                     killed = OUT_OF_MEMORY
                 elif now > deadline:
                     killed = killed or LATE  # within its CPU time

@@ -49,11 +49,11 @@ class JobState:
         self["pid"] = self["jobs"] = self["large"] = 0
         self["base"] = resident_bytes()
 
-    def limit(self, memory_bytes: int) -> int:
+    def limit_bytes(self, memory_bytes: int) -> int:
         """The bytes that the job may use beyond `base`; a large job may use `memory_bytes`."""
         return memory_bytes if self["large"] else min(memory_bytes, SMALL_BYTES)
 
-    def used(self) -> int:
+    def used_bytes(self) -> int:
         """The bytes that the decoder uses beyond `base`; 0 where its process is gone."""
         try:
             return resident_bytes(self["pid"]) - self["base"]

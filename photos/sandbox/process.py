@@ -156,7 +156,7 @@ def _become_decoder(
             reply = _do_job(slot, job)
             signal.setitimer(signal.ITIMER_PROF, 0)
             used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 - state["base"]
-            if used > state.limit(memory_bytes):
+            if used > state.limit_bytes(memory_bytes):
                 os._exit(OUT_OF_MEMORY)
             is_worn = used > SMALL_BYTES or state["jobs"] >= RENEW_JOBS
             state["number"] = NOTHING

@@ -18,8 +18,8 @@ from place_search.indexer import (
     add_photos,
     build_index,
     compact_index,
+    descriptor_file_model,
     edit_place,
-    given_model,
     open_descriptor_file,
     open_index,
     open_source,
@@ -131,7 +131,7 @@ def test_those_that_a_file_of_descriptors_lacks_are_told(
     kept_photo = keep_photo(built, model, name="gate")
     np.save(tmp_path / "made.npy", np.eye(11, dtype=np.float32))
     source = open_source(photos)
-    model_of_file = given_model(open_descriptor_file(tmp_path / "made.npy"), source)
+    model_of_file = descriptor_file_model(open_descriptor_file(tmp_path / "made.npy"), source)
     report = build_index(source, built, model_of_file)
     assert report.places == 11
     assert [photo.name for photo in report.skipped] == ["gate"]

@@ -11,7 +11,7 @@ from place_search.indexer.descriptor_files.read import DescriptorFile
 from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.photo_list import Source
-from place_search.indexer.storage.manifest import GIVEN
+from place_search.indexer.storage.manifest import UNKNOWN_FAMILY
 from place_search.indexer.storage.shards import Row
 from place_search.models import Embedding, Model, ModelCard, card_of, find_card
 from place_search.models.card import Aggregation
@@ -29,7 +29,7 @@ _ROUNDING = 1e-3
 """The difference of cosines of a descriptor that is rounded in several ways."""
 
 
-class GivenModel(Model):
+class DescriptorFileModel(Model):
     """The stand-in for the model that made the descriptors of a file, while an index is built.
 
     The index keeps no local features, as the file has none.
@@ -49,13 +49,13 @@ class GivenModel(Model):
         return f"{super().limit_in_words} from {self._file.stamp}"
 
 
-def given_model(
+def descriptor_file_model(
     file: DescriptorFile,
     source: Source,
     model: Model | None = None,
     *,
     max_pixels: int = MAX_PIXELS,
-) -> GivenModel:
+) -> DescriptorFileModel:
     """The model that gives the descriptors of a file for the photos of a source.
 
     The descriptors are of `model`, if given: it is tried on some photos, and must be the model that
@@ -71,11 +71,11 @@ def given_model(
     if not dims:
         raise SourceError(f"{file.path} holds descriptors of no numbers; write them again.")
     if model is not None:
-        file_model = GivenModel(file, source, _named_card(file, model, dims), max_pixels)
+        file_model = DescriptorFileModel(file, source, _named_card(file, model, dims), max_pixels)
         _check_maker(file, source, model, file_model)
         return file_model
     card = find_card(file.model, file.fingerprint, dims) if file.model else None
-    return GivenModel(file, source, card or _unknown_card(file, dims), max_pixels)
+    return DescriptorFileModel(file, source, card or _unknown_card(file, dims), max_pixels)
 
 
 def _named_card(file: DescriptorFile, model: Model, dims: int) -> ModelCard:
@@ -97,19 +97,19 @@ def _unknown_card(file: DescriptorFile, dims: int) -> ModelCard:
     return ModelCard(
         id=name,
         title=f"Descriptors of {file.path.name}",
-        family=GIVEN,
+        family=UNKNOWN_FAMILY,
         backbone="",
-        aggregation=Aggregation(GIVEN),
+        aggregation=Aggregation(UNKNOWN_FAMILY),
         local_features=None,
         dims=dims,
         licence="",
         preprocessing=Preprocessing("longest", 1024, 1024),
-        files={"weights.safetensors": f"{GIVEN} {name} {file.fingerprint} {dims}"},
+        files={"weights.safetensors": f"{UNKNOWN_FAMILY} {name} {file.fingerprint} {dims}"},
     )
 
 
 def _check_maker(
-    file: DescriptorFile, source: Source, model: Model, file_model: GivenModel
+    file: DescriptorFile, source: Source, model: Model, file_model: DescriptorFileModel
 ) -> None:
     """Make sure that a model gives the descriptors of the file, each for its own photo.
 
