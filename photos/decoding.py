@@ -160,7 +160,7 @@ def open_header(stream: BinaryIO, name: str, formats: Sequence[str] = FORMATS) -
 
     Raises:
         UnsupportedPhotoError: the content is in no format of `formats`.
-        SyntaxError: only its beginning is of a photo.
+        SyntaxError: only the first bytes are those of a photo.
     """
     try:
         return Image.open(stream, formats=tuple(formats))
@@ -172,17 +172,17 @@ def open_header(stream: BinaryIO, name: str, formats: Sequence[str] = FORMATS) -
             f"{name} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF."
         ) from None
     except _BEYOND_PILLOW:
-        # Pillow's own limit knows neither of scaled decoding nor of what the user allows.
+        # Pillow's own limit knows neither scaled decoding nor the user's limit.
         return _open_any_size(stream, formats)
 
 
 def _open_any_size(stream: BinaryIO, formats: Sequence[str]) -> Image.Image:
-    """A photo in one of these formats, which Pillow has found it to be in."""
+    """Open a photo in one of `formats`, whose size Pillow has refused."""
     stream.seek(0)
     head = stream.read(HEAD_BYTES)
     for name in formats:
         opener, accepts = Image.OPEN[name]
-        # An answer in words says why the format cannot be read here.
+        # A text in place of True says why the format cannot be read.
         if accepts is not None and accepts(head) is not True:
             continue
         stream.seek(0)
@@ -254,9 +254,9 @@ def _inspect(
     try:
         with open_regular(path) as stream, open_header(stream, f"{path}") as image:
             # A PNG whose Exif block does not come first decodes its pixels to find one.
-            far_behind = image.format == "PNG" and "exif" not in image.info
+            may_have_late_exif = image.format == "PNG" and "exif" not in image.info
             is_large = image.width * image.height > MAX_PIXELS
-            exif = None if far_behind and is_large else read_exif(image, notes)
+            exif = None if may_have_late_exif and is_large else read_exif(image, notes)
             return photo_position(image, exif, notes), capture_time(exif, ahead_s), tuple(notes)
     except Exception:  # decoding the photo reports the error
         return None, None, ()

@@ -16,7 +16,7 @@ from place_search.indexer.storage.manifest import Skipped
 
 _NUMBERS = ("latitude", "longitude", "easting", "northing", "taken", "heading")
 AGREE_M = 100.0
-"""Metres by which a position in UTM and one in degrees may differ and be called one place."""
+"""The distance in metres up to which positions in UTM and in degrees agree."""
 _PHOTO_FIELDS = ("name", "position", "utm", "sequence", "taken", "heading")
 
 
@@ -95,25 +95,25 @@ class PhotoList(Sequence[PlacePhoto]):
         return "" if self._zones else degrees_doubt(where, first, second)
 
     def disagreement(self, where: str) -> str:
-        """That metres and degrees of photos are different places, "" where they agree."""
+        """A sentence on photos whose metres and degrees disagree; "" where they agree."""
         rows_of: defaultdict[str, list[int]] = defaultdict(list)
         for row, zone in self._zones.items():
             if is_zone(zone) and self._get("latitude", row) is not None:
                 rows_of[zone].append(row)
-        apart: list[int] = []
+        far_rows: list[int] = []
         for zone, rows in rows_of.items():
             degrees, metres = (
                 np.array([[self._numbers[key][row] for key in keys] for row in rows])
                 for keys in (_NUMBERS[:2], _NUMBERS[2:4])
             )
-            near = np.linalg.norm(metres_in(zone, degrees) - metres, axis=1) <= AGREE_M
-            apart += np.array(rows)[~near].tolist()  # what is beyond the projection is not near
-        if not apart:
+            is_near = np.linalg.norm(metres_in(zone, degrees) - metres, axis=1) <= AGREE_M
+            far_rows += np.array(rows)[~is_near].tolist()  # and those beyond the projection
+        if not far_rows:
             return ""
         return (
-            f"{where} give {len(apart)} of {len(self)} photos eastings and northings more than "
+            f"{where} give {len(far_rows)} of {len(self)} photos eastings and northings more than "
             f"{AGREE_M:.0f} m from their latitude and longitude, the first is "
-            f"'{self[min(apart)].name}'; correct one of the two."
+            f"'{self[min(far_rows)].name}'; correct one of the two."
         )
 
     def __len__(self) -> int:
@@ -192,13 +192,13 @@ class Source:
 
     @property
     def no_photos(self) -> str:
-        """A sentence on what is not taken for photos, "" where there is nothing else."""
+        """A sentence on files that are not taken for photos; "" without such files."""
         kinds = count_kinds(Counter(self.left_out))
         return f"Left out of {self.root}, as no photos: {kinds}." if kinds else ""
 
     @property
     def left_unread(self) -> tuple[str, ...]:
-        """Sentences on what is not taken for photos, and on each folder that may not be read."""
+        """Sentences on files that are not taken for photos, and on unreadable folders."""
         folders = (
             f"{self.root / folder.name} is left out: {folder.reason}." for folder in self.unlisted
         )

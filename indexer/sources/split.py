@@ -43,7 +43,7 @@ class Split:
 
     @property
     def zone(self) -> str:
-        """The UTM zone of a published split, "" of one that is only called like it."""
+        """The UTM zone of a published split; "" for other splits, even of a similar name."""
         name = self.file.stem.lower()
         zone = next((zone for start, zone in ZONES.items() if name.startswith(start)), "")
         ends = (self.database_utm.min(axis=0), self.database_utm.max(axis=0))

@@ -153,17 +153,17 @@ def test_degrees_in_a_split_are_a_warning(tmp_path: Path) -> None:
         assert "look like degrees" in truth.warnings[0]
 
 
-@pytest.mark.parametrize(("latitude", "said"), [("55.69824", False), ("55.6992", True)])
+@pytest.mark.parametrize(("latitude", "is_warned"), [("55.69824", False), ("55.6992", True)])
 def test_metres_and_degrees_of_two_places_are_a_warning(
-    tmp_path: Path, latitude: str, said: bool
+    tmp_path: Path, latitude: str, is_warned: bool
 ) -> None:
     rows = f"b.jpg,,,,55.7,13.2\na.jpg,386570,6173971,33U,{latitude},13.1952\n"
     touch(tmp_path / "b.jpg")
     listed = open_source(_csv(tmp_path, f"path,easting,northing,zone,latitude,longitude\n{rows}"))
     touch(tmp_path / "at" / f"@386570@6173971@33@U@{latitude}@13.1952@.jpg")
     for source in (listed, open_source(tmp_path / "at")):
-        assert bool(source.intake.warnings) == said
-    if said:
+        assert bool(source.intake.warnings) == is_warned
+    if is_warned:
         assert "give 1 of 2 photos eastings" in listed.intake.warnings[0]
         assert "the first is 'a.jpg'" in listed.intake.warnings[0]
 
