@@ -125,7 +125,9 @@ def main() -> None:
     parser.add_argument("--places", type=int, default=100_000)
     parser.add_argument("--photos", type=Path, help="photos to start from (default: the demo's)")
     asked = parser.parse_args()
-    source = open_source(asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places)
+    source = open_source(
+        asked.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
+    )
     with tempfile.TemporaryDirectory() as scratch:
         few = Path(scratch) / "few"
         build_index(source, few, open_model(mode="throughput"))

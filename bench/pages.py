@@ -95,7 +95,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="photos to index (default: the demo's)")
     parser.add_argument("--rounds", type=int, default=5)
     asked = parser.parse_args()
-    photos = asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places
+    photos = asked.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         index, source = Path(scratch) / "index", open_source(photos)

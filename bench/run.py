@@ -33,7 +33,7 @@ def main() -> None:
     if unknown := set(wanted) - set(NAMES):
         parser.error(f"there is no bench {', '.join(sorted(unknown))}; name {', '.join(NAMES)}")
 
-    photos = asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places
+    photos = asked.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
     rows: list[Row] = []
     if "models" in wanted:
         vgg = find_model(asked.vgg) if asked.vgg else vgg_model(OUT / "vgg16-random")

@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--memory", help="the server's own --memory, in MiB")
     asked = parser.parse_args()
-    photos = asked.photos or fetch_demo_photos(Path("data/demo"), say=print).places
+    photos = asked.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
     with tempfile.TemporaryDirectory() as scratch:
         index = Path(scratch) / "index"
         model = open_model(precision="auto")

@@ -1,4 +1,4 @@
-"""What an evaluation's figures do not say by themselves: sentences beside them."""
+"""Warnings beside an evaluation's figures: repeated photos, unreadable photos, chance level."""
 
 from collections.abc import Mapping, Sequence
 
@@ -7,7 +7,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 
 
 def listed_twice(truth: GroundTruth) -> list[str]:
-    """That photos stand in the truth more than once."""
+    """A warning where the truth lists photos more than once."""
     twice = truth.listed_twice
     if not twice:
         return []
@@ -18,7 +18,7 @@ def listed_twice(truth: GroundTruth) -> list[str]:
 
 
 def unreadable(photos: int, queries: int) -> list[str]:
-    """That photos could not be read, some of which are queries."""
+    """A warning where photos could not be read, some of which are queries."""
     if not photos:
         return []
     return [
@@ -34,12 +34,12 @@ def chance_level(
     candidates: Sequence[float],
     right: Sequence[float],
 ) -> list[str]:
-    """That the recall is no better than chance, or could be nothing else."""
+    """A warning where the recall is no better than chance, or could not be."""
     n = min(recall)
     if all_are_right(candidates, right):
         return [
             "Every photo is right for every query, so the figures say nothing: "
-            + truth.mend_all_right
+            + truth.remedy_all_right
         ]
     if not any(right):
         return [f"No query has a right photo among those that are searched, so R@{n} is 0 anyway."]

@@ -1,4 +1,4 @@
-"""Is one model better than another? The difference of their recalls, by paired bootstrap."""
+"""The difference of two models' recalls, by paired bootstrap."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from place_search.evaluation.recall import first_hits
-from place_search.evaluation.report.words import Said, say
+from place_search.evaluation.report.words import Message, message
 from place_search.evaluation.results import EvalReport
 
 SAMPLES = 10_000
@@ -20,9 +20,9 @@ _SEED = 0
 class Difference:
     """How much more the `second` model finds than the `first` at Recall@N, in points of per cent.
 
-    In 95 of 100 draws of as many queries the difference would be from `low` to `high`; `p` is how
-    probable one of this size is where the models are equally good. `only_first` and `only_second`
-    count the queries that one of them alone has right.
+    The interval from `low` to `high` holds the difference in 95 % of the bootstrap samples; `p` is
+    the probability of a difference of this size between equally good models. `only_first` and
+    `only_second` count the queries that only that model has right.
     """
 
     n: int
@@ -41,7 +41,7 @@ class Difference:
         return self.p < SIGNIFICANT
 
     @property
-    def said(self) -> Said:
+    def sentence(self) -> Message:
         """The difference as a sentence."""
         better, worse = self.second, self.first
         points, low, high = self.points, self.low, self.high
@@ -50,10 +50,12 @@ class Difference:
             points, low, high = -points, -high, -low
         interval = {"n": self.n, "low": f"{low:z.1f}", "high": f"{high:z.1f}"}
         if not points:
-            return say("equal", first=self.first, second=self.second, **interval)
+            return message("equal", first=self.first, second=self.second, **interval)
         odds = "p < 0.001" if self.p < 0.001 else f"p = {self.p:.3f}"
         key = "above" if self.is_significant else "above-by-chance"
-        return say(key, better=better, worse=worse, points=f"{points:.1f}", odds=odds, **interval)
+        return message(
+            key, better=better, worse=worse, points=f"{points:.1f}", odds=odds, **interval
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The difference as `place-search eval --json` prints it."""
@@ -86,9 +88,9 @@ class Comparison:
 
 
 def compare_reports(names: Sequence[str], reports: Sequence[EvalReport]) -> Comparison:
-    """Compare each model with each other, at each N that all were measured at."""
+    """Compare each pair of models at each N of their reports."""
     ranks = [
-        np.array(first_hits([found.rows for found in report.ranked], report.positives))
+        np.array(first_hits([results.rows for results in report.ranked], report.positives))
         for report in reports
     ]
     differences = [
@@ -102,24 +104,24 @@ def compare_reports(names: Sequence[str], reports: Sequence[EvalReport]) -> Comp
 def _difference(
     n: int, names: tuple[str, str], first: Iterable[bool], second: Iterable[bool]
 ) -> Difference:
-    """Which queries are drawn is chance, so they are drawn again, each with both its answers.
+    """The difference at Recall@N by a bootstrap over queries, each with the answers of both models.
 
-    Efron & Tibshirani, An Introduction to the Bootstrap, 1993. An answer of each pair is right in
-    both, in neither or in one, so the counts of a draw are multinomial. One more query that each
-    model alone has right counts as seen, since few that differ tell little of how many more could
+    Efron & Tibshirani, An Introduction to the Bootstrap, 1993. A query is right for both models,
+    for neither or for one of them, so the counts of a sample are multinomial. For each model one
+    query that it alone has right is added, since a few differing queries are weak evidence
     (Bonett & Price 2012). Without these two, p was 0.015 where four of 13 queries differ, all for
     one model; equally good models come to that in an eighth of all cases.
     """
     gained = np.asarray(second, np.int64) - np.asarray(first, np.int64)
     total = len(gained)
-    lost, same, won = (int(np.sum(gained == sign)) for sign in (-1, 0, 1))
-    drawn = np.random.default_rng(_SEED).multinomial(
-        total, np.array([lost + 1, same, won + 1]) / (total + 2), SAMPLES
+    losses, ties, wins = (int(np.sum(gained == sign)) for sign in (-1, 0, 1))
+    draws = np.random.default_rng(_SEED).multinomial(
+        total, np.array([losses + 1, ties, wins + 1]) / (total + 2), SAMPLES
     )
-    points = 100.0 * (drawn[:, 2] - drawn[:, 0]) / total
+    points = 100.0 * (draws[:, 2] - draws[:, 0]) / total
     low, high = np.percentile(points, [2.5, 97.5])
     tail = min(np.sum(points <= 0), np.sum(points >= 0))
     p = min(1.0, 2.0 * (float(tail) + 1) / (SAMPLES + 1))
     return Difference(
-        n, *names, 100.0 * (won - lost) / total, float(low), float(high), p, lost, won
+        n, *names, 100.0 * (wins - losses) / total, float(low), float(high), p, losses, wins
     )

@@ -1,4 +1,4 @@
-"""Descriptors of a whole evaluation, never all in memory: in a scratch file, or in an index."""
+"""Descriptors of an evaluation, in a scratch file or in an index: never all in memory."""
 
 import os
 import shutil
@@ -20,21 +20,21 @@ from place_search.indexer import Index, Skipped
 from place_search.models import Codes
 
 CHUNK_BYTES = 128 << 20
-"""Descriptors of the database that are in memory at a time."""
+"""Bytes of database descriptors that are in memory at a time."""
 COMPARED = 100
-"""Photos whose content is compared with that of their places, at most."""
+"""The largest number of photos whose content is compared with that of their places."""
 
 
 class Database(Protocol):
     """The descriptors of a truth's database."""
 
     def chunks(self) -> Iterator[Chunk]:
-        """All of them, each with its row in the truth's database."""
+        """All descriptors in chunks, each with its row in the truth's database."""
         ...
 
 
 class Scratch:
-    """(n, dims) float32 rows in a file without a name, which is gone when this is.
+    """(n, dims) float32 rows in an unnamed file, which is freed with this object.
 
     Rows that were never written are zeros.
     """
@@ -43,11 +43,11 @@ class Scratch:
         """Make room for the rows. Raises `TruthError` where the disk has none."""
         self._count, self._dims = count, dims
         folder = Path(tempfile.gettempdir())
-        needed, free = 4 * count * dims, shutil.disk_usage(folder).free
-        if needed > free:
+        needed, free_size = 4 * count * dims, shutil.disk_usage(folder).free
+        if needed > free_size:
             raise TruthError(
                 f"The descriptors of {count} photos need {needed_bytes(needed)} in {folder}, which "
-                f"has {free_bytes(free)} free; set TMPDIR to a folder on a larger disk."
+                f"has {free_bytes(free_size)} free; set TMPDIR to a folder on a larger disk."
             )
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
         weakref.finalize(self, self._file.close)
@@ -96,13 +96,13 @@ class ScratchDatabase:
 class IndexDatabase:
     """The places of an index as the database of a truth.
 
-    `skipped` maps database rows to the photos that the index has left out as unreadable;
-    `lacking` are photos that it knows nothing of, and `others` those that it was made from other
-    content of.
+    `skipped` maps database rows to the photos that the index has left out as unreadable.
+    `missing` are the photos that the index lacks, `changed` those whose content was another when
+    they were indexed.
     """
 
     def __init__(self, index: Index, truth: GroundTruth) -> None:
-        """Find each database photo in the index: by its path, else by that where it was made.
+        """Find each database photo in the index: by its path, else by its path when indexed.
 
         Sizes are compared; where path, size and time do not agree, so is the content of `COMPARED`
         photos, spread over the list.
@@ -118,15 +118,15 @@ class IndexDatabase:
         }
         left_out = {photo.name: photo for photo in index.manifest.skipped}
         self.skipped: dict[int, Skipped] = {}
-        self.lacking: list[str] = []
+        self.missing: list[str] = []
         for row in np.flatnonzero(self._indexed < 0).tolist():
             name = truth.database[row]
-            photo = left_out.get(name) or left_out.get(self._where_made(self._path(name)))
+            photo = left_out.get(name) or left_out.get(self._path_when_indexed(self._path(name)))
             if photo is None:
-                self.lacking.append(name)
+                self.missing.append(name)
             else:
                 self.skipped[row] = photo._replace(name=name)
-        self.others = self._compare(moved)
+        self.changed = self._compare(moved)
         self._step = max(1, CHUNK_BYTES // (4 * index.dims))
 
     def _match(self) -> set[int]:
@@ -138,7 +138,7 @@ class IndexDatabase:
         names: dict[str, int] = {}
         for place in np.setdiff1d(np.arange(len(places)), self._indexed).tolist():
             path, name = places[place]
-            names[self._where_made(path)] = place
+            names[self._path_when_indexed(path)] = place
             names.setdefault(name, place)
         moved = set(np.flatnonzero(self._indexed < 0).tolist())
         for row in moved:
@@ -148,44 +148,44 @@ class IndexDatabase:
     def _path(self, name: str) -> str:
         return os.path.normpath(self._root / name)
 
-    def _where_made(self, path: str) -> str:
+    def _path_when_indexed(self, path: str) -> str:
         """A photo's path below the folder that was indexed."""
         return os.path.relpath(path, self._made_at)
 
     def _compare(self, moved: set[int]) -> list[str]:
-        """The photos that are seen not to be those of their places."""
-        others, open_rows = [], []
+        """The photos whose content is not that of their places."""
+        changed, undecided = [], []
         for row in np.flatnonzero(self._indexed >= 0).tolist():
-            same = self._is_made_from(row, by_content=False)
-            if same is False:
-                others.append(row)
-            elif same is None or row in moved:
-                open_rows.append(row)
-        for chosen in spread_rows(len(open_rows), COMPARED).tolist():
-            if self._is_made_from(open_rows[chosen], by_content=True) is False:
-                others.append(open_rows[chosen])
-        return [self._truth.database[row] for row in sorted(others)]
+            is_unchanged = self._is_made_from(row, by_content=False)
+            if is_unchanged is False:
+                changed.append(row)
+            elif is_unchanged is None or row in moved:
+                undecided.append(row)
+        for number in spread_rows(len(undecided), COMPARED).tolist():
+            if self._is_made_from(undecided[number], by_content=True) is False:
+                changed.append(undecided[number])
+        return [self._truth.database[row] for row in sorted(changed)]
 
     def _is_made_from(self, row: int, *, by_content: bool) -> bool | None:
         photo = self._truth.path(self._truth.database[row])
         try:
             return self.index.is_made_from(int(self._indexed[row]), photo, by_content=by_content)
-        except OSError:  # the index may hold what cannot be read here
+        except OSError:  # the photo cannot be read on this machine
             return None
 
     def require_all(self) -> None:
         """Make sure that the index holds the photos of the database. Raises `TruthError`."""
         count, folder = len(self._truth.database), self.index.folder
-        if self.lacking:
+        if self.missing:
             raise TruthError(
-                f"{folder} lacks {len(self.lacking)} of the {count} database photos of "
-                f"{self._truth.name}, the first is '{self.lacking[0]}'; index the same data again."
+                f"{folder} lacks {len(self.missing)} of the {count} database photos of "
+                f"{self._truth.name}, the first is '{self.missing[0]}'; index the same data again."
             )
-        if self.others:
+        if self.changed:
             raise TruthError(
                 f"{folder} was made from other photos than those of {self._truth.name}: at least "
-                f"{len(self.others)} of the {count} differ, the first is "
-                f"'{self._truth.path(self.others[0])}'; name the index of these photos, or index "
+                f"{len(self.changed)} of the {count} differ, the first is "
+                f"'{self._truth.path(self.changed[0])}'; name the index of these photos, or index "
                 "them again."
             )
 
@@ -195,10 +195,10 @@ class IndexDatabase:
         return None if place_id is None else self.index.codes(place_id)
 
     def take(self, rows: Rows) -> NDArray[np.float32]:
-        """The descriptors of these rows of the database, (len(rows), D); zeros for skipped ones."""
+        """The descriptors of these database rows, (len(rows), D); zeros for unreadable photos."""
         out = np.zeros((len(rows), self.index.dims), dtype=np.float32)
-        there = self._indexed[rows] >= 0
-        out[there] = self.index.descriptors().take(self._indexed[rows[there]])
+        is_indexed = self._indexed[rows] >= 0
+        out[is_indexed] = self.index.descriptors().take(self._indexed[rows[is_indexed]])
         return out
 
     def chunks(self) -> Iterator[Chunk]:

@@ -1,4 +1,4 @@
-"""What can go wrong with a truth file, in one sentence each."""
+"""Errors of truths and of measurements."""
 
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 
@@ -8,4 +8,4 @@ class TruthError(PlaceSearchError):
 
 
 class MeasureError(WrongParameterError, TruthError):
-    """A protocol or an N of Recall@N that there is not."""
+    """A parameter that an evaluation refuses, such as an unknown protocol."""

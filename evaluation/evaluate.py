@@ -36,30 +36,28 @@ from place_search.search.probability import BACKGROUND
 from place_search.search.tracks.routes import Routes
 
 RECALL_KS = (1, 5, 10)
-KEPT = max(25, BACKGROUND)
-"""Results kept of each query at least: for the report's curve and gallery, and what is usual."""
+MIN_RESULTS = max(25, BACKGROUND)
+"""Results kept of each query: enough for the report's curve and gallery, and for the background
+similarities of a probability."""
 QUERY_BYTES = 512 << 20
 MAX_BLOCK = 4096
 
 
 class Reranker(Protocol):
-    """Puts the results of the search in another order, as spatial verification does.
-
-    `depth` is how many results it looks at.
-    """
+    """Puts the first `depth` results of a search in another order, as spatial verification does."""
 
     depth: int
 
     def see(self, name: str, photo: Row) -> None:
-        """Take note of a photo of the database that was embedded."""
+        """Keep what is needed of a database photo that was embedded."""
         ...
 
     def rerank(
         self, query: str, names: Sequence[str], similarities: Sequence[float]
     ) -> tuple[list[int], float]:
-        """The new order of a query's results, as places in `names`, which is best first.
+        """The new order of a query's results, and the probability that the first one is right.
 
-        With it comes the probability that the first one is right.
+        `names` are those of the results, best first; the order is of indices into `names`.
         """
         ...
 
@@ -83,12 +81,13 @@ def evaluate(
 
     A query that is in the database is left out of its own results. Photos that cannot be read are
     listed in the report; such a query counts as wrong. With an `index` of the database its
-    descriptors are taken and only the queries are embedded. `open_set` measures what is said of
-    queries whose place is not there, too, and from which threshold on a share `at_precision` (0–1)
-    of what is found is right. `standardize` centres and scales the descriptors of
-    queries and database, each by its own statistics. With a `window` each query is ranked by its
-    neighbours too, as frames of a track. Descriptors are on disk: in memory are those of at most
-    `query_bytes` of queries and of one chunk of the database. `progress` is told of each photo.
+    descriptors are used and only the queries are embedded. `open_set` also measures the verdicts
+    on queries whose place is not in the database, and the threshold from which on a share
+    `at_precision` (0–1) of the answers "found" is right. `standardize` centres and scales the
+    descriptors of queries and database, each by its own statistics. With a `window` each query is
+    ranked by its neighbours too, as frames of a track. Descriptors are on disk: memory holds
+    those of at most `query_bytes` of queries and of one chunk of the database. `progress` is
+    called after each photo.
 
     Raises:
         TruthError: missing photos, an unknown protocol or one that the truth does not fit, an
@@ -104,28 +103,28 @@ def evaluate(
     rules = open_protocol(truth, protocol)
     sequences = None if window is None else (window, query_routes(truth))
     alone = reranker is None and sequences is None
-    kept = max(ks[-1], KEPT, 0 if reranker is None else reranker.depth)
+    result_count = max(ks[-1], MIN_RESULTS, 0 if reranker is None else reranker.depth)
     clock = StageClock()
     work = _Work(truth, rules, model, index, query_bytes)
     with clock.stage("embed"):
         work.embed(reranker, progress)
     with clock.stage("search"):
-        found = work.candidates(kept, standardize)
-        ranked = _kept(rules, found, kept)
+        candidates = work.candidates(result_count, standardize)
+        ranked = _counted_results(rules, candidates, result_count)
     first = recall = recall_at([results.rows for results in ranked], rules.positives, ks)
     with clock.stage("verify"):
         if reranker is not None:
-            ranked = _kept(rules, work.by_geometry(reranker, found), kept)
+            ranked = _counted_results(rules, work.by_geometry(reranker, candidates), result_count)
         elif sequences is not None:
-            ranked = work.by_sequences(*sequences, kept)
+            ranked = work.by_sequences(*sequences, result_count)
     if not alone:
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
-    opened, borrowed = None, False
+    open_set_figures, is_borrowed = None, False
     if open_set:
-        calibration, borrowed = calibration_for(None if index is None else index.index, model)
+        calibration, is_borrowed = calibration_for(None if index is None else index.index, model)
         if alone:
             ranked = [with_similarity_alone(results, calibration, ks[-1]) for results in ranked]
-        opened = measure_open_set(ranked, rules.positives, calibration, at_precision)
+        open_set_figures = measure_open_set(ranked, rules.positives, calibration, at_precision)
     seconds, chance = clock.seconds(), rules.chance(ks)
     return EvalReport(
         protocol=rules.name,
@@ -139,13 +138,13 @@ def evaluate(
         chance=chance,
         seconds=seconds,
         unreadable=list(work.skipped.values()),
-        warnings=[*work.warnings(recall, chance), *([borrowed_note(model)] if borrowed else [])],
+        warnings=[*work.warnings(recall, chance), *([borrowed_note(model)] if is_borrowed else [])],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
-        open_set=opened,
+        open_set=open_set_figures,
         description=rules.description,
         runtime=model.in_short,
-        ms_a_photo=1000 * seconds["embed"] / max(1, len(work.needed)),
+        ms_a_photo=1000 * seconds["embed"] / max(1, len(work.to_embed)),
         bytes_a_photo=work.bytes_a_photo,
         version=program_version(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -178,58 +177,58 @@ class _Work:
     ) -> None:
         self.truth, self.rules, self.model, self.query_bytes = truth, rules, model, query_bytes
         count = len(truth.database)
-        others = dict.fromkeys(
+        query_only = dict.fromkeys(
             name for name, own in zip(truth.queries, truth.own_rows, strict=True) if not own.size
         )
-        self.names = (*truth.database, *others)
+        self.names = (*truth.database, *query_only)
         row_of = {name: row for row, name in enumerate(self.names)}
-        self.asked: Rows = np.array([row_of[name] for name in truth.queries], dtype=np.int64)
+        self.query_rows: Rows = np.array([row_of[name] for name in truth.queries], dtype=np.int64)
         self.indexed = index
-        self.needed = range(len(self.names))
+        self.to_embed = range(len(self.names))
         if index is not None:
             index.index.check_model(model)
             index.require_all()
-            self.needed = range(count, len(self.names))
-        self.scratch = Scratch(len(self.needed), model.card.dims)
-        self.described = self.local_bytes = 0
+            self.to_embed = range(count, len(self.names))
+        self.scratch = Scratch(len(self.to_embed), model.card.dims)
+        self.described_count = self.local_bytes = 0
         self.skipped: dict[int, Skipped] = dict(index.skipped) if index is not None else {}
-        """What cannot be read, by row."""
+        """The photos that cannot be read, by row."""
 
     def embed(self, reranker: Reranker | None, progress: Progress) -> None:
-        """Embed what is not in the index; the reranker sees the database photos among it."""
+        """Embed the photos that are not in the index; the reranker sees those of the database."""
         photos = (
             (row, PlacePhoto(self.truth.path(self.names[row]), self.names[row]))
-            for row in self.needed
+            for row in self.to_embed
         )
         embedding = embed_photos(photos, self.truth.root, self.model, StageClock())
-        for done, (row, result) in enumerate(embedding, 1):
+        for count, (row, result) in enumerate(embedding, 1):
             if isinstance(result, Skipped):
                 self.skipped[row] = result
             else:
-                self.scratch.write(row - self.needed.start, result.descriptor)
-                self.described += 1
+                self.scratch.write(row - self.to_embed.start, result.descriptor)
+                self.described_count += 1
                 self.local_bytes += result.codes.nbytes
                 if reranker is not None and row < len(self.truth.database):
                     reranker.see(self.names[row], result)
-            progress("Describing", done, len(self.needed))
+            progress("Describing", count, len(self.to_embed))
 
     @property
     def bytes_a_photo(self) -> float:
-        """What an index keeps: numbers of 8 bits unless the searched one has float32, and codes."""
+        """Bytes that an index keeps of a photo: a descriptor, int8 by default, and codes."""
         kind = self.indexed.index.manifest.descriptor_type if self.indexed else "int8"
         width = np.dtype(kind).itemsize * self.model.card.dims
-        return width + self.local_bytes / max(1, self.described)
+        return width + self.local_bytes / max(1, self.described_count)
 
-    def candidates(self, kept: int, standardize: bool) -> list[Ranked]:
-        """What is ranked of each query, with the similarities that a search tells."""
-        found = self._search(kept, self.standards if standardize else None)
+    def candidates(self, count: int, standardize: bool) -> list[Ranked]:
+        """The candidates of each query, with the similarities that a search gives."""
+        rankings = self._search(count, self.standards if standardize else None)
         if self.rules.filters_candidates:
-            found = _kept(self.rules, found, kept)
-        return self._plain(found) if standardize else found
+            rankings = _counted_results(self.rules, rankings, count)
+        return self._plain(rankings) if standardize else rankings
 
     def warnings(self, recall: Mapping[int, float], chance: Mapping[int, float]) -> list[str]:
-        """What the figures do not say by themselves."""
-        lost_queries = sum(row in self.skipped for row in self.asked.tolist())
+        """Sentences on what the figures do not show."""
+        lost_queries = sum(row in self.skipped for row in self.query_rows.tolist())
         return [
             *self.truth.warnings,
             *self.rules.warnings,
@@ -238,78 +237,80 @@ class _Work:
             *chance_level(self.truth, recall, chance, self.rules.candidates(), self.rules.right()),
         ]
 
-    def _search(self, kept: int, standards: Standards | None) -> list[Ranked]:
-        """The results of each query, from which its protocol keeps as many as `kept`.
+    def _search(self, count: int, standards: Standards | None) -> list[Ranked]:
+        """The results of each query, enough for its protocol to keep `count` of them.
 
-        Skipped photos neither ask nor answer.
+        Photos that could not be read are neither queries nor results.
         """
         rankings: list[Ranked] = []
-        for rows in self._blocks(self.asked):
+        for rows in self._blocks(self.query_rows):
             database = self._database().chunks()
-            # Without a name of its own, so that a block is gone before the next one is read.
+            # The queries have no name here, so that a block is freed before the next one is read.
             rankings += rank(
                 self._queries(rows, standards),
                 database if standards is None else standards.chunks(database),
-                self.rules.depth(kept),
+                self.rules.depth(count),
                 own=self.truth.own_rows[len(rankings) : len(rankings) + len(rows)],
-                lost=self._lost,
+                unreadable=self._unreadable,
                 keep=partial(self._keep, len(rankings)) if self.rules.filters_search else None,
             )
         return [
             NOTHING if row in self.skipped else results
-            for row, results in zip(self.asked.tolist(), rankings, strict=True)
+            for row, results in zip(self.query_rows.tolist(), rankings, strict=True)
         ]
 
     def _plain(self, rankings: list[Ranked]) -> list[Ranked]:
-        """Standardised rankings with the similarities that a search tells: those without it."""
-        found = []
-        for query, results in zip(self.asked.tolist(), rankings, strict=True):
+        """Standardised rankings with the similarities of plain descriptors, as in a search."""
+        plain = []
+        for query, results in zip(self.query_rows.tolist(), rankings, strict=True):
             [descriptor] = self._queries(np.array([query]))
-            found.append(results._replace(similarities=self._queries(results.rows) @ descriptor))
-        return found
+            plain.append(results._replace(similarities=self._queries(results.rows) @ descriptor))
+        return plain
 
     @cached_property
     def standards(self) -> Standards:
-        """What queries and database are standardised by."""
-        asked = self.asked[~np.isin(self.asked, list(self.skipped))]
+        """The statistics that queries and database are standardised by."""
+        readable = self.query_rows[~np.isin(self.query_rows, list(self.skipped))]
         return measure_standards(
             self._database().chunks(),
             len(self.truth.database),
-            map(self._queries, self._blocks(asked)),
-            self._lost,
+            map(self._queries, self._blocks(readable)),
+            self._unreadable,
             self.model.card.dims,
         )
 
     def by_sequences(
-        self, window: Window, routes: tuple[Routes, Routes], kept: int
+        self, window: Window, routes: tuple[Routes, Routes], count: int
     ) -> list[Ranked]:
-        """The results of each query by those beside it on its route."""
-        rules, own, lost = self.rules, self.truth.own_rows, self._lost
-        alone = _kept(rules, self._search(CANDIDATES, self.standards), CANDIDATES)
-        known = self._similarities(alone, np.argsort(routes[0].coordinate))
+        """The results of each query by its neighbours on its route."""
+        rules, own, unreadable_rows = self.rules, self.truth.own_rows, self._unreadable
+        alone = _counted_results(rules, self._search(CANDIDATES, self.standards), CANDIDATES)
+        similarities = self._similarities(alone, np.argsort(routes[0].coordinate))
         ranked = rank_sequences(
             *routes,
-            known,
+            similarities,
             window,
             lambda query, rows: (
-                rules.keep(query, rows) & ~np.isin(rows, own[query]) & ~np.isin(rows, lost)
+                rules.keep(query, rows)
+                & ~np.isin(rows, own[query])
+                & ~np.isin(rows, unreadable_rows)
             ),
         )
         return [
-            Ranked(rows[:kept], similarities[:kept], probability)
+            Ranked(rows[:count], similarities[:count], probability)
             for rows, similarities, probability in ranked
         ]
 
     def _similarities(self, ranked: list[Ranked], order: Rows) -> QuerySimilarities:
-        """What sequences are ranked by; queries follow one another in this order."""
+        """The similarities that rank sequences; `order` lists the queries along their routes."""
         standards = self.standards
         usual = np.zeros((len(order), len(standards.usual)), np.float32)
         like_before = np.zeros(len(order), np.float32)
         before: NDArray[np.float32] | None = None
         for query in order.tolist():
-            if int(self.asked[query]) in self.skipped:
+            if int(self.query_rows[query]) in self.skipped:
                 continue
-            [descriptor] = self._queries(self.asked[[query]], standards)
+            [descriptor] = self._queries(self.query_rows[[query]], standards)
             usual[query] = standards.usual @ descriptor
             if before is not None:
                 like_before[query] = before @ descriptor
@@ -317,10 +318,12 @@ class _Work:
         return QuerySimilarities(ranked, usual, like_before)
 
     def by_geometry(self, reranker: Reranker, rankings: list[Ranked]) -> list[Ranked]:
-        """The results of each query in another order; those of skipped photos as they are."""
+        """The results of each query, reranked; those of unreadable queries as they are."""
         return [
             results if row in self.skipped else _reranked(self.truth, reranker, query, results)
-            for query, (row, results) in enumerate(zip(self.asked.tolist(), rankings, strict=True))
+            for query, (row, results) in enumerate(
+                zip(self.query_rows.tolist(), rankings, strict=True)
+            )
         ]
 
     def _database(self) -> Database:
@@ -329,7 +332,7 @@ class _Work:
         )
 
     @property
-    def _lost(self) -> Rows:
+    def _unreadable(self) -> Rows:
         count = len(self.truth.database)
         return np.array([row for row in sorted(self.skipped) if row < count], dtype=np.int64)
 
@@ -344,12 +347,12 @@ class _Work:
     def _queries(self, rows: Rows, standards: Standards | None = None) -> NDArray[np.float32]:
         if standards is not None:
             return standards.queries.apply(self._queries(rows))
-        known = rows < self.needed.start
-        if self.indexed is None or not known.any():
-            return self.scratch.take(rows - self.needed.start)
+        is_indexed = rows < self.to_embed.start
+        if self.indexed is None or not is_indexed.any():
+            return self.scratch.take(rows - self.to_embed.start)
         queries = np.empty((len(rows), self.model.card.dims), dtype=np.float32)
-        queries[known] = self.indexed.take(rows[known])
-        queries[~known] = self.scratch.take(rows[~known] - self.needed.start)
+        queries[is_indexed] = self.indexed.take(rows[is_indexed])
+        queries[~is_indexed] = self.scratch.take(rows[~is_indexed] - self.to_embed.start)
         return queries
 
 
@@ -359,14 +362,16 @@ def _reranked(truth: GroundTruth, reranker: Reranker, query: int, results: Ranke
     return Ranked(results.rows[order], results.similarities[order], first)
 
 
-def _kept(rules: EvaluationProtocol, rankings: Iterable[Ranked], count: int) -> list[Ranked]:
-    """The first results of each query that its protocol keeps.
+def _counted_results(
+    rules: EvaluationProtocol, rankings: Iterable[Ranked], count: int
+) -> list[Ranked]:
+    """The first `count` results of each query that its protocol keeps.
 
-    Where the first of all does not count, nothing is known of how probable the next one is.
+    Where the protocol drops the very first result, the probability of the next is not known: 0.
     """
-    found = []
+    counted = []
     for query, (rows, similarities, probability) in enumerate(rankings):
-        chosen = np.flatnonzero(rules.keep(query, rows))[:count]
-        told = probability if 0 in chosen[:1] else 0.0
-        found.append(Ranked(rows[chosen], similarities[chosen], told))
-    return found
+        counting = np.flatnonzero(rules.keep(query, rows))[:count]
+        first_probability = probability if 0 in counting[:1] else 0.0
+        counted.append(Ranked(rows[counting], similarities[counting], first_probability))
+    return counted

@@ -1,4 +1,4 @@
-"""An evaluation from the files that it is about, as `place-search eval` and Python ask for it."""
+"""An evaluation from files and folders, for `place-search eval` and the Python interface."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -47,14 +47,13 @@ def evaluate_files(
 ) -> EvalReport:
     """Recall@N for each N of `ks` on the truth that `files` name.
 
-    `model` is an open one, which is taken as it is, an id or a folder: by default that of the
-    `index`, whose descriptors of the database are taken, or else the included one. `verify` ranks
-    the first `candidates` by geometry too, `open_set` measures what is said of queries whose place
-    is not there, `at_precision` (0.5–1) tells from which threshold on so large a share of what is
-    found is right. `standardize` centres and scales descriptors. With `sequence` each query is
-    ranked with so many frames on each side of it, or before it where that is `causal`. Photos of
-    which more than `max_pixels` would be decoded are unreadable. The report's files are written
-    into `report_dir`, if one is given.
+    `model` is an opened model, an id or a folder; by default the model of the `index`, or else the
+    included one. The descriptors of an `index` stand for those of the database. `verify` ranks
+    the first `candidates` by geometry too. `open_set` measures the verdicts on queries whose place
+    is not in the database; `at_precision` (0.5–1) is the share of right answers among "found" for
+    which the threshold is reported. `standardize` centres and scales descriptors. Each query is
+    ranked with the `sequence` frames on each side of it, or only before it if `causal`. Photos of
+    more than `max_pixels` count as unreadable. The report is written into `report_dir`, if given.
 
     Raises:
         WrongParameterError: a number that makes no sense, `causal` without `sequence`,
@@ -75,7 +74,7 @@ def evaluate_files(
     require_number("candidates", candidates, 1, whole=True)
     truth = open_truth(replace(files, open_set=open_set))
     truth.require_photos()
-    open_protocol(truth, protocol)  # what is wrong with it is said before the model is opened
+    open_protocol(truth, protocol)  # raises before the model is opened, which takes seconds
     if report_dir is not None:
         begin_report(report_dir)
     opened_index = None if index is None else open_index(index)

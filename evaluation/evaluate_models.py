@@ -41,7 +41,7 @@ def evaluate_models(
             f"Two or more models of different names can be compared, not {', '.join(names)}."
         )
     ks = checked_ks(ks)
-    for model in models:  # before the first of them has taken its hours
+    for model in models:  # raises before the first evaluation, which may take hours
         find_model(model)
     if report_dir is not None:
         begin_comparison(report_dir)

@@ -1,4 +1,4 @@
-"""Queries of places that are not there: does a search say so, and is its probability right?"""
+"""Queries whose place is not in the database: figures of a search's verdicts and probabilities."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -28,24 +28,24 @@ from place_search.search.probability import (
 )
 
 HAIR = 1e-4
-"""By how much of its odds a probability may differ from that of a search; 1e-5 was seen."""
+"""The relative difference in odds between an evaluation and a search; 1e-5 was measured."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenSet:
     """How well the first result's probability tells right answers from wrong ones.
 
-    `known` queries have positives, `unknown` ones have none. Those `unanswered` found nothing, as
-    the first frames of a drive, which have none before them, or could not be read: they are told
-    neither right nor wrong, and none of them is unknown. `auc` is that of right answers against all
-    wrong ones, 0–1. Of the answers "found", from the probability `threshold` on,
-    `precision` per cent are right; `recall` are the right ones found among the known,
-    `false_found` the unknown ones called found among the unknown, both in per cent.
-    `recall_at_precision_99` and `_100` are the recalls at thresholds of such precision.
-    `calibration_error` is the mean |probability − share of right answers| over ten bins (Naeini et
-    al. 2015). `verdicts`, `probabilities`, `right` and `answered` are the queries' own, told as
-    those of a search are; of these the verdicts alone count where two are compared. `at_precision`
-    is the share (0–1) of "found" that is to be right, where the threshold for it was asked for.
+    `known` queries have positives, `unknown` queries have none. The `unanswered` queries have no
+    results, as the first frames of a drive, or could not be read: they count neither as right nor
+    as wrong, and none of them as unknown. `auc` is that of right against wrong answers, 0–1.
+    Answers are "found" from the probability `threshold` on; `precision` per cent of them are right.
+    `recall` is the share of known queries with a right answer "found", `false_found` the share of
+    unknown queries with an answer "found", both in per cent. `recall_at_precision_99` and `_100`
+    are the recalls at thresholds of such precision. `calibration_error` is the mean
+    |probability − share of right answers| over ten bins (Naeini et al. 2015). `verdicts`,
+    `probabilities`, `right` and `answered` have an entry a query, as a search gives them; `==`
+    compares only the verdicts of these. `at_precision` is the share (0–1) of right answers among
+    "found" for which a threshold was requested.
     """
 
     known: int
@@ -68,22 +68,22 @@ class OpenSet:
     def to_dict(self) -> dict[str, Any]:
         """The figures, as `eval --json` prints them."""
         figures = asdict(self)
-        for other in ("verdicts", "probabilities", "right", "answered", "at_precision"):
-            del figures[other]
-        told = {
+        for name in ("verdicts", "probabilities", "right", "answered", "at_precision"):
+            del figures[name]
+        rounded = {
             name: round(value, 4) if isinstance(value, float) else value
             for name, value in figures.items()
         }
         if self.at_precision is not None:
             threshold = self.threshold_at(self.at_precision)
-            told["at_precision"] = {"share": self.at_precision, "threshold": threshold}
-        return told
+            rounded["at_precision"] = {"share": self.at_precision, "threshold": threshold}
+        return rounded
 
     def threshold_at(self, precision: float) -> float | None:
-        """The least threshold from which such a share (0–1) of "found" is right, if any.
+        """The least threshold from which on a share `precision` (0–1) of "found" is right, if any.
 
         It is a little below the last probability that counts: a search sums in another order than
-        an evaluation, so that it tells the same photo another one by a hair.
+        an evaluation, so that its probability of the same photo differs slightly.
         """
         probabilities, right = self.answers
         point = least_threshold(probabilities, right, precision)
@@ -96,16 +96,16 @@ class OpenSet:
 
     @property
     def answers(self) -> tuple[Floats, Labels]:
-        """The probabilities of the answers that there are, and whether they are right."""
+        """The probabilities of all answers, and whether each is right."""
         return self.probabilities[self.answered], self.right[self.answered]
 
     @property
     def best_of_both(self) -> float | None:
-        """The highest probability, where right answers and wrong ones have it, so none excels."""
+        """The highest probability, if both right and wrong answers have it; else None."""
         probabilities, right = self.answers
         highest = probabilities == probabilities.max()
-        both = right[highest].any() and not right[highest].all()
-        return float(probabilities.max()) if both else None
+        is_mixed = right[highest].any() and not right[highest].all()
+        return float(probabilities.max()) if is_mixed else None
 
 
 def measure_open_set(
@@ -116,7 +116,7 @@ def measure_open_set(
 ) -> OpenSet:
     """Figures of the first results; `ranked` has their probabilities by this calibration.
 
-    `at_precision` is the share (0–1) of right answers to tell the threshold of.
+    `at_precision` is the share (0–1) of right answers for which the report gives the threshold.
 
     Raises:
         TruthError: no query found anything, right or wrong.
@@ -133,23 +133,23 @@ def measure_open_set(
     )
     is_known = np.array([len(rows) > 0 for rows in positives])
     is_unknown = answered & ~is_known
-    found = np.array([match.verdict == "found" for match in matches])
+    is_found = np.array([match.verdict == "found" for match in matches])
     probabilities = np.array([rounded_probability(match.probability) for match in matches])
     known, unknown = int(is_known.sum()), int(is_unknown.sum())
-    told, truly = probabilities[answered], right[answered]
-    mixed = truly.any() and not truly.all()
+    answer_probabilities, is_right = probabilities[answered], right[answered]
+    mixed = is_right.any() and not is_right.all()
     return OpenSet(
         known=known,
         unknown=unknown,
         unanswered=int((~answered).sum()),
         threshold=calibration.threshold,
-        auc=area_under_roc(told, truly) if mixed else None,
-        precision=_percent(int((found & right).sum()), int(found.sum())),
-        recall=_percent(int((found & right).sum()), known),
-        false_found=_percent(int((found & is_unknown).sum()), unknown),
-        recall_at_precision_99=_recall_at(told, truly, known, 0.99),
-        recall_at_precision_100=_recall_at(told, truly, known, 1.0),
-        calibration_error=expected_calibration_error(told, truly),
+        auc=area_under_roc(answer_probabilities, is_right) if mixed else None,
+        precision=_percent(int((is_found & right).sum()), int(is_found.sum())),
+        recall=_percent(int((is_found & right).sum()), known),
+        false_found=_percent(int((is_found & is_unknown).sum()), unknown),
+        recall_at_precision_99=_recall_at(answer_probabilities, is_right, known, 0.99),
+        recall_at_precision_100=_recall_at(answer_probabilities, is_right, known, 1.0),
+        calibration_error=expected_calibration_error(answer_probabilities, is_right),
         verdicts=tuple(match.verdict for match in matches),
         probabilities=probabilities,
         right=right,
@@ -159,14 +159,16 @@ def measure_open_set(
 
 
 def with_similarity_alone(results: Ranked, calibration: Calibration, k: int) -> Ranked:
-    """Unverified results with the probability of the first, as a search that tells `k` gives it.
+    """Unverified results with the probability of the first, as in a search for `k` results.
 
     Where descriptors are standardised, the first need not be the most similar one.
     """
-    beside = results.similarities[:BACKGROUND].astype(float).tolist()
-    told = results.similarities[: max(k, BACKGROUND)].astype(float).tolist()
-    likely = candidate_probabilities(calibration, told, [None for _ in told], beside)
-    return results._replace(probability=probability_first(likely))
+    background = results.similarities[:BACKGROUND].astype(float).tolist()
+    similarities = results.similarities[: max(k, BACKGROUND)].astype(float).tolist()
+    probabilities = candidate_probabilities(
+        calibration, similarities, [None for _ in similarities], background
+    )
+    return results._replace(probability=probability_first(probabilities))
 
 
 def expected_calibration_error(probabilities: Floats, right: Labels) -> float:
@@ -174,12 +176,14 @@ def expected_calibration_error(probabilities: Floats, right: Labels) -> float:
     return binned_error(probabilities, right, np.full(len(probabilities), 1 / len(probabilities)))
 
 
-def _recall_at(probabilities: Floats, right: Labels, known: int, precision: float) -> float | None:
-    if not known:
+def _recall_at(
+    probabilities: Floats, right: Labels, known_count: int, precision: float
+) -> float | None:
+    if not known_count:
         return None
     point = least_threshold(probabilities, right, precision)
-    return 0.0 if point is None else 100.0 * point[1] * int(right.sum()) / known
+    return 0.0 if point is None else 100.0 * point[1] * int(right.sum()) / known_count
 
 
-def _percent(part: int, whole: int) -> float | None:
-    return 100.0 * part / whole if whole else None
+def _percent(part: int, total: int) -> float | None:
+    return 100.0 * part / total if total else None

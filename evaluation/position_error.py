@@ -1,4 +1,4 @@
-"""How far the first results are from where the queries were taken."""
+"""The distance from each query to its first result."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,17 +16,20 @@ def position_errors(truth: GroundTruth, ranked: Sequence[Ranked]) -> NDArray[np.
     """(queries,) metres from each query to its first result; NaN where that is not known."""
     errors = np.full(len(truth.queries), np.nan)
     if truth.database_metres is not None and truth.query_metres is not None:
-        asked = [query for query, results in enumerate(ranked) if len(results.rows)]
-        best = [int(ranked[query].rows[0]) for query in asked]
-        errors[asked] = distance(truth.query_metres[asked], truth.database_metres[best])
+        answered = [query for query, results in enumerate(ranked) if len(results.rows)]
+        best = [int(ranked[query].rows[0]) for query in answered]
+        errors[answered] = distance(truth.query_metres[answered], truth.database_metres[best])
     return errors
 
 
 def error_percentiles(truth: GroundTruth, ranked: Sequence[Ranked]) -> Mapping[int, float] | None:
-    """The least error that so many per cent do not exceed, in metres; None without positions."""
+    """The errors in metres that `PERCENTILES` per cent of the queries do not exceed.
+
+    None without positions.
+    """
     errors = position_errors(truth, ranked)
-    known = errors[np.isfinite(errors)]
-    if not len(known):
+    known_errors = errors[np.isfinite(errors)]
+    if not len(known_errors):
         return None
-    metres = np.percentile(known, PERCENTILES, method="inverted_cdf").tolist()
+    metres = np.percentile(known_errors, PERCENTILES, method="inverted_cdf").tolist()
     return dict(zip(PERCENTILES, metres, strict=True))

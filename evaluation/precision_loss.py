@@ -1,4 +1,4 @@
-"""What a model loses in int8: its Recall@1 in both precisions, verified and not."""
+"""A model's loss in int8: its Recall@1 in both precisions, with and without verification."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,8 +19,11 @@ from place_search.models.runtimes.base import Key, Runtime
 Pixels = NDArray[np.uint8]
 
 
-class _Remembering:
-    """A runtime that runs each photo once: evaluations ask for the same ones again and again."""
+class _CachingRuntime:
+    """A runtime that embeds each photo once and keeps the result in a folder.
+
+    Several evaluations of one model embed the same photos.
+    """
 
     name = "remembering"
 
@@ -34,10 +37,10 @@ class _Remembering:
         if path.exists():
             with np.load(path) as saved:
                 return Embedding(**saved)._replace(zoom=float(saved["zoom"]))
-        made = self._runtime.embed(pixels)
-        fields = made._asdict().items()
+        embedding = self._runtime.embed(pixels)
+        fields = embedding._asdict().items()
         np.savez(path, **{name: value for name, value in fields if value is not None})
-        return made
+        return embedding
 
     def stream(self, photos: Iterable[tuple[Key, Pixels]]) -> Iterator[tuple[Key, Embedding]]:
         for key, pixels in photos:
@@ -64,18 +67,18 @@ def measure_loss(
     for precision, rows in measured.items():
         opened = open_model(folder, precision=precision, verify=verify)
         with tempfile.TemporaryDirectory() as scratch:
-            model = _remembering(opened, Path(scratch), "descriptors")
+            model = _with_cache(opened, Path(scratch), "descriptors")
             if opened.verifier is not None:
-                verifier = _remembering(opened.verifier, Path(scratch), "verifier")
+                verifier = _with_cache(opened.verifier, Path(scratch), "verifier")
                 model = model.with_verifier(verifier)
             for truth in truths:
-                what = f"{truth.name}, {precision}"
+                stage = f"{truth.name}, {precision}"
                 report = evaluate(
                     truth,
                     model,
                     ks=(1,),
                     reranker=GeometryReranker(model, truth.root) if verify else None,
-                    progress=renamed(progress, what),
+                    progress=renamed(progress, stage),
                 )
                 plain = report.recall if report.unverified is None else report.unverified
                 rows.append((truth.name, False, plain[1]))
@@ -89,9 +92,9 @@ def measure_loss(
     ]
 
 
-def _remembering(opened: Model, scratch: Path, name: str) -> Model:
-    """The same model, which keeps its embeddings in a folder of this name."""
+def _with_cache(opened: Model, scratch: Path, name: str) -> Model:
+    """A copy of a model that keeps its embeddings in the folder `name` of `scratch`."""
     (scratch / name).mkdir()
-    same = copy(opened)
-    same.runtime = _Remembering(opened.runtime, scratch / name)
-    return same
+    model = copy(opened)
+    model.runtime = _CachingRuntime(opened.runtime, scratch / name)
+    return model

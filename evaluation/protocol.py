@@ -1,6 +1,6 @@
-"""What a protocol decides: what is right, how deep a search goes, which of its results count.
+"""The rules of an evaluation: which photos are right, how deep a search goes, what counts.
 
-Every protocol keeps the share of *all* queries: one without positives counts as wrong.
+Every protocol gives the share of *all* queries: a query without positives counts as wrong.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ PROTOCOLS = "place_search.evaluation.protocols"
 
 
 class EvaluationProtocol:
-    """Counts the N nearest photos as they come; subclasses change what they need to.
+    """Counts the N nearest photos as they come; subclasses override what differs.
 
     `description` completes the sentence "Protocol NAME: …"; `warnings` are sentences beside the
     figures. A protocol that `needs_all_photos` makes no sense of a sample of the database.
@@ -29,9 +29,9 @@ class EvaluationProtocol:
     warnings: Sequence[str] = ()
     needs_all_photos: ClassVar[bool] = False
     filters_candidates: ClassVar[bool] = False
-    """Whether what does not count is left out before geometry ranks the rest, too."""
+    """Whether results that do not count are left out before geometry ranks the rest, too."""
     filters_search: ClassVar[bool] = False
-    """Whether `keep` holds for each photo by itself, so that the search leaves out the others."""
+    """Whether `keep` judges each photo by itself, so that the search can leave photos out."""
     takes_argument: ClassVar[bool] = False
 
     def __init__(self, truth: GroundTruth) -> None:
@@ -40,23 +40,23 @@ class EvaluationProtocol:
         self.positives: Sequence[Rows] = truth.positives
 
     def depth(self, n: int) -> int:
-        """How many results to search for where `n` will be kept.
+        """The number of results to search for so that `n` can be kept.
 
-        An evaluation asks once, for the most that it keeps; a smaller N counts the first of those.
+        An evaluation calls this once, with its largest N; a smaller N counts the first results.
         """
         return n
 
     def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
-        """Which of a query's results, best first, count towards its N."""
+        """A mask of the results, best first, that count towards a query's N."""
         return np.ones(len(ranked), dtype=np.bool_)
 
     def candidates(self) -> list[float]:
-        """How many results each query could have, for the chance level."""
+        """The number of results that each query could have, for the chance level."""
         size = len(self.truth.database)
         return [float(size - own.size) for own in self.truth.own_rows]
 
     def right(self) -> list[float]:
-        """How many of each query's candidates are right."""
+        """The number of right photos among each query's candidates."""
         return [float(len(rows)) for rows in self.positives]
 
     def chance(self, ns: Iterable[int]) -> dict[int, float]:
@@ -65,19 +65,21 @@ class EvaluationProtocol:
 
 
 def open_protocol(truth: GroundTruth, name: str | None = None) -> EvaluationProtocol:
-    """A protocol by name for a truth; by default the one that its data is measured by.
+    """A protocol by name for a truth; by default the truth's own.
 
-    What follows a colon, as in `loop-closure:30`, is the protocol's argument.
+    The text after a colon, as in `loop-closure:30`, is the protocol's argument.
 
     Raises:
         MeasureError: there is no such protocol.
-        TruthError: the truth lacks what it needs.
+        TruthError: the truth lacks what the protocol needs.
     """
-    wanted = str(name or truth.protocol)  # who calls from Python may give anything
-    base, colon, argument = wanted.partition(":")
+    full_name = str(name or truth.protocol)  # callers from Python may pass any object
+    base, colon, argument = full_name.partition(":")
     if not has_part(PROTOCOLS, base):
-        known = ", ".join(part_names(PROTOCOLS))
-        raise MeasureError(f"There is no protocol '{wanted}'; choose one of {known}.", "protocol")
+        choices = ", ".join(part_names(PROTOCOLS))
+        raise MeasureError(
+            f"There is no protocol '{full_name}'; choose one of {choices}.", "protocol"
+        )
     protocol: type[EvaluationProtocol] = load_part(PROTOCOLS, base).PROTOCOL
     if not colon:
         return protocol(truth)

@@ -1,4 +1,4 @@
-"""Exact search for evaluation: the database passes by in chunks, the best are kept."""
+"""Exact search for evaluation: reads the database in chunks and keeps each query's best rows."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ Chunk = tuple[Rows, NDArray[np.float32]]
 class Ranked(NamedTuple):
     """Results of one query, best first: database rows and their similarities.
 
-    `probability` is that of the first, where it was asked for.
+    `probability` is that of the first result, 0 where it was not computed.
     """
 
     rows: Rows
@@ -32,27 +32,27 @@ def rank(
     depth: int,
     *,
     own: Sequence[Rows] = (),
-    lost: Rows | None = None,
+    unreadable: Rows | None = None,
     keep: Callable[[int, Rows], NDArray[np.bool_]] | None = None,
 ) -> list[Ranked]:
     """The `depth` database rows most similar to each query, best first; ties go by row.
 
     `queries` is (Q, D) of L2 norm 1 and stays in memory with one chunk of the database at a time
-    and (Q, n) similarities. No query is given a row of `lost`, nor query i one
-    of its `own[i]`, nor one that `keep`, asked with i and rows, denies it.
+    and (Q, n) similarities. The results leave out the rows `unreadable`, for query i its rows
+    `own[i]`, and the rows for which `keep(i, rows)` is False.
     """
     best = [NOTHING] * len(queries)
     worst = np.full(len(queries), -np.inf, dtype=np.float32)
     for rows, descriptors in database:
         similarities = queries @ descriptors.T
-        if lost is not None:
-            similarities[:, np.isin(rows, lost)] = -np.inf
-        for query, mine in enumerate(own):
-            if mine.size:
-                similarities[query, (rows[:, None] == mine).any(axis=1)] = -np.inf
+        if unreadable is not None:
+            similarities[:, np.isin(rows, unreadable)] = -np.inf
+        for query, own_rows in enumerate(own):
+            if own_rows.size:
+                similarities[query, (rows[:, None] == own_rows).any(axis=1)] = -np.inf
         if keep is not None:
-            for query, known in enumerate(similarities):
-                known[~keep(query, rows)] = -np.inf
+            for query, query_similarities in enumerate(similarities):
+                query_similarities[~keep(query, rows)] = -np.inf
         fresh = (similarities >= worst[:, None]) & (similarities > -np.inf)
         for query in np.flatnonzero(fresh.any(axis=1)).tolist():
             new = np.flatnonzero(fresh[query])

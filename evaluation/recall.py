@@ -1,4 +1,4 @@
-"""Recall@N, and what a random ranking would reach."""
+"""Recall@N, and the expected recall of a random ranking."""
 
 import math
 from collections import Counter
@@ -11,17 +11,18 @@ from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.truth.ground_truth import Rows
 
 FEW_QUERIES = 5
-"""Of fewer, a model that has every second one right may well have none."""
+"""The least number of queries to judge by: of fewer, a model with a recall of 50 % may well have
+none right."""
 
 
 def checked_ks(ks: Iterable[int]) -> list[int]:
-    """The N of Recall@N, each once, the least first. Raises `MeasureError` where they make none."""
-    given = list(ks) if isinstance(ks, Iterable) else [ks]
-    if not given or not all(is_whole(k) and k >= 1 for k in given):
+    """The N of Recall@N, each once, ascending. Raises `MeasureError` for anything but such N."""
+    requested = list(ks) if isinstance(ks, Iterable) else [ks]
+    if not requested or not all(is_whole(k) and k >= 1 for k in requested):
         raise MeasureError(
-            f"Recall@N is of whole numbers from 1, as in 1,5,10, not of {given!r:.60}.", "ks"
+            f"Recall@N is of whole numbers from 1, as in 1,5,10, not of {requested!r:.60}.", "ks"
         )
-    return sorted({int(k) for k in given})
+    return sorted({int(k) for k in requested})
 
 
 def recall_at(
@@ -49,7 +50,7 @@ def first_hits(ranked: Sequence[Rows], positives: Sequence[Rows]) -> list[float]
         raise ValueError("ranked and positives must hold one entry a query, and at least one")
     ranks = []
     for results, right in zip(ranked, positives, strict=True):
-        if np.asarray(right).dtype == np.bool_:  # which would pass for the rows 0 and 1
+        if np.asarray(right).dtype == np.bool_:  # a mask would pass for the rows 0 and 1
             raise ValueError("positives must hold rows; those of a mask are np.flatnonzero(mask)")
         hits = np.flatnonzero(np.isin(results, right))
         ranks.append(float(hits[0] + 1) if hits.size else float("inf"))
@@ -64,25 +65,25 @@ def chance_of_hit(candidates: float, right: float, n: int) -> float:
     if n > candidates - right:
         return min(1.0, right)
     miss = 1.0
-    for drawn in range(n):
-        miss *= (candidates - right - drawn) / (candidates - drawn)
+    for draw in range(n):
+        miss *= (candidates - right - draw) / (candidates - draw)
     return 1.0 - miss
 
 
 def chance_of_shares(candidates: int, shares: Sequence[float], n: int) -> float:
     """P(a hit among the first n of a random ranking) where some candidates are right by chance.
 
-    `shares` are the chances, 0–1, of those that can be right at all.
+    `shares` are the probabilities, 0–1, of the candidates that can be right at all.
     """
-    drawn, some = min(n, candidates), len(shares)
-    # By how many of them are drawn: the sum of P(none is right) over all choices of so many.
-    wrong = [1.0] + [0.0] * min(drawn, some)
+    draws, possible = min(n, candidates), len(shares)
+    # wrong[c] is the sum of P(none is right) over all choices of c of the possible candidates.
+    wrong = [1.0] + [0.0] * min(draws, possible)
     for share in shares:
         for count in range(len(wrong) - 1, 0, -1):
             wrong[count] += wrong[count - 1] * (1.0 - share)
-    ways = math.comb(candidates, drawn)
+    ways = math.comb(candidates, draws)
     miss = sum(
-        wrong[count] * (math.comb(candidates - some, drawn - count) / ways)
+        wrong[count] * (math.comb(candidates - possible, draws - count) / ways)
         for count in range(len(wrong))
     )
     return 1.0 - miss
@@ -98,7 +99,7 @@ def chance_at(
     kinds = Counter(zip(candidates, right, strict=True))
     total = kinds.total()
     return {
-        n: 100.0 * sum(many * chance_of_hit(*kind, n) for kind, many in kinds.items()) / total
+        n: 100.0 * sum(count * chance_of_hit(*kind, n) for kind, count in kinds.items()) / total
         for n in ns
     }
 
@@ -108,8 +109,8 @@ def no_better_than_chance(
 ) -> bool:
     """Whether recall@N (per cent), by N, could well be that of a random ranking at every N.
 
-    That is: no more than two standard deviations over its expectation, on queries that are enough
-    for a perfect ranking to show at the least N.
+    It could be where it is at most two standard deviations over its expectation, and the queries
+    are enough for a perfect ranking to exceed that at one N at least.
     """
     answerable = sum(count > 0 for count in right)
     if answerable < FEW_QUERIES:
@@ -125,4 +126,6 @@ def no_better_than_chance(
 
 def all_are_right(candidates: Sequence[float], right: Sequence[float]) -> bool:
     """Whether no ranking could be wrong: each query has candidates, and all of them are right."""
-    return all(0 < many <= good for many, good in zip(candidates, right, strict=True))
+    return all(
+        0 < count <= right_count for count, right_count in zip(candidates, right, strict=True)
+    )

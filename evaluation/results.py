@@ -16,19 +16,19 @@ from place_search.models import Recall
 class EvalReport:
     """Recall@N of a model on a truth, in per cent of all queries, beside the chance level.
 
-    `database` and `queries` count the photos that the truth names. Of the `unreadable` ones a
-    query counts as wrong and a database photo is never found. `seconds` are of wall time.
-    `unverified` is the recall before spatial verification, where that was done; `single` that of
-    each query by itself, where `recall` is that of sequences. `published` are
-    figures of the same model on the same data, from its card. `error_m` has the metres from a query
-    to its first result, by percentile, where both have positions. `open_set` says how well queries
-    of places that are not there are told from others, where that was asked for. `description`
-    explains the protocol; `runtime` says what computed the descriptors. `ms_a_photo` is the wall
-    time from a file to its descriptor, with all threads; `bytes_a_photo` what an index keeps of a
-    photo: its descriptor, a byte a number (4 in an index of float32), and its local features. The
-    program's `version`, the `date` (UTC), the model's `fingerprint` and `precision`, and the
-    `settings` let it be measured again. `ranked` holds the first results of each query and
-    `positives` what was right; reports are compared by all but these two.
+    `database` and `queries` count the photos that the truth names. An `unreadable` query counts as
+    wrong; an unreadable database photo is never found. `seconds` are of wall time. `unverified` is
+    the recall before spatial verification, `single` the recall of each query by itself where
+    `recall` is that of sequences; else None. `published` are figures of the same model on the same
+    data, from its card. `error_m` has the metres from a query to its first result, by percentile,
+    where both have positions. `open_set` has the figures on queries whose place is not in the
+    database, where they were requested. `description` explains the protocol; `runtime` names what
+    computed the descriptors. `ms_a_photo` is the wall time from a file to its descriptor, with all
+    threads; `bytes_a_photo` is the size of a photo in an index: its descriptor, a byte a number (4
+    in an index of float32), and its local features. With the program's `version`, the `date`
+    (UTC), the model's `fingerprint` and `precision`, and the `settings` the evaluation can be
+    repeated. `ranked` holds the first results of each query, `positives` its right photos; `==`
+    ignores these two.
     """
 
     protocol: str
@@ -60,7 +60,7 @@ class EvalReport:
 
     @property
     def other_recalls(self) -> dict[str, Mapping[int, float]]:
-        """What the same queries reach otherwise, where measured: `unverified` or `single`."""
+        """Other recalls of the same queries, where measured: `unverified` or `single`."""
         kinds = {"unverified": self.unverified, "single": self.single}
         return {kind: recall for kind, recall in kinds.items() if recall is not None}
 
@@ -93,15 +93,15 @@ class EvalReport:
         }
 
     def to_columns(self) -> dict[str, list[float]]:
-        """Recall@N and what chance gives, in per cent, as `pandas.DataFrame` takes them."""
+        """Recall@N and its chance level, in per cent, as columns for `pandas.DataFrame`."""
         kinds = {"recall": self.recall, **self.other_recalls, "chance": self.chance}
         columns = {kind: list(recall.values()) for kind, recall in kinds.items()}
         return {"n": list(self.recall), **columns}
 
     def _repr_html_(self) -> str:
         """The table of Recall@N, for notebooks."""
-        shown = self.to_columns().items()
-        return html_table({name: [f"{value:g}" for value in column] for name, column in shown})
+        columns = self.to_columns().items()
+        return html_table({name: [f"{value:g}" for value in column] for name, column in columns})
 
 
 def _by_n(values: Mapping[int, float]) -> dict[str, float]:
@@ -109,7 +109,7 @@ def _by_n(values: Mapping[int, float]) -> dict[str, float]:
 
 
 def find_published(recall: Sequence[Recall], name: str) -> list[Recall]:
-    """The figures of a card on the data of this name: `pitts30k_test` is `Pitts30k-test`."""
+    """A card's figures on the data of this name; `pitts30k_test` matches `Pitts30k-test`."""
     return [row for row in recall if _plain(row.dataset) == _plain(name)]
 
 

@@ -1,4 +1,4 @@
-"""Queries as the frames of a camera that moves: each is ranked by its neighbours, too."""
+"""Queries as the frames of a moving camera: each is ranked by its neighbours, too."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,26 +21,27 @@ from place_search.search.tracks.smoothing import (
 )
 
 CANDIDATES = 1024
-"""Places that a query's own similarities speak for: where seasons differ the right one is far down
-the list, and many frames together bring it up."""
-KEPT = 512
+"""Places that are evidence of a query: where seasons differ the right place is far down the list,
+and many frames together bring it up."""
+CARRIED = 512
 """Places whose probability is carried from query to query."""
-_BESIDE = 2
-"""A place so many further along a route counts as the same one for the probability."""
+_NEIGHBOURS = 2
+"""Neighbouring places along a route, on each side, that count as the same for the probability."""
 
 
 class Window(NamedTuple):
-    """How many frames before and after each query are looked at."""
+    """The numbers of frames before and after each query that rank it."""
 
     before: int
     after: int
 
 
 class QuerySimilarities(NamedTuple):
-    """What is known of each query by itself, as they come in the truth.
+    """The similarities of each query by itself, in the truth's order.
 
-    `ranked` are its most similar places; `usual` (Q, n) its similarities to places spread over the
-    database, `like_before` (Q,) that to the query before it along the route, 0 for the first.
+    `ranked` are a query's most similar places, `usual` (Q, n) its similarities to places spread
+    over the database, and `like_before` (Q,) its similarity to the query before it along the route,
+    0 for the first.
     """
 
     ranked: Sequence[Ranked]
@@ -52,17 +53,17 @@ def query_routes(truth: GroundTruth) -> tuple[Routes, Routes]:
     """The routes of the queries and of the database, as an index has them.
 
     Raises:
-        TruthError: there is no order in one of them.
+        TruthError: the queries or the database photos are in no order.
     """
     queries = _routes(truth.queries, truth.query_metres, truth.query_order)
     database = _routes(truth.database, truth.database_metres, truth.database_order)
-    for what, routes, names in (
+    for photos, routes, names in (
         ("queries", queries, truth.queries),
         ("database photos", database, truth.database),
     ):
         if not routes.is_ordered and len(names) > 1:
             raise TruthError(
-                f"The {what} of {truth.name} are in no order, so --sequence cannot be measured; "
+                f"The {photos} of {truth.name} are in no order, so --sequence cannot be measured; "
                 f"number their names, as in walk/0001.jpg, unlike '{names[0]}', or give both as "
                 "CSV files with the columns sequence and time."
             )
@@ -78,47 +79,49 @@ def _routes(names: Sequence[str], metres: Metres | None, order: Order | None) ->
 def rank_sequences(
     queries: Routes,
     database: Routes,
-    known: QuerySimilarities,
+    similarities: QuerySimilarities,
     window: Window,
     keep: Callable[[int, Rows], NDArray[np.bool_]],
 ) -> list[Ranked]:
     """The results of each query given its neighbours, by the Markov model of tracks.
 
-    `keep` says which of a query's results, best first, count; others are left out. Places that
-    neither query nor neighbours speak for keep the order of their similarities. A query that could
-    not be read, so that nothing is ranked for it, says nothing and finds nothing.
+    `keep(query, rows)` masks the results, best first, that count; the others are left out. Places
+    without evidence from query or neighbours keep the order of their similarities. A query that
+    could not be read has no results and is no evidence.
     """
     order, breaks = sequence_breaks(queries)
     frames = [
-        PrecomputedFrame(_evidence(database, known, query), kind)
+        PrecomputedFrame(_evidence(database, similarities, query), kind)
         for query, kind in zip(order.tolist(), breaks, strict=True)
     ]
-    model = learn_speeds(database, lambda: frames, listed_places=KEPT)
-    found: list[Ranked] = [NOTHING] * len(known.ranked)
+    model = learn_speeds(database, lambda: frames, listed_places=CARRIED)
+    results: list[Ranked] = [NOTHING] * len(similarities.ranked)
     states = in_windows(model, frames, window.before, window.after)
     for query, state in zip(order.tolist(), states, strict=True):
-        if len(known.ranked[query].rows):
-            found[query] = _ranked(database, state, known.ranked[query], partial(keep, query))
-    return found
+        if len(similarities.ranked[query].rows):
+            results[query] = _ranked(
+                database, state, similarities.ranked[query], partial(keep, query)
+            )
+    return results
 
 
-def _evidence(database: Routes, known: QuerySimilarities, query: int) -> Evidence:
-    single = known.ranked[query]
+def _evidence(database: Routes, similarities: QuerySimilarities, query: int) -> Evidence:
+    single = similarities.ranked[query]
     best = slice(0, CANDIDATES)
     if not len(single.rows):
         return SILENCE
     return evidence_of(
         database.coordinate[single.rows[best]],
         single.similarities[best],
-        known.usual[query],
-        float(known.like_before[query]),
+        similarities.usual[query],
+        float(similarities.like_before[query]),
     )
 
 
 def _ranked(
     database: Routes, state: State, single: Ranked, keep: Callable[[Rows], NDArray[np.bool_]]
 ) -> Ranked:
-    """Places by their probability; those that share one follow by their similarity."""
+    """Places by their probability; places of equal probability by their similarity."""
     best_first = np.argsort(-state.places, kind="stable")
     coordinates, chance = state.coordinates[best_first], state.places[best_first]
     places = database.row[coordinates]
@@ -126,9 +129,9 @@ def _ranked(
     counts = keep(rows)
     rows = rows[counts]
     similarity = dict(zip(single.rows.tolist(), single.similarities.tolist(), strict=True))
-    least = float(single.similarities.min())
-    similarities = np.array([similarity.get(row, least) for row in rows.tolist()], np.float32)
-    # What does not count lends the first result none of its probability.
+    lowest = float(single.similarities.min())
+    similarities = np.array([similarity.get(row, lowest) for row in rows.tolist()], np.float32)
+    # Only places that count add to the probability of the first result.
     coordinates, chance = coordinates[counts[: len(places)]], chance[counts[: len(places)]]
-    near = np.abs(coordinates - coordinates[:1]) <= _BESIDE
-    return Ranked(rows, similarities, float(chance[near].sum()))
+    is_near = np.abs(coordinates - coordinates[:1]) <= _NEIGHBOURS
+    return Ranked(rows, similarities, float(chance[is_near].sum()))

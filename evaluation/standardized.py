@@ -12,11 +12,11 @@ from place_search.evaluation.truth.ground_truth import Rows
 from place_search.search.tracks.standardize import Standard, Statistics, standards
 
 USUAL = 256
-"""Photos of the database, evenly spread, that say which similarities are usual."""
+"""Photos of the database, evenly spread, whose similarities to a query are its usual ones."""
 
 
 class Standards(NamedTuple):
-    """What to standardise queries and database by; `usual` are (n, D) standardised photos."""
+    """The statistics to standardise queries and database by; `usual` are (n, D) standardised."""
 
     queries: Standard
     database: Standard
@@ -32,18 +32,18 @@ def measure_standards(
     database: Iterable[Chunk],
     count: int,
     queries: Iterable[NDArray[np.float32]],
-    lost: Rows,
+    unreadable: Rows,
     dims: int,
 ) -> Standards:
-    """The standards of a database of `count` photos, of which `lost` could not be read."""
+    """The standards of a database of `count` photos without the rows `unreadable`."""
     of_queries, of_places = Statistics(dims), Statistics(dims)
-    chosen = spread_rows(count, USUAL)
-    chosen = chosen[~np.isin(chosen, lost)]
+    usual_rows = spread_rows(count, USUAL)
+    usual_rows = usual_rows[~np.isin(usual_rows, unreadable)]
     usual = []
     for rows, descriptors in database:
-        there = ~np.isin(rows, lost)
-        of_places.add(descriptors[there])
-        usual.append(descriptors[np.isin(rows, chosen)])
+        readable = ~np.isin(rows, unreadable)
+        of_places.add(descriptors[readable])
+        usual.append(descriptors[np.isin(rows, usual_rows)])
     for block in queries:
         of_queries.add(block)
     query, place = standards(of_queries, of_places)

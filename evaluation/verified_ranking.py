@@ -1,4 +1,4 @@
-"""Spatial verification in an evaluation: the ranking of a search."""
+"""Spatial verification in an evaluation, as in a search."""
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -22,9 +22,8 @@ from place_search.search.verification import CANDIDATES, Query, Ranking, rank_by
 class GeometryReranker:
     """Ranks each query's first `candidates` results by how well their geometry agrees with its own.
 
-    `k` is how many results count: at least so many are matched at full resolution.
-    Codes are read from an index of the database if there is one; those of photos that are embedded
-    are kept in memory, at most 22 kB each.
+    At least `k` results are matched at full resolution. Codes are read from an index of the
+    database, if given; those of embedded photos are kept in memory, at most 22 kB each.
     """
 
     def __init__(
@@ -53,16 +52,16 @@ class GeometryReranker:
     def rerank(
         self, query: str, names: Sequence[str], similarities: Sequence[float]
     ) -> tuple[list[int], float]:
-        """The new order, in which results beyond the candidates keep their places.
+        """The new order, with results beyond the candidates last, and the first one's probability.
 
-        With it comes the probability of the first result, 0 for none.
+        The probability is 0 where no result was matched.
         """
         photo = self._model.read(self._root / query)
-        made = self._model.embed(photo)
-        ready = Query.of(made)
+        embedding = self._model.embed(photo)
+        prepared = Query.of(embedding)
         depth = min(self.depth, len(names))
         candidates = _Candidates(self, names[:depth], similarities[:depth])
-        ranking = rank_by_geometry(ready, candidates, self._k)
+        ranking = rank_by_geometry(prepared, candidates, self._k)
         probabilities = self._probabilities(candidates, ranking)
         order = sorted(
             ranking.order,
@@ -72,7 +71,7 @@ class GeometryReranker:
         return order, self._first_probability(candidates, ranking, order, probabilities)
 
     def _probabilities(self, candidates: "_Candidates", ranking: Ranking) -> dict[int, float]:
-        """How probable each result is that was matched in full."""
+        """The probability of each result that was matched in full."""
         verified = [row for row in ranking.order if row in ranking.verifications]
         probabilities = candidate_probabilities(
             self.calibration,
@@ -89,7 +88,7 @@ class GeometryReranker:
         order: Sequence[int],
         probabilities: Mapping[int, float],
     ) -> float:
-        """How probable the first result is, judged beside the other found ones as in a search."""
+        """The probability of the first result beside the other found results, as in a search."""
         threshold = self.calibration.threshold
         first = probability_first([probabilities.get(row, 0.0) for row in order])
         found = (
@@ -101,12 +100,12 @@ class GeometryReranker:
 
     def codes(self, name: str) -> Codes:
         """The codes of a database photo."""
-        kept = None if self._index is None else self._index.codes(name)
-        return self._shared_parts.left_out(self._codes[name]) if kept is None else kept
+        indexed = None if self._index is None else self._index.codes(name)
+        return self._shared_parts.left_out(self._codes[name]) if indexed is None else indexed
 
     @cached_property
     def _shared_parts(self) -> SharedParts:
-        """What many of the photos that were seen show in one spot."""
+        """The parts of the picture that many of the embedded photos share."""
         photos = list(self._codes.values())
         return SharedParts(len(photos), photos.__getitem__)
 

@@ -9,7 +9,7 @@ docs/python.md shows all of it. Errors are `PlaceSearchError`: one sentence each
 
 from typing import TYPE_CHECKING
 
-# It comes first: other imports take their time, and read the switches that it sets.
+# `startup` comes first: it sets switches that other packages read when they are imported.
 import place_search.core.startup
 
 # A room's first import binds its name here: the room `search` must come before the function.
@@ -57,10 +57,10 @@ __all__ = [
     "track",
 ]
 
-if not TYPE_CHECKING:  # type checkers would take it for every name there is
+if not TYPE_CHECKING:  # type checkers would accept any attribute because of `__getattr__`
 
     def __getattr__(name: str) -> str:
-        """The version, looked up once it is asked for: most processes never do."""
+        """The version, looked up on first use: most processes do not need it."""
         if name == "__version__":
             return program_version()
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,4 +1,4 @@
-"""What `import place_search` offers; each function imports what it needs when it is called."""
+"""The functions of `import place_search`; each imports what it needs when it is called."""
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
@@ -50,19 +50,19 @@ def open_model(
 ) -> "Model":
     """Open a model by its id under weights/ or by its folder; by default the included one.
 
-    `dims` keeps only the first so many numbers of a whitened model's descriptors. `precision`
-    "auto" is int8 where the model's card has measured a mean loss of at most 1 point of Recall@1
-    and the processor has instructions for it; `Model.in_words` says which it is and why. A model
-    without local features comes with a second one for them: `verify_with`, else the one that its
-    card names, else the included one.
+    Descriptors of a whitened model keep only their first `dims` numbers. `precision` "auto" is int8
+    where the model's card has measured a mean loss of at most 1 point of Recall@1 and the processor
+    has instructions for it; `Model.in_words` names the precision and the reason. A model without
+    local features gets them from a second model: `verify_with`, else the model that its card names,
+    else the included one.
 
     Raises:
         PlaceSearchError: there is no such model, or it is not whole.
     """
     from place_search.models import DEFAULT_MODEL
-    from place_search.models import open_model as open_it
+    from place_search.models import open_model as open_by_name
 
-    return open_it(
+    return open_by_name(
         path_or_id(model) or DEFAULT_MODEL,
         threads=threads,
         dims=dims,
@@ -78,9 +78,9 @@ def open_index(folder: AnyPath) -> "Index":
     Raises:
         PlaceSearchError: the folder holds no index that can be opened.
     """
-    from place_search.indexer import open_index as open_it
+    from place_search.indexer import open_index as open_folder
 
-    return open_it(as_path(folder))
+    return open_folder(as_path(folder))
 
 
 def index(
@@ -99,12 +99,12 @@ def index(
 ) -> "BuildReport":
     """Index the photos of a folder, of a list, of a split or of a video into the folder `out`.
 
-    `root` is where the photos of a split are. `descriptors` is a file with those of the photos, as
-    `place-search describe`, hloc, kapture or NumPy wrote it, for which no model runs; with `model`
-    it is that model's. Without `local_features` the index is smaller, and its results cannot be
-    verified; `verify_with` names the model that gives them in place of the model itself, or of the
-    included one where that gives none. `descriptor_type` is int8, a quarter of the bytes, unless
-    they are given. Called again it goes on from an interrupted run; an older index stays till then.
+    `root` is the folder of a split's photos. `descriptors` is a file of the photos' descriptors, as
+    `place-search describe`, hloc, kapture or NumPy wrote it, made by `model` if given; then no
+    model describes photos. Without `local_features` the index is smaller, and its results cannot be
+    verified; `verify_with` names the model that gives local features in place of `model`.
+    `descriptor_type` is int8, a quarter of the bytes, but float32 by default with `descriptors`.
+    Called again, it continues an interrupted run; an older index works until the new one is whole.
 
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
@@ -112,8 +112,8 @@ def index(
     from place_search.indexing import index_input
 
     if verify_with is not None and (descriptors is not None or not local_features):
-        other = "local_features=False" if descriptors is None else "descriptors"
-        raise PlaceSearchError(f"verify_with does not work with {other}; leave one of them out.")
+        conflict = "local_features=False" if descriptors is None else "descriptors"
+        raise PlaceSearchError(f"verify_with does not work with {conflict}; leave one of them out.")
     with reporting(progress) as report:
         return index_input(
             as_path(data),
@@ -138,7 +138,7 @@ def add(
     progress: Report = False,
     **video: "Unpack[VideoArguments]",
 ) -> "ChangeReport":
-    """Add the photos of `data` that an index lacks, and take up those that have changed.
+    """Add the photos of `data` that an index lacks, and update those that have changed.
 
     Raises:
         PlaceSearchError: index, photos or model cannot be used; the text says why.
@@ -159,7 +159,7 @@ def sync(
 ) -> "ChangeReport":
     """Make an index hold the photos of `data`: as `add`, and places of other photos are removed.
 
-    Photos whose places were removed by `remove` stay out, unless `forget` takes them in again.
+    Photos whose places were removed by `remove` stay out; with `forget` they are added again.
 
     Raises:
         PlaceSearchError: index, photos or model cannot be used; the text says why.
@@ -182,12 +182,12 @@ def _changed(
 
     folder, opened = as_path(index), model_for(index, model)
     with reporting(progress) as report:
-        wanted = video_of(folder, video, report)
-        return take_input(change, folder, as_path(data), wanted, opened, report).report
+        request = video_of(folder, video, report)
+        return take_input(change, folder, as_path(data), request, opened, report).report
 
 
 def remove(index: AnyPath, places: Iterable[int | str]) -> "ChangeReport":
-    """Remove places by id or by name, given as a list; their photos are left alone.
+    """Remove places by a list of ids or names; their photos stay.
 
     Raises:
         PlaceSearchError: there is no such index or place, or it cannot be written.
@@ -224,11 +224,10 @@ def compare(
 ) -> "CompareResult":
     """Say whether two photos show the same place, and how sure that is.
 
-    The first photo is asked as a query is, the second as a place: the other way round a borderline
-    answer may be a little different. With an `index` the model is its own, by default, and the
-    probability is by what the index measured, as that of a search is; what many of its photos show
-    in one spot is left out. With a `box` (x, y, width, height in pixels) only that part of the
-    first photo is compared.
+    The first photo is the query, the second the place: swapped, a borderline answer may differ a
+    little. With an `index` the model is its own, by default, and the probability has its
+    calibration, as in a search; parts of the picture that many of its photos share are left out.
+    With a `box` (x, y, width, height in pixels) only that part of the first photo is compared.
 
     Raises:
         PlaceSearchError: a photo, the index or the model cannot be used; the text says why.
@@ -290,10 +289,9 @@ def evaluate(
 ) -> "EvalReport":
     """Measure Recall@N for each N of `ks`.
 
-    What is right comes from `data`, a folder with `database/` and `queries/` or of photos with
-    positions, or from what `TruthArguments` names. With `sequence` each query is ranked with so
-    many frames on each side of it, or before it where that is `causal`. These are the command
-    line's flags.
+    The ground truth comes from `data`, a folder with `database/` and `queries/` or of photos with
+    positions, or from the files of `TruthArguments`. Each query is ranked with the `sequence`
+    frames on each side of it, or only before it if `causal`. The command line has the same flags.
 
     Raises:
         PlaceSearchError: a truth, photos, an index or a model that cannot be used.
@@ -328,11 +326,10 @@ def doctor(
     progress: Report = False,
     **right: "Unpack[TruthArguments]",
 ) -> "Diagnosis":
-    """Look for what would make a job fail, or its numbers worthless; nothing is raised for that.
+    """Look for faults that would make a job fail or its numbers worthless; they are not raised.
 
-    What is right is named as for `evaluate`, or `data` is an index. The model is an id or a folder,
-    whose files are looked at, too, and none that is open; `precision` is the one that it would be
-    opened in.
+    The ground truth is named as for `evaluate`, or `data` is an index. The model is an id or a
+    folder, whose files are checked too, but no opened model; `precision` is that to open it in.
 
     Raises:
         PlaceSearchError: arguments that do not fit each other, or are of another kind.

@@ -1,4 +1,4 @@
-"""What the functions of `import place_search` take: paths, photos, models, progress."""
+"""The arguments of the functions of `import place_search`: paths, photos, models, progress."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -21,18 +21,18 @@ Content: TypeAlias = bytes | bytearray | memoryview
 Photo: TypeAlias = AnyPath | Content | BinaryIO
 """A photo's path, the content of its file, or the file, opened to read bytes."""
 AnyModel: TypeAlias = "Model | AnyPath | None"
-"""An opened model, its id under weights/ or its folder; None for the one that fits."""
+"""An opened model, its id under weights/ or its folder; None for the default model."""
 
 
 class VideoArguments(TypedDict, total=False):
-    """How a video, or photos with a GPX track, are indexed, as on the command line.
+    """Options for indexing a video, or photos with a GPX track, as on the command line.
 
-    `fps` frames a second are taken, by default 2, or one every `every_m` metres along the track of
-    the file `gpx`, which gives frames their positions by time. `video_start` is when the video
-    starts, with a time zone, as a `datetime` or a text such as "2026-05-01T10:00:00+02:00"; by
-    default as it says itself. The clock of photos
-    that name no time zone was `clock_offset_s` seconds ahead of UTC. `panoramas` of 360° are cut
-    into views: "auto" those that say what they are, "2:1" all of that shape too, "off" none.
+    `fps` frames a second are indexed, by default 2, or a frame every `every_m` metres along the
+    track of the file `gpx`, which gives frames their positions by time. `video_start` is the time
+    of the first frame with its time zone, as a `datetime` or a text such as
+    "2026-05-01T10:00:00+02:00"; by default that of the video's metadata. The clock of photos
+    without a time zone was `clock_offset_s` seconds ahead of UTC. `panoramas` of 360° are cut into
+    views: "auto" by their metadata, "2:1" all photos of that shape too, "off" none.
     """
 
     gpx: AnyPath | None
@@ -44,7 +44,7 @@ class VideoArguments(TypedDict, total=False):
 
 
 class TruthArguments(TypedDict, total=False):
-    """What is right in an evaluation, as on the command line.
+    """The ground truth of an evaluation, as on the command line.
 
     It is a `split` of the literature, whose queries are in the folder `queries_dir`, or a `truth`
     CSV, among all positives or the photos of a `database`, both with the `root` of their paths; or
@@ -61,10 +61,10 @@ class TruthArguments(TypedDict, total=False):
 
 
 class Filters(TypedDict, total=False):
-    """What places must be to be found: all that is given.
+    """Conditions that all results fulfil.
 
-    Their photo lies in the `folder`, taken from one day to another, such as 2024-05-31; they have
-    each `tag`, and each own `field` is so, as in "floor:ge:3".
+    Their photo lies in the `folder` and was taken from one day to another, such as 2024-05-31; they
+    have each `tag`, and their own fields fulfil each `field`, as in "floor:ge:3".
     """
 
     folder: str | PurePath | None
@@ -75,35 +75,35 @@ class Filters(TypedDict, total=False):
 
 
 Report: TypeAlias = "Progress | bool | None"
-"""True for a bar, or what is called with the stage, how much is done, and of how much."""
+"""True for a progress bar, or a function that is called with a stage, its count and its total."""
 
 
 def as_path(path: AnyPath) -> Path:
-    """The path that is given. Raises PlaceSearchError where it is none, or out of reach."""
+    """`path` as a `Path`. Raises PlaceSearchError where it is no path, or out of reach."""
     if isinstance(path, str) and not path:
         raise PlaceSearchError("A path is empty; write . for the folder that you are in.")
     try:
-        given = Path(path)
-        given.stat()  # `Path.is_dir` and others raise what this does
+        checked = Path(path)
+        checked.stat()  # raises the errors that `Path.is_dir` and others would
     except TypeError:
         raise PlaceSearchError(
             f"A path is a text or a pathlib.Path, not of the type {type(path).__name__}."
         ) from None
     except ValueError as error:
         raise PlaceSearchError(f"{path!r:.80} cannot be a path ({error}).") from None
-    except OSError as error:  # that there is nothing yet may be right
-        if why := out_of_reach(error):
-            raise PlaceSearchError(why) from None
-    return given
+    except OSError as error:  # a file that does not exist may be right
+        if reason := out_of_reach(error):
+            raise PlaceSearchError(reason) from None
+    return checked
 
 
 def path_of(path: AnyPath | None) -> Path | None:
-    """The path, if one is given. Raises PlaceSearchError where it is none."""
+    """`path` as a `Path`, None for None. Raises PlaceSearchError where it is no path."""
     return None if path is None else as_path(path)
 
 
 def path_or_id(model: AnyPath | None) -> "str | Path | None":
-    """A model by its id, which is a text, or by its folder. Raises PlaceSearchError for others."""
+    """A model's id, a text, or its folder. Raises PlaceSearchError for other types."""
     if isinstance(model, str) and not model:
         raise PlaceSearchError("The name of a model is empty; leave it out, or name one.")
     if model is None:
@@ -117,11 +117,11 @@ def path_or_id(model: AnyPath | None) -> "str | Path | None":
 
 
 def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model":
-    """The model that is given, opened in the best precision; by default the included one.
+    """`model`, opened in the best precision unless it is open; by default the included model.
 
     Raises:
-        PlaceSearchError: there is no such model, it is not whole, what is given names none, or
-            `verify_with` comes with an opened one.
+        PlaceSearchError: there is no such model, it is not whole, the argument names no model, or
+            `verify_with` comes with an opened model.
     """
     from place_search.models import DEFAULT_MODEL, Model, open_model
 
@@ -131,26 +131,26 @@ def opened_model(model: AnyModel, verify_with: AnyPath | None = None) -> "Model"
                 "An opened model has its verifier already; give verify_with to open_model instead."
             )
         return model
-    chosen = path_or_id(model) or DEFAULT_MODEL
+    name_or_folder = path_or_id(model) or DEFAULT_MODEL
     verifier = path_or_id(verify_with)
-    return open_model(chosen, precision="auto", verify=True, verify_with=verifier)
+    return open_model(name_or_folder, precision="auto", verify=True, verify_with=verifier)
 
 
 def opened_index(index: "Index | AnyPath") -> "Index":
-    """The index that is given, opened. Raises PlaceSearchError where the folder holds none."""
+    """`index`, opened unless it is open. Raises PlaceSearchError where the folder holds none."""
     from place_search.indexer import Index, open_index
 
     return index if isinstance(index, Index) else open_index(as_path(index))
 
 
 def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
-    """The model that is given, else the index's own, with the index's local features.
+    """`model`, else the index's own, with the index's local features.
 
-    One by its id or folder is opened in the precision and the length that the index was made with.
+    A model's id or folder is opened in the precision and the dimensions of the index.
 
     Raises:
-        PlaceSearchError: there is no such index or model, it is not whole, or what is given names
-            none.
+        PlaceSearchError: there is no such index or model, it is not whole, or the argument names
+            no model.
     """
     from place_search.indexer import Index, fit_model, open_index_model, read_manifest
     from place_search.models import Model
@@ -163,10 +163,10 @@ def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
 
 
 def source_of(photo: Photo) -> bytes | Path:
-    """A photo as the engine takes it; a file is read from where it stands.
+    """A photo as the engine takes it; an open file is read from its current position.
 
     Raises:
-        PlaceSearchError: a picture in memory, a file that gives no bytes, or something else.
+        PlaceSearchError: a picture in memory, a file that gives no bytes, or another type.
     """
     if isinstance(photo, Content):
         return bytes(photo)
@@ -179,7 +179,7 @@ def source_of(photo: Photo) -> bytes | Path:
         )
     try:
         content: object = photo.read()
-    except (OSError, ValueError) as error:  # closed, or not to be read
+    except (OSError, ValueError) as error:  # the file is closed or not readable
         raise PlaceSearchError(f"The file of a photo cannot be read: {error}.") from None
     if content == b"":
         raise PlaceSearchError(
@@ -194,13 +194,13 @@ def sources_of(photos: "Photo | Iterable[Photo]") -> Iterator[bytes | Path]:
     """One photo or several, as the engine takes them. Raises PlaceSearchError as `source_of`."""
     several: Any = photos
     if not isinstance(photos, str | PathLike | Content) and not hasattr(photos, "read"):
-        with suppress(TypeError):  # what cannot be iterated is one: `source_of` says what is wrong
+        with suppress(TypeError):  # `source_of` refuses what is neither a photo nor iterable
             return map(source_of, several)
     return iter((source_of(several),))
 
 
 def listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
-    """Photos one by one; those of a folder by name."""
+    """Photos as a list; those of a folder are sorted by name."""
     if not isinstance(photos, str | PathLike) or not as_path(photos).is_dir():
         return list(sources_of(photos))
     from place_search.indexer import open_source
@@ -209,7 +209,7 @@ def listed(photos: "Photo | Sequence[Photo]") -> list[bytes | Path]:
 
 
 def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRequest":
-    """What is asked of a video whose frames are kept beside an index."""
+    """The options for a video whose frames are kept beside an index."""
     from place_search.indexer import VideoRequest, start_of
 
     _require_known(video, VideoArguments)
@@ -226,7 +226,7 @@ def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRe
 
 
 def truth_files(data: AnyPath | None, right: TruthArguments) -> "TruthFiles":
-    """What is right of an evaluation. Raises PlaceSearchError where arguments do not fit."""
+    """The ground truth of an evaluation. Raises PlaceSearchError where arguments do not fit."""
     from place_search.evaluation import TruthFiles
 
     _require_known(right, TruthArguments)
@@ -245,13 +245,13 @@ def truth_files(data: AnyPath | None, right: TruthArguments) -> "TruthFiles":
     return files
 
 
-def _require_known(given: Mapping[str, object], arguments: type) -> None:
-    if unknown := given.keys() - arguments.__annotations__.keys():
+def _require_known(arguments: Mapping[str, object], declared: type) -> None:
+    if unknown := arguments.keys() - declared.__annotations__.keys():
         raise TypeError(f"unexpected keyword argument '{min(unknown)}'")
 
 
 def plain(value: T) -> T:
-    """A number of NumPy as one of Python, since reports are JSON; anything else as it is."""
+    """A number of NumPy as a Python number, since reports are JSON; anything else unchanged."""
     item: Callable[[], T] | None = getattr(value, "item", None)
     return value if item is None or getattr(value, "size", 1) != 1 else item()
 
@@ -265,7 +265,7 @@ def switch(name: str, value: bool) -> bool:
 
 @contextmanager
 def reporting(progress: Report) -> Iterator[Progress]:
-    """What is told of progress: a bar of our own, what is given, or nobody."""
+    """The progress function of a call: a bar on the terminal, `progress` itself, or `silent`."""
     if progress is not None and not isinstance(progress, bool):
         yield progress
     elif progress:

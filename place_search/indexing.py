@@ -1,4 +1,4 @@
-"""Photos into an index, as the command line and Python both take them: fields, calibration too."""
+"""Indexing for the command line and Python: photos, their own fields, and the calibration."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -28,18 +28,18 @@ _Report = TypeVar("_Report", "BuildReport", "ChangeReport")
 
 
 @dataclass(frozen=True, slots=True)
-class TakenIn(Generic[_Report]):
-    """What taking photos in did, by which model.
+class IndexingResult(Generic[_Report]):
+    """The report of a run that indexed photos, and its model.
 
-    `fields` are the own fields of their list, if it gives any, which `given` places got. `measured`
-    is what is to be said of a calibration, if one was measured.
+    `fields` are the own fields of the photos' list, if any, which `places_with_fields` places got.
+    `calibration_summary` is a sentence on the calibration, if the run measured one.
     """
 
     report: _Report
     model: "Model"
     fields: "ListedFields | None"
-    given: int
-    measured: str | None
+    places_with_fields: int
+    calibration_summary: str | None
 
 
 def index_input(
@@ -58,11 +58,11 @@ def index_input(
     uri: str = "",
     max_pixels: int = MAX_PIXELS,
     workers: "Callable[[Model], ShardWorkers] | None" = None,
-) -> "TakenIn[BuildReport]":
+) -> "IndexingResult[BuildReport]":
     """Build an index of the photos of an input, described by `model` or by a file, `descriptors`.
 
-    Where the `model_named` is said to have made the file, it is tried on some photos. Photos for
-    a file of which more than `max_pixels` would be decoded are left out; of others `model` says it.
+    With `model_named`, the user states that `model` made the file, which is checked on some photos.
+    With a file, photos of more than `max_pixels` are left out; else the model has such a limit.
 
     Raises:
         PlaceSearchError: photos, model, file or folder cannot be used; the text says why.
@@ -72,7 +72,9 @@ def index_input(
         source = open_source(data, root, video)
         opened = model()
     else:
-        source = open_source(data, root, replace(video, panoramas="off"))  # of whole photos
+        source = open_source(
+            data, root, replace(video, panoramas="off")
+        )  # descriptors are of whole photos
         made_by = model() if model_named else None
         opened = descriptor_file_model(
             open_descriptor_file(descriptors), source, made_by, max_pixels=max_pixels
@@ -88,9 +90,9 @@ def index_input(
         workers=None if workers is None else workers(opened),
         progress=progress,
     )
-    given = 0 if listed is None else keep_listed_fields(out, listed)
-    measured = keep_calibrated(out, opened, progress) if descriptors is None else None
-    return TakenIn(report, opened, listed, given, measured)
+    places_with_fields = 0 if listed is None else keep_listed_fields(out, listed)
+    calibration_summary = keep_calibrated(out, opened, progress) if descriptors is None else None
+    return IndexingResult(report, opened, listed, places_with_fields, calibration_summary)
 
 
 def take_input(
@@ -100,16 +102,16 @@ def take_input(
     video: "VideoRequest",
     model: "Model",
     progress: Progress,
-) -> "TakenIn[ChangeReport]":
+) -> "IndexingResult[ChangeReport]":
     """Change an index by the photos of an input; `change` is `add_photos` or `sync_photos`.
 
     Raises:
         PlaceSearchError: index, photos or model cannot be used; the text says why.
     """
     listed = read_listed_fields(data, index)
-    if change is add_photos:  # of another folder, say, with panoramas that are called alike
+    if change is add_photos:  # another folder may have panoramas of the same names
         video = replace(video, root=Path(read_manifest(index).source["root"]))
     report = change(index, open_source(data, None, video), model, progress=progress)
-    given = 0 if listed is None else keep_listed_fields(index, listed)
-    measured = keep_calibrated(index, model, progress)
-    return TakenIn(report, model, listed, given, measured)
+    places_with_fields = 0 if listed is None else keep_listed_fields(index, listed)
+    calibration_summary = keep_calibrated(index, model, progress)
+    return IndexingResult(report, model, listed, places_with_fields, calibration_summary)

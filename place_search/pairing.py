@@ -1,4 +1,4 @@
-"""Which photos to match, as `place-search pairs` and Python ask for it."""
+"""Pairs of photos to match, for the Python interface."""
 
 from typing import TYPE_CHECKING
 
@@ -24,8 +24,8 @@ def pairs(
     """The `k` places of an index that look most like each photo of a folder or a list.
 
     `names` of the answer are pairs of names relative to `root`, by default the deepest folder that
-    holds both; `to_text("hloc")` or `to_text("colmap")` is the file that those programs read. A
-    photo that is in the index is not paired with itself. `standardize` is that of `search_many`.
+    holds queries and places; `to_text("hloc")` or `to_text("colmap")` is a file for these programs.
+    A photo in the index is not paired with itself. `standardize` is that of `search_many`.
 
     Raises:
         PlaceSearchError: an index, photos or a model that cannot be used; the text says why.

@@ -1,4 +1,4 @@
-"""A model's graph in int8, and what that loses, as the command line and Python both make it."""
+"""Quantizes a model's graph to int8 and measures its loss."""
 
 import hashlib
 import shutil
@@ -32,7 +32,7 @@ from place_search.photos.decoding import MAX_PIXELS
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """The card of a model with an int8 graph, and what was left out of the photos for it.
+    """The card of a model with an int8 graph, and the calibration photos that were skipped.
 
     `left_unread` are sentences on folders that may not be read.
     """
@@ -55,12 +55,12 @@ def quantize(
     max_pixels: int = MAX_PIXELS,
     progress: Progress = silent,
 ) -> Quantized:
-    """Put an int8 graph beside the float32 one of a model, or of a copy of it that is new.
+    """Put an int8 graph beside a model's float32 graph, or into a copy of the model.
 
-    The copy is called `name`. `count` of the photos set the ranges of activations, as they are or
-    as `views`: half of them by night and a quarter by another day. `first` convolutions stay in
-    float32, by default as few as it takes. The card keeps what is lost in Recall@1 on each of
-    `truths`, with `verify` by geometry too; without any nothing is measured.
+    The copy gets the id `name`. `count` of the photos set the ranges of activations, unaltered or
+    as `views`: half of them by night and a quarter by another day. The `first` convolutions stay in
+    float32, by default as few as necessary. The card keeps the loss of Recall@1 on each of
+    `truths`, with `verify` by geometry too; without truths nothing is measured.
 
     Raises:
         ModelError: NNCF is not installed, an unknown model, one that has an int8 graph already, or
@@ -76,19 +76,19 @@ def quantize(
         ) from None
     folder = find_model(model)
     _check_target(folder, name)
-    known = _open_truths(truths)
+    ground_truths = _open_truths(truths)
     source = open_source(photos)
     number = min(count, len(source.photos))
-    chosen = [source.photos[row * len(source.photos) // number].path for row in range(number)]
-    pixels, digest, skipped = _prepare(folder, chosen, max_pixels, views)
+    sample = [source.photos[row * len(source.photos) // number].path for row in range(number)]
+    pixels, digest, skipped = _prepare(folder, sample, max_pixels, views)
     if not pixels:
         raise none_readable_error(skipped, photos)
-    with _target(folder, name) as made:
-        card = quantize_model(made, pixels, digest, first=first, views=views, progress=progress)
-        if known and card.quantization is not None:
-            rows = tuple(measure_loss(made, known, verify=verify, progress=progress))
+    with _target(folder, name) as target:
+        card = quantize_model(target, pixels, digest, first=first, views=views, progress=progress)
+        if ground_truths and card.quantization is not None:
+            rows = tuple(measure_loss(target, ground_truths, verify=verify, progress=progress))
             card = replace(card, quantization=replace(card.quantization, measured=rows))
-            write_card(card, made)
+            write_card(card, target)
     return Quantized(card, skipped, source.left_unread)
 
 
@@ -105,7 +105,7 @@ def _check_target(folder: Path, name: str | None) -> None:
 
 @contextmanager
 def _target(folder: Path, name: str | None) -> Iterator[Path]:
-    """The model to quantise: itself, or a copy under weights/ that appears when all went well."""
+    """The model to quantise: `folder`, or a copy under weights/ that appears once it is whole."""
     if name is None:
         yield folder
         return
@@ -116,14 +116,14 @@ def _target(folder: Path, name: str | None) -> Iterator[Path]:
 
 
 def _open_truths(truths: Sequence[TruthFiles]) -> list[GroundTruth]:
-    """Each truth, called by its file, after as many folders as tell it from the others."""
+    """Each truth, named by its file and by as many parent folders as make the name unique."""
     opened = [open_truth(files) for files in truths]
     paths = [files.truth or files.split or files.data or files.queries for files in truths]
-    known = [path.resolve().with_suffix("").parts for path in paths if path is not None]
-    for row, parts in enumerate(known):
+    path_parts = [path.resolve().with_suffix("").parts for path in paths if path is not None]
+    for row, parts in enumerate(path_parts):
         opened[row].require_photos()
         ends = (parts[-count:] for count in range(1, len(parts)))
-        alone = (end for end in ends if sum(each[-len(end) :] == end for each in known) == 1)
+        alone = (end for end in ends if sum(other[-len(end) :] == end for other in path_parts) == 1)
         opened[row] = replace(opened[row], name="/".join(next(alone, parts[-1:])))
     return opened
 
@@ -131,7 +131,7 @@ def _open_truths(truths: Sequence[TruthFiles]) -> list[GroundTruth]:
 def _prepare(
     folder: Path, photos: Sequence[Path], max_pixels: int, views: bool
 ) -> tuple[list[NDArray[np.uint8]], str, list[Skipped]]:
-    """The pixels of photos as the model takes them, the hash of their contents, the unreadable."""
+    """The pixels of photos for the model, the hash of their contents, and unreadable photos."""
     opened = open_model(folder, max_pixels=max_pixels)
     pixels, digest = [], hashlib.sha256()
     skipped = []
@@ -148,6 +148,6 @@ def _prepare(
 
 
 def _altered(pixels: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
-    """A photo by night, by another day, by night, and the next one as it is."""
+    """The photo altered by its number: night, another day, night, unaltered, and so on."""
     alter: Any = (make_night, change_day, make_night, None)[number % 4]
     return pixels if alter is None else alter(pixels, np.random.default_rng(number))

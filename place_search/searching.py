@@ -1,4 +1,4 @@
-"""Searching, as Python asks for it."""
+"""The searches of the Python interface."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -39,17 +39,16 @@ def search(
 ) -> "SearchResult":
     """Find the `k` places of an index that look most like a photo, best first.
 
-    With `spots` places of one group count once, so that `k` spots are found; all photos that come
-    before the last of them are among the results, 100 at most. Several photos of one spot, up to
-    16, are one query with one answer. `match` of the answer says whether the photo's place is among
-    them. `verify` ranks the most similar places by how well their geometry agrees with the photo's;
-    by default that is done where the index holds local features. With a `box` (x, y, width, height
-    in pixels of the upright photo) only that part of it is searched with. A 360° `panorama` is cut
-    into views, by default where its metadata says that it is one, with True where it is twice as
-    wide as high. `near` is (latitude, longitude) in degrees; with `radius_m` it leaves only the
-    places at most that many metres away, as `filters` leave those that fit them. Without `model`
-    the index's own is opened, which takes most of a second: to search often, use `search_many`, or
-    open it once and pass it.
+    With `spots` the places of a group count once, so that `k` spots are found; the results include
+    all photos ranked before the last spot, at most 100. Up to 16 photos of one spot are one query
+    with one answer. `match` of the answer is the verdict whether the photo's place is among the
+    results. `verify` ranks the most similar places by how well their geometry agrees with the
+    photo's; by default where the index holds local features. With a `box` (x, y, width, height in
+    pixels of the upright photo) only that part of the photo is the query. A 360° `panorama` is cut
+    into views: by default if its metadata declares a panorama, with True if it is twice as wide as
+    high. `near` is (latitude, longitude) in degrees; results are at most `radius_m` metres from
+    there, and fulfil the `filters`. Without `model` the index's own is opened, which takes most of
+    a second: for many searches use `search_many`, or open the model once and pass it.
 
     Raises:
         PlaceSearchError: an index, photo or parameter that cannot be used; the text says why.
@@ -85,11 +84,11 @@ def search_many(
     standardize: bool = False,
     **filters: Unpack[Filters],
 ) -> "Iterator[SearchResult]":
-    """Search for one photo after the other; the answers come in their order, each when it is there.
+    """Search for one photo after the other; yields the answers in the order of the photos.
 
     `standardize` reads all photos first, and chooses places by descriptors that are centred and
-    scaled by what the photos have in common (Schubert et al. 2020). Twenty photos of one drive by
-    night gain much; few, or photos of many kinds, lose. Otherwise as `search`.
+    scaled by the photos' own statistics (Schubert et al. 2020). Twenty photos of one drive by night
+    gain much; few photos, or photos of many kinds, lose. Otherwise as `search`.
     """
     from place_search.indexer import parse_filter
     from place_search.search.positions import position_of
@@ -128,9 +127,9 @@ def similar(
 ) -> "SimilarPlaces":
     """Find the `k` places that look most like a place of the index, given by its id or its name.
 
-    They are found by the descriptor that the index keeps of its photo, which needs no model where
-    descriptors were made elsewhere. The place itself is left out, and other photos of its group
-    too, unless `same_spot`. `near`, `radius_m` and `filters` are those of `search`.
+    The query is the place's descriptor in the index, so that no model is needed where descriptors
+    were made elsewhere. The place itself is left out, and other photos of its group too, unless
+    `same_spot`. `near`, `radius_m` and `filters` are those of `search`.
 
     Raises:
         PlaceSearchError: an index, place or parameter that cannot be used; the text says why.
@@ -153,15 +152,15 @@ def similar(
 
 
 def table(answers: "Iterable[SearchResult]") -> "SearchTable":
-    """The answers of `search_many` as one table: a row a photo, with the verdict and the best.
+    """The answers of `search_many` as a table: a row a photo, with verdict and best result.
 
     Raises:
-        PlaceSearchError: something else than answers of searches.
+        PlaceSearchError: an item that is no answer of a search.
     """
     from place_search.search.results import SearchResult, SearchTable
 
-    given: Any = answers
-    rows = tuple(given) if isinstance(given, Iterable) else (given,)
+    iterable: Any = answers
+    rows = tuple(iterable) if isinstance(iterable, Iterable) else (iterable,)
     for row in rows:
         if not isinstance(row, SearchResult):
             raise PlaceSearchError(
@@ -172,7 +171,7 @@ def table(answers: "Iterable[SearchResult]") -> "SearchTable":
 
 
 def opened_engine(index: "Index | AnyPath", model: AnyModel) -> "Engine":
-    """What searches an index with the model that is given, else with its own."""
+    """An engine that searches an index with `model`, by default with the index's own."""
     from place_search.search.engine import Engine
 
     opened = opened_index(index)

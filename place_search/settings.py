@@ -77,25 +77,27 @@ def all_settings() -> list[Setting]:
 
 
 def unknown_variables(*, serving: bool = False) -> list[str]:
-    """A sentence for each variable that is called like a setting and is none."""
-    named = sorted(name for name, value in os.environ.items() if name.startswith(PREFIX) and value)
-    if not named:  # to import the server's settings takes a while
+    """A sentence for each environment variable with the prefix of settings that names none."""
+    variables = sorted(
+        name for name, value in os.environ.items() if name.startswith(PREFIX) and value
+    )
+    if not variables:  # importing the server's settings takes time
         return []
-    known = {setting.env.removeprefix(PREFIX) for setting in all_settings()}
-    if serving:  # where it is probably a slip for KEYS, which keep strangers out
-        known.remove(KEY.name.upper())
-    asked = (name.removeprefix(PREFIX) for name in named)
-    return [_unknown(name, known) for name in asked if name not in known]
+    setting_names = {setting.env.removeprefix(PREFIX) for setting in all_settings()}
+    if serving:  # KEY is probably a slip for KEYS, which keep strangers out
+        setting_names.remove(KEY.name.upper())
+    names = (name.removeprefix(PREFIX) for name in variables)
+    return [_unknown_sentence(name, setting_names) for name in names if name not in setting_names]
 
 
-def _unknown(name: str, known: set[str]) -> str:
-    near = get_close_matches(name, known, n=1)
-    meant = f"if you mean {PREFIX}{near[0]}, correct it, else" if near else "correct or"
-    return f"The variable {PREFIX}{name} is no setting; {meant} unset it."
+def _unknown_sentence(name: str, setting_names: set[str]) -> str:
+    matches = get_close_matches(name, setting_names, n=1)
+    suggestion = f"if you mean {PREFIX}{matches[0]}, correct it, else" if matches else "correct or"
+    return f"The variable {PREFIX}{name} is no setting; {suggestion} unset it."
 
 
 def render_settings() -> str:
-    """docs/settings.md, from the declarations."""
+    """The text of docs/settings.md, from the declarations."""
     rows = "\n".join(
         f"| {_code(row.flag)} | `{row.env}` | {_code(row.default)} | {row.help} |"
         for row in all_settings()

@@ -1,4 +1,4 @@
-"""The track of a video or a walk, as `place-search track` and Python ask for it."""
+"""The track of a video or a walk, for the command line and Python."""
 
 import tempfile
 from pathlib import Path
@@ -38,9 +38,9 @@ def track(
 ) -> "Track":
     """Say where each frame of a video, of a folder or of a list of photos was taken.
 
-    Of a video `fps` frames a second are taken, by default 2, or every so many frames. Frames that
-    are `causal` know only those before them, as if live. `out` is a file to write, too; its ending
-    names the format.
+    A video gives `fps` frames a second, by default 2, or each `every`-th frame.
+    If `causal`, each frame is located by the frames before it only, as if live. `out` is a file to
+    write the track to; its ending names the format.
 
     Raises:
         PlaceSearchError: an index, frames or a model that cannot be used; the text says why.
@@ -89,15 +89,17 @@ def track_input(
     source = open_input(frames, None if fps is None and every is None else Sampling(every, fps))
     if out is None:
         with tempfile.TemporaryDirectory() as scratch:
-            kept = Path(scratch, "frames")
-            return track_frames(index, model, source, kept, causal=causal, progress=progress)
-    kept = kept_beside(out)
-    track = track_frames(index, model, source, kept, causal=causal, progress=progress)
+            descriptor_file = Path(scratch, "frames")
+            return track_frames(
+                index, model, source, descriptor_file, causal=causal, progress=progress
+            )
+    descriptor_file = frame_file(out)
+    track = track_frames(index, model, source, descriptor_file, causal=causal, progress=progress)
     write_track(track, out, source, model, index)
-    kept.unlink(missing_ok=True)
+    descriptor_file.unlink(missing_ok=True)
     return track
 
 
-def kept_beside(out: Path) -> Path:
-    """The file beside a result that keeps the descriptors of a run that is not done."""
+def frame_file(out: Path) -> Path:
+    """The file beside a result that keeps the descriptors of an unfinished run."""
     return out.with_name(f".{out.name}.frames")

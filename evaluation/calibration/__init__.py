@@ -1,1 +1,1 @@
-"""From similarity and geometry to a probability."""
+"""Fits the probability of the same place to similarity and geometry."""

@@ -1,4 +1,4 @@
-"""Fit a model's calibration: from labelled pairs of photos to a probability."""
+"""Fits a model's calibration to labelled pairs of photos."""
 
 import zlib
 from collections import defaultdict
@@ -26,7 +26,7 @@ from place_search.search.verification import Query, verify
 
 COLUMNS = ("photo1", "photo2", "same")
 MIN_PAIRS = 50
-"""Of each kind, in each half: fewer say little about a precision of 99 %."""
+"""The least number of pairs of each kind in each half: fewer tell little of a precision of 99 %."""
 
 
 class Pair(NamedTuple):
@@ -49,7 +49,7 @@ class Fitted:
 class PairSets(NamedTuple):
     """The pairs of several files, each set with the root of its photos.
 
-    `repeated` counts the rows that were left out, because one before them names the same photos.
+    `repeated` counts the rows that were left out because an earlier row names the same photos.
     """
 
     sets: list[tuple[Path, list[Pair]]]
@@ -65,14 +65,14 @@ class _Labelled(NamedTuple):
 def read_pairs(files: Iterable[tuple[Path, Path]]) -> PairSets:
     """Read CSVs with the columns photo1,photo2,same (1 or 0), each with the root of its photos.
 
-    Two photos count once, in whichever order and file they stand.
+    A pair of photos counts once, whatever their order and whatever the file.
 
     Raises:
-        TruthError: no file, missing columns, a label that is neither, or two that contradict.
+        TruthError: no file, missing columns, an unknown label, or two labels that contradict.
     """
     labels = {"1": True, "0": False, "true": True, "false": False, "same": True, "different": False}
-    known: dict[frozenset[Path], _Labelled] = {}
-    found = []
+    labelled: dict[frozenset[Path], _Labelled] = {}
+    sets = []
     rows = 0
     for file, root in files:
         pairs = []
@@ -86,17 +86,17 @@ def read_pairs(files: Iterable[tuple[Path, Path]]) -> PairSets:
                 pair = Pair(fields["photo1"], fields["photo2"], label)
                 photos = frozenset((root / pair.photo1, root / pair.photo2))
                 rows += 1
-                if photos not in known:
-                    known[photos] = _Labelled(label, file, row)
+                if photos not in labelled:
+                    labelled[photos] = _Labelled(label, file, row)
                     pairs.append(pair)
-                elif (first := known[photos]).same != label:
+                elif (first := labelled[photos]).same != label:
                     raise TruthError(
                         f"{file} says {label:d} of '{pair.photo1}' and '{pair.photo2}' in row "
                         f"{row}, but row {first.row} of {first.file} says {first.same:d}; leave "
                         "the wrong row out."
                     )
-        found.append((root, pairs))
-    return PairSets(found, rows - len(known))
+        sets.append((root, pairs))
+    return PairSets(sets, rows - len(labelled))
 
 
 def calibrate(
@@ -108,10 +108,10 @@ def calibrate(
 ) -> Fitted:
     """Fit a calibration on pairs, each set under its own root.
 
-    Half of the pairs, chosen by their first photo, is held back to measure on.
+    Half of the pairs, chosen by their first photo, is held back for the figures.
 
     Raises:
-        TruthError: too few pairs of a kind.
+        TruthError: too few pairs of the same place, or of different places.
         PhotoError: a photo of a pair cannot be read.
     """
     total = sum(len(pairs) for _, pairs in sets)
@@ -122,11 +122,11 @@ def calibrate(
             same.append(pair.same)
             held_back.append(zlib.crc32(pair.photo1.encode()) % 2 == 1)
             progress("Comparing", len(numbers), total)
-    rows, labels, held = np.array(numbers), np.array(same, bool), np.array(held_back, bool)
-    _require_enough(labels, held)
-    weights, intercept = fit_logistic(rows[~held], labels[~held])
+    rows, labels, is_held_back = np.array(numbers), np.array(same, bool), np.array(held_back, bool)
+    _require_enough(labels, is_held_back)
+    weights, intercept = fit_logistic(rows[~is_held_back], labels[~is_held_back])
     probabilities = sigmoid(rows @ weights + intercept)
-    tested, truly = probabilities[held], labels[held]
+    tested_probabilities, tested_labels = probabilities[is_held_back], labels[is_held_back]
     calibration = Calibration(
         intercept=intercept,
         weights=tuple(float(weight) for weight in weights),
@@ -134,14 +134,14 @@ def calibrate(
         data=data,
         same_pairs=int(labels.sum()),
         different_pairs=int((~labels).sum()),
-        **figures_of(tested, truly, THRESHOLD)._asdict(),
+        **figures_of(tested_probabilities, tested_labels, THRESHOLD)._asdict(),
     )
-    return Fitted(calibration, tested, truly)
+    return Fitted(calibration, tested_probabilities, tested_labels)
 
 
 def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, Floats]]:
     """The evidence of each pair, in the order of the first photos."""
-    # What a photo is as the second of a pair takes some 10 to 45 kB, so all are kept.
+    # The descriptor and codes of a second photo take some 10 to 45 kB, so all are kept.
     seconds = {}
     for name in dict.fromkeys(pair.photo2 for pair in pairs):
         second = model.embed(model.read(root / name))
@@ -154,16 +154,16 @@ def _weigh(model: Model, root: Path, pairs: Sequence[Pair]) -> list[tuple[Pair, 
         first = model.embed(model.read(root / name))
         query = Query.of(first)
         for pair in group:
-            other, codes = seconds[pair.photo2]
-            similarity = float(first.descriptor @ other)
+            descriptor, codes = seconds[pair.photo2]
+            similarity = float(first.descriptor @ descriptor)
             geometry = verify(query, codes, similarity)
             weighed.append((pair, evidence(similarity, geometry)))
     return weighed
 
 
-def _require_enough(same: Labels, held: Labels) -> None:
-    for half in (held, ~held):
-        for kind, word in ((same, "same"), (~same, "different")):
+def _require_enough(labels: Labels, is_held_back: Labels) -> None:
+    for half in (is_held_back, ~is_held_back):
+        for kind, word in ((labels, "same"), (~labels, "different")):
             count = int((half & kind).sum())
             if count < MIN_PAIRS:
                 raise TruthError(

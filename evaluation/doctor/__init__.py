@@ -1,1 +1,1 @@
-"""What would make a job fail, or its numbers worthless."""
+"""Examines data and models for faults before a long job."""

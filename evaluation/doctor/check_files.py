@@ -1,4 +1,4 @@
-"""The doctor's look at files: missing ones, those that cannot be read, duplicates."""
+"""The doctor's checks of files: missing files, unreadable files, duplicates."""
 
 import hashlib
 import os
@@ -18,19 +18,20 @@ from place_search.photos import PhotoError, decode_photo
 from place_search.photos.decoding import MAX_PIXELS
 
 HASHED = 4000
-"""Files of equal size that are compared at most."""
+"""The largest number of files of equal size whose content is compared."""
 HASHED_BYTES = 1 << 16
 OPENED = 100
-"""Photos that are opened: where 3 % are broken, one is among so many with a probability of 95 %."""
+"""The number of photos that are decoded: where 3 % are broken, 100 photos show that with a
+probability of 95 %."""
 
 
 def check_missing(truth: GroundTruth) -> list[Finding]:
-    """Photos of the truth that do not exist, with a hint where they may be."""
-    gone = set(truth.missing)
-    if not gone:
+    """Photos of the truth that do not exist, with a hint at where they may be."""
+    missing = set(truth.missing)
+    if not missing:
         return []
-    database = sum(name in gone for name in truth.database)
-    queries = sum(name in gone for name in truth.queries)
+    database = sum(name in missing for name in truth.database)
+    queries = sum(name in missing for name in truth.queries)
     remedy = (
         f"{database} of {len(truth.database)} database photos and {queries} of "
         f"{len(truth.queries)} queries are not under {truth.root}; {_hint(truth)}."
@@ -39,23 +40,23 @@ def check_missing(truth: GroundTruth) -> list[Finding]:
 
 
 def _hint(truth: GroundTruth) -> str:
-    """What to do about missing photos: where a folder holds them under other paths, that."""
+    """The remedy for missing photos: the right folder, where photos have other paths below it."""
     missing = PurePosixPath(truth.missing[0])
     try:
-        there = [PurePosixPath(photo.name) for photo in open_source(truth.root).photos]
+        photos = [PurePosixPath(photo.name) for photo in open_source(truth.root).photos]
     except SourceError:
         return "get the data set's photos, or name the folder that holds them with --root"
     depth = len(missing.parts)
-    for path in there:
+    for path in photos:
         if path.stem != missing.stem:
             continue
         if path.parts[-depth:-1] == missing.parts[:-1]:
             below = truth.root.joinpath(*path.parts[:-depth])
             return f"there is {truth.root / path}: use --root {below}"
         return f"there is {truth.root / path}: mend --root or --queries-dir to fit"
-    if others := find_unlisted(truth):
+    if unlisted := find_unlisted(truth):
         return (
-            f"{counted(len(others), 'photo')} there, such as '{others[0]}', would be left out: "
+            f"{counted(len(unlisted), 'photo')} there, such as '{unlisted[0]}', would be left out: "
             "this may be another data set, so name its folder with --root"
         )
     return "the data set is there in part: get the rest of it"
@@ -63,30 +64,30 @@ def _hint(truth: GroundTruth) -> str:
 
 def find_unlisted(truth: GroundTruth) -> list[str]:
     """Photos under the root that the truth does not name."""
-    known = {os.path.normpath(name) for name in truth.photos}
+    listed = {os.path.normpath(name) for name in truth.photos}
     try:
-        there = open_source(truth.root).photos
+        photos = open_source(truth.root).photos
     except SourceError:
         return []
-    return [photo.name for photo in there if photo.name not in known]
+    return [photo.name for photo in photos if photo.name not in listed]
 
 
 def _eighth(width: int, height: int) -> tuple[int, int]:
-    """A size that a photo is decoded at quickly."""
+    """An eighth of a photo's size, at which it is decoded quickly."""
     return width // 8, height // 8
 
 
 def check_readable(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[Finding]:
-    """Some photos are decoded, chosen at random and always the same: damage may come in steps."""
+    """Decode photos chosen at random with a fixed seed; damage may repeat at regular steps."""
     broken: list[str] = []
-    chosen = np.random.default_rng(0).permutation(len(paths))[:OPENED]
-    for row in np.sort(chosen):
+    rows = np.random.default_rng(0).permutation(len(paths))[:OPENED]
+    for row in np.sort(rows):
         try:
             decode_photo(paths[row], target_size=_eighth, max_pixels=max_pixels)
         except PhotoError as error:
             broken.append(str(error))
     remedy = (
-        f"Of {len(chosen)} photos that were tried these cannot be read; mend what is said of the "
+        f"Of {len(rows)} photos that were tried these cannot be read; mend what is said of the "
         "first, or get them again."
     )
     return findings_of("unreadable", broken, remedy)
@@ -117,7 +118,7 @@ def check_duplicates(truth: GroundTruth) -> list[Finding]:
 
 
 def _same_content(files: Mapping[str, Path]) -> Iterator[list[str]]:
-    """Groups of names whose files are equal; of very many only some are compared."""
+    """Groups of names whose files are equal, among the first `HASHED` files of equal size."""
     sizes: defaultdict[int, list[str]] = defaultdict(list)
     for name, path in files.items():
         with suppress(OSError):

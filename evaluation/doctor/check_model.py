@@ -1,4 +1,4 @@
-"""The doctor's look at a model and an index: centroids never set, another model, other photos."""
+"""The doctor's checks of model and index: unset centroids, another model, other photos."""
 
 from pathlib import Path
 
@@ -36,27 +36,27 @@ def check_centroids(folder: Path) -> list[Finding]:
 
 
 def _judge(path: Path, name: str, table: NDArray[np.float32]) -> list[Finding]:
-    where = f"{path}: {name}"
+    table_name = f"{path}: {name}"
     rows = len(table)
     bad = int((~np.isfinite(table).all(axis=1)).sum())
     if bad:
-        return [Finding("centroids-not-finite", bad, where, f"They are no numbers; {_REFIT}.")]
+        return [Finding("centroids-not-finite", bad, table_name, f"They are no numbers; {_REFIT}.")]
     if not table.any():
-        return [Finding("centroids-uninitialised", rows, where, f"All are zero; {_REFIT}.")]
+        return [Finding("centroids-uninitialised", rows, table_name, f"All are zero; {_REFIT}.")]
     spread = np.abs(table - table[0]).max(axis=1)
     if rows > 1 and spread.max() <= 1e-6 * np.abs(table).max():
-        return [Finding("centroids-equal", rows, where, f"All are the same vector; {_REFIT}.")]
+        return [Finding("centroids-equal", rows, table_name, f"All are the same vector; {_REFIT}.")]
     if name.endswith("centroids"):
         norms = np.linalg.norm(table, axis=1)
-        # The usual random start, uniform in 0 … 1, has a norm of √(C / 3): 13 at 512 channels.
+        # Random initial values, uniform in 0 … 1, have a norm of √(C / 3): 13 at 512 channels.
         if np.median(norms) > 2.0 and (table >= 0).all() and (table <= 1).all():
             remedy = f"They are random numbers, as a layer starts with; {_REFIT}."
-            return [Finding("centroids-uninitialised", rows, where, remedy)]
+            return [Finding("centroids-uninitialised", rows, table_name, remedy)]
     return []
 
 
 def check_index_model(index: Index, model: Model) -> list[Finding]:
-    """Whether a model is the one that an index was made with."""
+    """A finding where an index was made with another model."""
     try:
         index.check_model(model)
     except ModelMismatchError as error:
@@ -65,17 +65,17 @@ def check_index_model(index: Index, model: Model) -> list[Finding]:
 
 
 def check_index_photos(places: IndexDatabase) -> list[Finding]:
-    """Photos of a truth's database that an index lacks, or was made from others in place of."""
+    """Photos of a truth's database that an index lacks, or indexed with other content."""
     folder = places.index.folder
     return [
         *findings_of(
             "not-in-index",
-            places.lacking,
+            places.missing,
             f"{folder} does not hold these of the database; index them again.",
         ),
         *findings_of(
             "other-in-index",
-            places.others,
+            places.changed,
             f"{folder} was made from other photos than these, at least; index them again.",
         ),
     ]

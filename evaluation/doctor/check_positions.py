@@ -1,4 +1,4 @@
-"""The doctor's look at positions: out of range, swapped, at odds with one another."""
+"""The doctor's checks of positions: out of range, swapped, or contradictory."""
 
 import math
 from collections.abc import Sequence
@@ -17,30 +17,30 @@ from place_search.evaluation.truth.positives import distance
 from place_search.indexer import PlacePhoto, SourceError
 from place_search.indexer.sources.photo_list import AGREE_M
 
-# UTM metres: eastings of a zone and its neighbours' rims, and northings of a hemisphere.
+# UTM metres: eastings of a zone and the rims of its neighbours, and northings of a hemisphere.
 _EASTINGS = (100_000.0, 900_000.0)
 _NORTHINGS = (0.0, 10_000_000.0)
 _FAR_M = 100_000.0
 
 
 class Listed(NamedTuple):
-    """Photos and pairs of numbers of theirs, (N, 2)."""
+    """Photos and their coordinates, (N, 2)."""
 
     names: Sequence[str]
     pairs: NDArray[np.float64]
 
-    def those(self, chosen: NDArray[np.bool_]) -> list[str]:
-        """Chosen photos with their numbers."""
+    def described(self, is_chosen: NDArray[np.bool_]) -> list[str]:
+        """The chosen photos with their coordinates, as texts."""
         return [
             f"{self.names[row]} ({self.pairs[row, 0]:.10g}, {self.pairs[row, 1]:.10g})"
-            for row in np.flatnonzero(chosen).tolist()
+            for row in np.flatnonzero(is_chosen).tolist()
         ]
 
 
 def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[Finding]:
     """Eastings and northings of photos, of which the first `places` are the database.
 
-    Metres of a map of one's own, which are not UTM, are only looked at for what is not a number.
+    Metres that are not UTM, as of a local map, are only checked for NaN and infinity.
     """
     if metres.shape[1] != 2 or not len(metres):
         return []
@@ -48,7 +48,7 @@ def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[F
     finite = np.asarray(np.isfinite(metres).all(axis=1))
     problems = findings_of(
         "position-not-finite",
-        listed.those(~finite & ~np.asarray(np.isnan(metres).all(axis=1))),
+        listed.described(~finite & ~np.asarray(np.isnan(metres).all(axis=1))),
         "These positions are no numbers; mend them.",
     )
     if not finite[:places].any():
@@ -56,14 +56,14 @@ def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[F
     centre = np.median(metres[:places][finite[:places]], axis=0)
     if _is_utm(centre[::-1][None])[0] and not _is_utm(centre[None])[0]:
         swapped = finite & _is_utm(metres[:, ::-1])
-        return [*problems, *_swapped(listed.those(swapped), "easting and northing")]
-    swapped = finite & _far(metres, centre) & ~_far(metres[:, ::-1], centre)
-    problems += _swapped(listed.those(swapped), "easting and northing")
+        return [*problems, *_swapped_finding(listed.described(swapped), "easting and northing")]
+    swapped = finite & _is_far(metres, centre) & ~_is_far(metres[:, ::-1], centre)
+    problems += _swapped_finding(listed.described(swapped), "easting and northing")
     if _is_utm(centre[None])[0]:
-        beyond = finite & ~swapped & ~_is_utm(metres)
+        out_of_range = finite & ~swapped & ~_is_utm(metres)
         problems += findings_of(
             "position-out-of-range",
-            listed.those(beyond),
+            listed.described(out_of_range),
             "UTM eastings lie between 100 and 900 km and northings below 10,000 km; mend these.",
         )
     return problems
@@ -71,7 +71,7 @@ def check_metres(names: Sequence[str], metres: Metres, *, places: int) -> list[F
 
 def _is_utm(metres: NDArray[np.float64]) -> NDArray[np.bool_]:
     east, north = metres.T
-    # Below 1 km north of the equator and of the southern edge of the grid there is no data set.
+    # Northings below 1 km are no UTM: no data set is that near the equator or the south pole.
     return np.asarray(
         (east >= _EASTINGS[0])
         & (east <= _EASTINGS[1])
@@ -80,13 +80,15 @@ def _is_utm(metres: NDArray[np.float64]) -> NDArray[np.bool_]:
     )
 
 
-def _far(metres: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.bool_]:
+def _is_far(metres: NDArray[np.float64], centre: NDArray[np.float64]) -> NDArray[np.bool_]:
     return np.asarray(distance(metres, centre) > _FAR_M)
 
 
-def _swapped(photos: list[str], what: str) -> list[Finding]:
+def _swapped_finding(photos: list[str], coordinates: str) -> list[Finding]:
     return findings_of(
-        "position-swapped", photos, f"These have {what} in each other's place; swap them back."
+        "position-swapped",
+        photos,
+        f"These have {coordinates} in each other's place; swap them back.",
     )
 
 
@@ -94,26 +96,26 @@ def check_degrees(names: Sequence[str], degrees: NDArray[np.float64]) -> list[Fi
     """Latitudes and longitudes, (N, 2), NaN for none: out of range, swapped, or all zero."""
     listed = Listed(names, degrees)
     latitude, longitude = degrees.T
-    known = ~np.isnan(degrees).any(axis=1)
-    inside = known & (abs(latitude) <= 90) & (abs(longitude) <= 180)
-    turned = known & ~inside & (abs(longitude) <= 90) & (abs(latitude) <= 180)
+    is_known = ~np.isnan(degrees).any(axis=1)
+    inside = is_known & (abs(latitude) <= 90) & (abs(longitude) <= 180)
+    swapped = is_known & ~inside & (abs(longitude) <= 90) & (abs(latitude) <= 180)
     if inside.any():
-        # Most are right: what is far from them and near when turned round is turned round.
+        # Most are right, so a position that is near their median only when swapped is swapped.
         centre = np.median(degrees[inside], axis=0)
-        away = abs(degrees - centre).max(axis=1) > 5
-        near = abs(degrees[:, ::-1] - centre).max(axis=1) < 1
-        turned |= inside & away & near
-    nowhere = known & (latitude == 0) & (longitude == 0)
+        is_far = abs(degrees - centre).max(axis=1) > 5
+        is_near_swapped = abs(degrees[:, ::-1] - centre).max(axis=1) < 1
+        swapped |= inside & is_far & is_near_swapped
+    nowhere = is_known & (latitude == 0) & (longitude == 0)
     return [
-        *_swapped(listed.those(turned), "latitude and longitude"),
+        *_swapped_finding(listed.described(swapped), "latitude and longitude"),
         *findings_of(
             "position-out-of-range",
-            listed.those(known & ~inside & ~turned),
+            listed.described(is_known & ~inside & ~swapped),
             "Latitudes lie between -90 and 90 and longitudes between -180 and 180; mend these.",
         ),
         *findings_of(
             "position-zero",
-            listed.those(nowhere),
+            listed.described(nowhere),
             "These are at 0, 0 in the sea, which means that their position is not known; leave "
             "their fields blank.",
         ),
@@ -122,24 +124,26 @@ def check_degrees(names: Sequence[str], degrees: NDArray[np.float64]) -> list[Fi
 
 def check_agreement(photos: Sequence[PlacePhoto]) -> list[Finding]:
     """Photos whose UTM position and whose degrees are more than 100 m apart."""
-    apart: list[str] = []
+    disagreeing: list[str] = []
     for photo in photos:
         if photo.utm is None or photo.position is None or not photo.utm.zone:
             continue
         utm = to_utm(photo.position)
         if utm is None or utm.zone[:-1] != photo.utm.zone[:-1]:
-            apart.append(f"{photo.name} (zone {photo.utm.zone}, not {utm.zone if utm else 'any'})")
+            disagreeing.append(
+                f"{photo.name} (zone {photo.utm.zone}, not {utm.zone if utm else 'any'})"
+            )
         elif math.dist(utm[:2], photo.utm[:2]) > AGREE_M:
-            apart.append(f"{photo.name} ({math.dist(utm[:2], photo.utm[:2]):.0f} m)")
+            disagreeing.append(f"{photo.name} ({math.dist(utm[:2], photo.utm[:2]):.0f} m)")
     return findings_of(
         "position-disagrees",
-        apart,
+        disagreeing,
         "Their UTM position and their latitude and longitude are different places; mend one.",
     )
 
 
 def check_csv(file: Path) -> list[Finding]:
-    """The positions in a CSV file, also where they keep it from being read."""
+    """Check the positions in a CSV file, even where it cannot be read as a source."""
     names: list[str] = []
     degrees: list[tuple[float, float]] = []
     metres: list[tuple[float, float]] = []
@@ -150,7 +154,7 @@ def check_csv(file: Path) -> list[Finding]:
                 degrees.append((_number(row, "latitude"), _number(row, "longitude")))
                 metres.append((_number(row, "easting"), _number(row, "northing")))
     except SourceError:
-        return []  # reading it as a source says what is wrong
+        return []  # reading it as a source reports the fault
     if not names:
         return []
     return [

@@ -1,4 +1,4 @@
-"""The doctor's look at what folders and lists leave out, and at positions that photos lost."""
+"""The doctor's checks of folders and lists: photos left out, and unusable positions."""
 
 from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.indexer import Source
@@ -6,20 +6,20 @@ from place_search.indexer.pipeline import skipped_name
 from place_search.photos.decoding import inspect_position
 
 INSPECTED = 4000
-"""Photos whose metadata is looked at, at most."""
+"""The largest number of photos whose metadata is read."""
 
 
 def check_source(source: Source) -> list[Finding]:
-    """What an index would lack: photos that may not be read, and positions that are broken."""
+    """The photos and positions that an index would lack, as they cannot be read."""
     doubt = source.likely_degrees
     example = source.photos[0].name
     doubts = [Finding("metres-look-like-degrees", len(source.photos), example, doubt)]
-    lost: list[str] = []
+    unusable: list[str] = []
     if source.kind == "folder":
         for photo in source.photos[:INSPECTED]:
             if photo.position is None and photo.utm is None:
                 position, notes = inspect_position(photo.path)
-                lost += [f"{photo.name} ({note})" for note in notes[:1] if position is None]
+                unusable += [f"{photo.name} ({note})" for note in notes[:1] if position is None]
     return [
         *(doubts if doubt else ()),
         *findings_of(
@@ -39,7 +39,7 @@ def check_source(source: Source) -> list[Finding]:
         ),
         *findings_of(
             "position-lost",
-            lost,
+            unusable,
             "These photos have a position that cannot be used, and count as photos without one; "
             "mend their metadata, or give a CSV with path,latitude,longitude.",
         ),
@@ -47,5 +47,5 @@ def check_source(source: Source) -> list[Finding]:
 
 
 def notes_on(source: Source) -> list[str]:
-    """What a source says of its positions, and what is not taken for photos there."""
+    """A source's warnings on its positions, and the kinds of files that are no photos."""
     return [*source.warnings, *filter(None, (source.no_photos,))]

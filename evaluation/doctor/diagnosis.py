@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""The doctor's findings and its diagnosis."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,10 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that would make a job fail or its numbers worthless.
+    """A fault that would make a job fail or its numbers worthless.
 
-    `code` is stable, for programs; `count` things are concerned, and `example` names one of them;
-    `remedy` is a sentence that says what to do.
+    `code` is stable, for programs; `count` is the number of faulty items, `example` the first of
+    them, and `remedy` a sentence on what to do.
     """
 
     code: str
@@ -29,19 +29,19 @@ class Finding:
 
 
 def findings_of(code: str, examples: Iterable[str], remedy: str) -> list[Finding]:
-    """One finding about all these things, or none where there are none of them."""
+    """One finding about all examples; none where they are empty."""
     listed = list(examples)
     return [Finding(code, len(listed), listed[0], remedy)] if listed else []
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """What the doctor says before a job: the keys of an evaluation's report, and the problems.
+    """The doctor's report before a job: the keys of an evaluation's report, and the problems.
 
-    `seconds` are estimated for this machine. `recall` is only known of the `sample`, some queries
+    `seconds` are estimated for this machine. Recall is measured only on the `sample`, some queries
     among some photos, whose keys are `queries`, `database`, `recall` and `chance`. `plan` holds
-    bytes and photos a second. `notes` are sentences about what is odd but may be meant. `runtime`
-    is the precision that the model runs in, and why.
+    bytes and photos a second. `notes` are sentences on peculiarities that may be intended.
+    `runtime` is the precision that the model runs in, and why.
     """
 
     model: str

@@ -1,4 +1,4 @@
-"""The doctor: what would make a job fail, or its numbers worthless, reported before it starts."""
+"""The doctor: reports faults that would make a job fail or its numbers worthless."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -59,7 +59,7 @@ from place_search.photos.decoding import MAX_PIXELS
 from place_search.search.index_calibration import read_index_calibration
 
 SAMPLE = 60
-"""Queries that are searched for, each with a right photo and another, to see whether any fits."""
+"""The number of queries to try, each among right photos and others."""
 
 
 def examine(
@@ -75,11 +75,10 @@ def examine(
     max_pixels: int = MAX_PIXELS,
     progress: Progress = silent,
 ) -> Diagnosis:
-    """Look at a truth, at photos, at an index, and at the model that is to be used.
+    """Examine a truth, photos, an index, and a model.
 
-    Nothing is raised for what is wrong with them: it is all among the problems. `sample` queries
-    are searched for, which takes some seconds; 0 leaves that out. Photos of which more than
-    `max_pixels` would be decoded count as unreadable.
+    Faults are not raised but listed as problems. `sample` queries are searched for, which takes
+    some seconds; 0 leaves that out. Photos of more than `max_pixels` count as unreadable.
     """
     examination = _Examination(files, recall.checked_ks(ks), protocol, max_pixels, progress)
     examination.open_index(index)
@@ -95,7 +94,7 @@ def examine(
 
 
 class _Examination:
-    """One examination; each step adds to what is known, and to the problems and notes."""
+    """One examination; each step adds figures, problems and notes."""
 
     def __init__(
         self,
@@ -121,7 +120,7 @@ class _Examination:
         self.notes: list[str] = []
 
     def diagnosis(self) -> Diagnosis:
-        """All that is known by now."""
+        """The diagnosis of the steps up to now."""
         return Diagnosis(
             model=self.model_name,
             protocol=self.protocol,
@@ -141,21 +140,21 @@ class _Examination:
         self.problems.append(Finding(code, 1, str(example), str(error)))
 
     def _judge(self, finding: Finding) -> None:
-        """A problem of an evaluation, which photos that are only to be indexed do not have."""
+        """Add a problem of evaluations; where photos may only be meant for an index, a note."""
         code, count, example = finding.code, finding.count, finding.example
         if self.truth is None or self.truth.protocol != "leave-one-out":
             self.problems.append(finding)
         elif code == "duplicate-photos":
             self.notes.append(f"Photos that are copies of others: {count}, such as {example}.")
         else:
-            which = "no photo" if code == "no-positives" else "every photo"
+            photos = "no photo" if code == "no-positives" else "every photo"
             self.notes.append(
-                f"By their positions {which} shows the place of another, so they can be indexed "
+                f"By their positions {photos} shows the place of another, so they can be indexed "
                 "and searched, not evaluated."
             )
 
     def open_index(self, folder: Path | None) -> None:
-        """The index, if one was given, and whether its photos are still there."""
+        """Open the index, if given, and check that its photos still exist."""
         if folder is None:
             return
         try:
@@ -167,12 +166,12 @@ class _Examination:
             return
         self.model_name, self.database = index.model_id, index.count
         places = list(index.places())
-        gone = [str(place.path) for place in places if not place.path.is_file()]
-        if gone:
+        missing = [str(place.path) for place in places if not place.path.is_file()]
+        if missing:
             remedy = (
                 f"These photos of {folder} are not where they were; put them back or index again."
             )
-            self.problems.append(Finding("missing", len(gone), gone[0], remedy))
+            self.problems.append(Finding("missing", len(missing), missing[0], remedy))
         names = [place.name for place in places]
         self.problems += check_degrees(names, index.positions)
         if shared:
@@ -188,7 +187,7 @@ class _Examination:
             )
 
     def read_data(self) -> None:
-        """The truth, or at least the photos; and what a table of positions says by itself."""
+        """Read the truth, or at least the photos, and check tables of positions."""
         files = self.files
         tables = [files.data, files.queries, files.database if files.truth is None else None]
         before = len(self.problems)
@@ -204,13 +203,13 @@ class _Examination:
         self._set_truth()
 
     def _read_photos_alone(self, error: PlaceSearchError, *, blame: bool) -> None:
-        """Photos that no truth can be made of may still be indexed."""
+        """Read photos without a truth: they may still be indexed."""
         data = self.files.data
         if data is not None and blame:
             try:
                 source = open_source(data)
-            except PlaceSearchError as why:
-                self._add_error("data", data, why)
+            except PlaceSearchError as source_error:
+                self._add_error("data", data, source_error)
                 return
             self.sources.append(source)
             self.database = len(source.photos)
@@ -232,65 +231,67 @@ class _Examination:
             self._add_error("protocol", self.protocol, error)
             return
         right = rules.right()
-        without = right.count(0)
-        self.queries_without_positives = without
+        without_positives = right.count(0)
+        self.queries_without_positives = without_positives
         self.chance = rules.chance(self.ks)
-        if without == len(right):
+        if without_positives == len(right):
             radius = f" within {truth.radius_m:g} m" if truth.radius_m is not None else ""
             remedy = (
                 f"No query has a right photo{radius}: check the positions of both, or --radius-m."
             )
-            self._judge(Finding("no-positives", without, truth.queries[0], remedy))
+            self._judge(Finding("no-positives", without_positives, truth.queries[0], remedy))
         elif recall.all_are_right(rules.candidates(), right):
             remedy = (
                 "Every photo is right for every query, so that no model could be told from chance: "
-                + truth.mend_all_right
+                + truth.remedy_all_right
             )
             self._judge(Finding("all-positives", len(right), truth.queries[0], remedy))
-        elif without:
-            self.notes.append(f"Queries without positives, which are always wrong: {without}.")
+        elif without_positives:
+            self.notes.append(
+                f"Queries without positives, which are always wrong: {without_positives}."
+            )
 
     def open_model(
         self, model: str | Path | None, threads: int | None, precision: AskedPrecision
     ) -> None:
-        """The model: whole, with a vocabulary, and the one of the index."""
-        wanted = model or (self.index.model_id if self.index else DEFAULT_MODEL)
-        self.model_name = str(wanted)
-        how: dict[str, Any] = {"mode": "throughput", "threads": threads, "precision": precision}
-        how["max_pixels"] = self.max_pixels
+        """Open the model, and check its files, its vocabulary, and that it fits the index."""
+        name_or_folder = model or (self.index.model_id if self.index else DEFAULT_MODEL)
+        self.model_name = str(name_or_folder)
+        options: dict[str, Any] = {"mode": "throughput", "threads": threads, "precision": precision}
+        options["max_pixels"] = self.max_pixels
         try:
             if self.index is not None:
                 require_known_model(self.index.manifest)
-            folder = find_model(wanted)
+            folder = find_model(name_or_folder)
             self.problems += check_centroids(folder)
             self.model_name = read_card(folder).id
             if self.index is None:
-                self.model = open_model(folder, verify=True, **how)
+                self.model = open_model(folder, verify=True, **options)
             else:
-                self.model = open_index_model(self.index.manifest, folder, **how)
+                self.model = open_index_model(self.index.manifest, folder, **options)
         except PlaceSearchError as error:
-            self._add_error("model", wanted, error)
+            self._add_error("model", name_or_folder, error)
             return
         if self.index is not None:
             self.problems += check_index_model(self.index, self.model)
 
     def look_at_files(self) -> None:
-        """Missing files, files that cannot be read, copies, and what an index lacks."""
+        """Check for missing files, unreadable files, copies, and photos that an index lacks."""
         truth, problems = self.truth, self.problems
         for source in self.sources:
             problems += check_readable([photo.path for photo in source.photos], self.max_pixels)
         if truth is None:
             return
         problems += check_missing(truth)
-        if self.files.truth or self.files.split:  # of other data `look_at_sources` says it
+        if self.files.truth or self.files.split:  # `look_at_sources` notes those of other data
             self.notes += truth.warnings
-        gone = set(truth.missing)
+        missing = set(truth.missing)
         problems += check_readable(
-            [truth.path(n) for n in truth.photos if n not in gone], self.max_pixels
+            [truth.path(n) for n in truth.photos if n not in missing], self.max_pixels
         )
         for finding in check_duplicates(truth):
             self._judge(finding)
-        if not gone and (self.files.split or self.files.truth):
+        if not missing and (self.files.split or self.files.truth):
             unlisted = find_unlisted(truth)
             if unlisted:
                 self.notes.append(
@@ -301,7 +302,7 @@ class _Examination:
             problems += check_index_photos(IndexDatabase(self.index, truth))
 
     def look_at_positions(self) -> None:
-        """Positions of the truth, and of names and lists that give two kinds."""
+        """Check the positions of the truth, and those of names and lists."""
         truth, files = self.truth, self.files
         if truth is None:
             return
@@ -320,7 +321,7 @@ class _Examination:
             self.problems += check_degrees(names, degrees_of(photos))
 
     def look_at_sources(self) -> None:
-        """What folders and tables leave out, and positions that photos lost."""
+        """Check what folders and tables leave out, and unusable positions."""
         if self.files.split is not None or self.files.truth is not None:
             return
         for _, source in self._listed():
@@ -337,20 +338,20 @@ class _Examination:
                     yield path, open_source(path)
 
     def estimate_cost(self) -> None:
-        """Memory, disk and time."""
+        """Estimate memory, disk space and time."""
         if self.model is None or not self.database:
             return
         card = self.model.card
         local = self.model.local_features
-        seen = self.model.preprocessings[-1]
-        pixels = seen.width * seen.height
+        preprocessing = self.model.preprocessings[-1]
+        pixels = preprocessing.width * preprocessing.height
         cells = 0 if local is None else pixels // local.stride**2
         rate = measure_rate(self.model)
-        others = self.queries
+        query_count = self.queries
         if self.truth is not None:
-            others = len(self.truth.photos) - len(set(self.truth.database))
-        self.plan = make_plan(self.model, self.database, others, rate, cells)
-        todo = others if self.index is not None else self.database + others
+            query_count = len(self.truth.photos) - len(set(self.truth.database))
+        self.plan = make_plan(self.model, self.database, query_count, rate, cells)
+        todo = query_count if self.index is not None else self.database + query_count
         self.seconds = {
             "embed": todo / rate,
             "search": search_seconds(self.database, self.queries, card.dims),
@@ -359,7 +360,7 @@ class _Examination:
         self.problems += check_plan(self.plan)
 
     def fit_to_measure(self) -> bool:
-        """Whether a sample can be tried: nothing essential is missing."""
+        """Whether a sample can be tried: truth, model and photos are available."""
         if self.truth is None or self.model is None or self.chance is None:
             return False
         if self.index is not None and self.index.fingerprint != self.model.fingerprint:
@@ -367,7 +368,7 @@ class _Examination:
         return not self.truth.missing or len(self.truth.missing) < len(self.truth.photos)
 
     def try_sample(self, size: int) -> None:
-        """Search for some queries among some photos: does any find its place?"""
+        """Search for some queries among some photos; a recall no better than chance is a fault."""
         assert self.truth is not None  # noqa: S101 - fit_to_measure has seen to it
         assert self.model is not None  # noqa: S101
         part = sample_truth(self.truth, size, whole_database=self.index is not None)
@@ -375,22 +376,22 @@ class _Examination:
             return
         try:
             places = None if self.index is None else IndexDatabase(self.index, part)
-            told = renamed(self.progress, "Trying a sample")
-            report = evaluate(part, self.model, ks=[1], index=places, progress=told)
+            sample_progress = renamed(self.progress, "Trying a sample")
+            report = evaluate(part, self.model, ks=[1], index=places, progress=sample_progress)
         except PlaceSearchError as error:
             self._add_error("sample", self.truth.name, error)
             return
         rules = open_protocol(part)
-        found, chance = report.recall[1], report.chance[1]
+        recall_1, chance = report.recall[1], report.chance[1]
         self.sample = {
             "queries": report.queries,
             "database": report.database,
-            "recall": {"1": round(found, 1)},
+            "recall": {"1": round(recall_1, 1)},
             "chance": {"1": round(chance, 1)},
         }
         if recall.no_better_than_chance(report.recall, rules.candidates(), rules.right()):
             remedy = (
-                f"Of {report.queries} queries {found:.1f} % found their place, and chance gives "
+                f"Of {report.queries} queries {recall_1:.1f} % found their place, and chance gives "
                 f"{chance:.1f} %: photos and truth are out of step, or the model sees nothing; "
                 "compare some queries with their positives by eye."
             )

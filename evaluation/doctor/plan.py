@@ -1,4 +1,4 @@
-"""What a job will need on this machine: memory, disk, time."""
+"""Estimates of the memory, disk space and time that a job needs on this machine."""
 
 import shutil
 import tempfile
@@ -19,14 +19,14 @@ from place_search.models import Model
 
 _MEASURED = 6
 _COPIES = 3
-"""Times that a shard is in memory while it is written: its rows, their copy and the file."""
+"""Copies of a shard that are in memory while it is written: its rows, their copy and the file."""
 _THUMBNAIL_BYTES = 13_600
 _CODES_OVER = 128 << 20
 """Bytes of descriptors beyond which an index keeps one bit a dimension in memory."""
 
 
 def measure_rate(model: Model) -> float:
-    """Photos a second that the model alone describes, of the size that its card names."""
+    """Photos a second that the model alone embeds, in the size that its card names."""
     random = np.random.default_rng(0)
     views = tuple(
         random.integers(0, 256, (card.height, card.width, 3), dtype=np.uint8)
@@ -40,19 +40,19 @@ def measure_rate(model: Model) -> float:
 
 
 def search_seconds(places: int, queries: int, dims: int) -> float:
-    """Seconds that an exact search takes, from a small part of its matrix products."""
+    """Seconds that an exact search takes, extrapolated from a small matrix product."""
     rows = np.ones((512, dims), dtype=np.float32)
-    asked = np.ones((max(1, min(queries, 512)), dims), dtype=np.float32)
+    query_rows = np.ones((max(1, min(queries, 512)), dims), dtype=np.float32)
     parts = []
     for _ in range(3):
         start = time.perf_counter()
-        asked @ rows.T
+        query_rows @ rows.T
         parts.append(time.perf_counter() - start)
-    return min(parts) * places * queries / (len(rows) * len(asked))
+    return min(parts) * places * queries / (len(rows) * len(query_rows))
 
 
 def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) -> dict[str, Any]:
-    """Bytes that indexing and evaluating need, beside those there are."""
+    """Bytes that indexing and evaluating need, and bytes available."""
     dims = model.card.dims
     vectors = 4 * dims * places
     coded = places * (dims // 8 + 16)
@@ -81,7 +81,7 @@ def make_plan(model: Model, places: int, queries: int, rate: float, cells: int) 
 
 
 def check_plan(plan: Mapping[str, Any]) -> list[Finding]:
-    """Whether this machine has the memory and the disk."""
+    """Findings where this machine lacks memory or disk space."""
     problems = []
     memory, disk = plan["memory_bytes"], plan["disk_bytes"]
     for kind, needs, remedy in (
@@ -90,7 +90,7 @@ def check_plan(plan: Mapping[str, Any]) -> list[Finding]:
     ):
         needed = max(needs["index"], needs["eval"])
         if needed > needs["available"]:
-            free = free_bytes(needs["available"])
-            sizes = f"{needed_bytes(needed)} of {kind} needed, {free} free"
+            free_size = free_bytes(needs["available"])
+            sizes = f"{needed_bytes(needed)} of {kind} needed, {free_size} free"
             problems.append(Finding(f"not-enough-{kind}", 1, sizes, f"{sizes}: {remedy}."))
     return problems

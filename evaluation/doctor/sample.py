@@ -12,18 +12,18 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 def sample_truth(
     truth: GroundTruth, size: int, *, whole_database: bool = False
 ) -> GroundTruth | None:
-    """At most `size` queries, a positive of each, and as many other photos; None if there are none.
+    """At most `size` queries, a positive of each, and as many other photos, by a fixed seed.
 
-    Only photos that exist and queries with positives are chosen, by a fixed seed.
+    Only photos that exist and queries with positives are chosen; None if there are no such queries.
     """
     random = np.random.default_rng(0)
-    gone = set(truth.missing)
-    there = np.array([name not in gone for name in truth.database])
+    missing = set(truth.missing)
+    exists = np.array([name not in missing for name in truth.database])
     rules = open_protocol(truth, None)
     usable = [
         query
         for query, rows in enumerate(rules.positives)
-        if truth.queries[query] not in gone and there[rows].any()
+        if truth.queries[query] not in missing and exists[rows].any()
     ]
     if not usable:
         return None
@@ -31,22 +31,26 @@ def sample_truth(
     if whole_database:
         rows: Rows = np.arange(len(truth.database))
     else:
-        right = [random.choice(near[there[near]]) for near in _of(rules.positives, queries)]
-        others = random.permutation(np.flatnonzero(there))[: len(queries)]
-        rows = np.unique(np.concatenate([right, others])).astype(np.int64)
+        right = [
+            random.choice(positives[exists[positives]])
+            for positives in _items_at(rules.positives, queries)
+        ]
+        other_rows = random.permutation(np.flatnonzero(exists))[: len(queries)]
+        rows = np.unique(np.concatenate([right, other_rows])).astype(np.int64)
     new_row = np.full(len(truth.database), -1, dtype=np.int64)
     new_row[rows] = np.arange(len(rows))
-    times, asked = truth.database_times, truth.query_times
+    database_times, query_times = truth.database_times, truth.query_times
     return replace(
         truth,
         database=tuple(truth.database[row] for row in rows.tolist()),
         queries=tuple(truth.queries[query] for query in queries.tolist()),
         positives=tuple(
-            np.sort(new_row[near][new_row[near] >= 0]) for near in _of(truth.positives, queries)
+            np.sort(new_row[positives][new_row[positives] >= 0])
+            for positives in _items_at(truth.positives, queries)
         ),
         protocol="raw" if rules.needs_all_photos and not whole_database else truth.protocol,
-        database_times=None if times is None else times[rows],
-        query_times=None if asked is None else asked[queries],
+        database_times=None if database_times is None else database_times[rows],
+        query_times=None if query_times is None else query_times[queries],
         database_metres=None,
         query_metres=None,
         database_order=None,
@@ -55,5 +59,5 @@ def sample_truth(
     )
 
 
-def _of(items: Any, chosen: Rows) -> list[Rows]:
-    return [items[row] for row in chosen.tolist()]
+def _items_at(items: Any, rows: Rows) -> list[Rows]:
+    return [items[row] for row in rows.tolist()]

@@ -1,4 +1,4 @@
-"""Each frame of a drive among those that came well before it: was the robot here before?"""
+"""Loop closure: each frame of a drive is a query among the frames well before it."""
 
 import re
 from collections import Counter
@@ -16,8 +16,8 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 class LoopClosureProtocol(EvaluationProtocol):
     """Candidates are the frames more than `gap` before the query (Cummins and Newman 2008).
 
-    Frames are in the order of their file names, numbers by value; where two have one name, in that
-    of their paths.
+    Frames are in the order of their file names, numbers by value; where frames share a file name,
+    in the order of their paths.
     """
 
     name = "loop-closure"
@@ -52,12 +52,12 @@ class LoopClosureProtocol(EvaluationProtocol):
         ]
 
     def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
-        """Those that came more than the gap before the query."""
+        """The frames that are more than the gap before the query."""
         early: NDArray[np.bool_] = self._place[ranked] < self._query[query] - self._gap
         return early
 
     def candidates(self) -> list[float]:
-        """How many frames came more than the gap before each query."""
+        """The number of frames that are more than the gap before each query."""
         ordered = np.sort(self._place)
         return [float(count) for count in np.searchsorted(ordered, self._query - self._gap)]
 
@@ -69,13 +69,13 @@ def repeated_file_names(names: Iterable[str]) -> list[str]:
 
 
 def frame_order(names: Iterable[str]) -> dict[str, int]:
-    """The place of each photo in the order of the drive."""
+    """The number of each photo in the order of the drive."""
     photos = dict.fromkeys(names)
     by_path = bool(repeated_file_names(photos))
     ordered = sorted(
         photos, key=lambda name: _natural(name if by_path else PurePosixPath(name).name)
     )
-    return {name: place for place, name in enumerate(ordered)}
+    return {name: number for number, name in enumerate(ordered)}
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -1,4 +1,4 @@
-"""TokyoTM: a right photo is of another visit, and those of the query's own do not count."""
+"""TokyoTM: a right photo is of another visit than the query; photos of its visit do not count."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,9 +8,9 @@ from place_search.evaluation.protocol import EvaluationProtocol
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 
 DEPTH = 10
-"""Results to search for each that is kept."""
+"""Results to search for, per result that is kept."""
 LARGEST_N = 100
-"""The published evaluation counts up to here, and searches as deep for every smaller N."""
+"""The largest N of the published evaluation, which searches as deep for every smaller N."""
 
 
 class TimestampProtocol(EvaluationProtocol):
@@ -41,16 +41,16 @@ class TimestampProtocol(EvaluationProtocol):
         return DEPTH * max(n, LARGEST_N)
 
     def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
-        """Those of other visits."""
-        other: NDArray[np.bool_] = self._database[ranked] != self._queries[query]
-        return other
+        """The photos of other visits."""
+        is_other_visit: NDArray[np.bool_] = self._database[ranked] != self._queries[query]
+        return is_other_visit
 
     def candidates(self) -> list[float]:
         """The numbers of photos of other visits."""
         times, counts = np.unique(self._database, return_counts=True)
-        same = dict(zip(times.tolist(), counts.tolist(), strict=True))
+        same_visit = dict(zip(times.tolist(), counts.tolist(), strict=True))
         total = len(self._database)
-        return [float(total - same.get(time, 0)) for time in self._queries.tolist()]
+        return [float(total - same_visit.get(time, 0)) for time in self._queries.tolist()]
 
 
 PROTOCOL = TimestampProtocol

@@ -28,9 +28,9 @@ class Tokyo12Protocol(EvaluationProtocol):
 
     def keep(self, query: int, ranked: Rows) -> NDArray[np.bool_]:
         """The first view of each panorama."""
-        kept = np.zeros(len(ranked), dtype=np.bool_)
-        kept[np.unique(ranked // VIEWS, return_index=True)[1]] = True
-        return kept
+        is_first = np.zeros(len(ranked), dtype=np.bool_)
+        is_first[np.unique(ranked // VIEWS, return_index=True)[1]] = True
+        return is_first
 
     def candidates(self) -> list[float]:
         """The number of panoramas."""
@@ -38,23 +38,23 @@ class Tokyo12Protocol(EvaluationProtocol):
         return [panoramas] * len(self.truth.queries)
 
     def right(self) -> list[float]:
-        """Panoramas, each by the share of its views that are right."""
+        """For each query the sum, over panoramas, of the share of their views that are right."""
         return [sum(shares) for shares in self._shares()]
 
     def chance(self, ns: Iterable[int]) -> dict[int, float]:
-        """That of panoramas whose first view is right as often as its views are."""
+        """The chance level where each panorama is right with the share of its right views."""
         candidates, queries = int(self.candidates()[0]), Counter(self._shares())
         return {
             n: 100.0
             * sum(
-                many * chance_of_shares(candidates, shares, n) for shares, many in queries.items()
+                count * chance_of_shares(candidates, shares, n) for shares, count in queries.items()
             )
             / queries.total()
             for n in ns
         }
 
     def _shares(self) -> list[tuple[float, ...]]:
-        """Of each query's panoramas with right views, ascending, how large a share these are."""
+        """The shares of right views, ascending, of each query's panoramas that have any."""
         sizes = np.bincount(np.arange(len(self.truth.database)) // VIEWS)
         return [
             tuple(np.sort(counts / sizes[panoramas]).tolist())

@@ -1,4 +1,4 @@
-"""What the pages of reports are made of: photos, each once, and our own files; no requests."""
+"""The parts of a report's page: photos, each once, templates, style and script in one file."""
 
 import base64
 from collections.abc import Sequence
@@ -12,7 +12,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from place_search.core.rows import spread_rows
-from place_search.evaluation.report.words import Said, known, named, say, words_by_language
+from place_search.evaluation.report.words import (
+    Message,
+    labelled,
+    message,
+    message_or_text,
+    words_by_language,
+)
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.photos import PhotoError, decode_photo, encode_jpeg, fit_within
@@ -28,10 +34,10 @@ class Figure:
 
     kind: str
     photo: int
-    alt: Said | str
-    label: Said | str
+    alt: Message | str
+    label: Message | str
     name: str
-    detail: Said | str = ""
+    detail: Message | str = ""
 
 
 class Album:
@@ -43,7 +49,7 @@ class Album:
         self.photos: list[str] = []
 
     def add(self, name: str) -> int:
-        """The number of a photo, which is read where it is new."""
+        """The number of a photo in the album; a new photo is read and added."""
         if name not in self._numbers:
             self._numbers[name] = len(self.photos)
             self.photos.append(self._small(name))
@@ -63,29 +69,31 @@ class Album:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """A frame of a film strip, above its first result; `is_asked` in the card of that query."""
+    """A frame of a film strip, above its first result; `is_query` marks the query of the card."""
 
-    is_asked: bool
+    is_query: bool
     figures: Sequence[Figure]
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A query with results; of a sequence `film` shows its neighbours, too.
+    """A query with results; in a sequence, `film` shows its neighbours, too.
 
-    `is_right` keeps it from those that the page's filter leaves.
+    The page's filter "only wrong" hides the cards that are `is_right`.
     """
 
     query: int
     name: str
-    heading: Said | str
+    heading: Message | str
     is_right: bool
     figures: Sequence[Figure]
     film: Sequence[Frame] = ()
 
 
-def away(truth: GroundTruth, query: int, row: int, similarity: str = "") -> Said | str:
-    """How similar a photo is to a query, where that is told, and how far away, where known."""
+def similarity_and_distance(
+    truth: GroundTruth, query: int, row: int, similarity: str = ""
+) -> Message | str:
+    """A photo's `similarity` to a query, if any, and its distance in metres, where known."""
     if truth.database_metres is None or truth.query_metres is None:
         return similarity
     distance = float(np.linalg.norm(truth.database_metres[row] - truth.query_metres[query]))
@@ -93,24 +101,29 @@ def away(truth: GroundTruth, query: int, row: int, similarity: str = "") -> Said
         return similarity
     metres = f"{distance:,.0f}"
     if similarity:
-        return say("similar-away", similarity=similarity, metres=metres)
-    return say("away", metres=metres)
+        return message("similar-away", similarity=similarity, metres=metres)
+    return message("away", metres=metres)
 
 
 def spread(items: Sequence[T], count: int) -> list[T]:
-    """So many of the items at most, evenly spread over all of them."""
+    """At most `count` of the items, evenly spread over all of them."""
     return [items[row] for row in spread_rows(len(items), count).tolist()]
 
 
 def fill_page(template: str, **values: Any) -> str:
-    """A page of a report from its template, with the style and the script of all of them."""
+    """A page of a report from its template, with the style and the script of all pages."""
     environment = Environment(
         loader=PackageLoader(__package__, ""),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
     )
-    environment.globals.update(say=say, known=known, named=named, described=_described)
+    environment.globals.update(
+        message=message,
+        message_or_text=message_or_text,
+        labelled=labelled,
+        protocol_description=_protocol_description,
+    )
     return environment.get_template(template).render(
         style=_asset("place_search.web", "style.css") + _asset(__package__, "page.css"),
         head_script=_asset(__package__, "page.head.js"),
@@ -120,13 +133,17 @@ def fill_page(template: str, **values: Any) -> str:
     )
 
 
-def _described(report: EvalReport) -> Said | str:
-    """The rules of a protocol as the end of a sentence; those of plug-ins as they say them."""
+def _protocol_description(report: EvalReport) -> Message | str:
+    """The rules of a protocol as the end of a sentence; for a plug-in its own description."""
     name, _, gap = report.protocol.partition(":")
-    said = known(f"of-{name}")
-    return say(said.key, gap=gap) if isinstance(said, Said) else f"{report.description}."
+    description = message_or_text(f"of-{name}")
+    return (
+        message(description.key, gap=gap)
+        if isinstance(description, Message)
+        else f"{report.description}."
+    )
 
 
 def _asset(package: str, name: str) -> Markup:
-    """A file of ours that goes into the page as it is."""
+    """A file of this package that goes into the page unchanged."""
     return Markup((files(package) / name).read_text("utf-8"))  # noqa: S704 - no user's text

@@ -1,4 +1,4 @@
-"""The page that shows several models side by side: table, curves, and where they differ."""
+"""The page that shows several models side by side: table, curves, and differing queries."""
 
 import json
 from collections.abc import Sequence
@@ -17,17 +17,17 @@ from place_search.evaluation.report.album import (
     Album,
     Card,
     Figure,
-    away,
     fill_page,
+    similarity_and_distance,
     spread,
 )
 from place_search.evaluation.report.curve import draw_curves
 from place_search.evaluation.report.outcomes import QueryOutcome, outcomes_of
-from place_search.evaluation.report.words import say
+from place_search.evaluation.report.words import message
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
 COMPARISON = "comparison.json"
-"""The file by which a folder is known as a comparison."""
+"""The file that marks a folder as a comparison."""
 SHOWN = 120
 
 
@@ -50,7 +50,7 @@ def comparison_rows(compared: Comparison) -> tuple[list[str], list[list[str]]]:
 
 
 def begin_comparison(out: Path) -> None:
-    """Make the folder known as a comparison, so that a run that is interrupted can be repeated.
+    """Mark the folder as a comparison, so that an interrupted run can be repeated.
 
     Raises:
         TruthError: the folder cannot be written, or holds other files than a comparison's.
@@ -65,7 +65,7 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
 
     The files: `comparison.json` (what `eval --models … --json` prints), `comparison.csv` (the
     table), `queries.csv` (the rank of the first right result, a column a model), `recall.svg`,
-    and `index.html`, which shows all of that and the queries that not all answer alike.
+    and `index.html`, which shows all of that and the queries on which the models differ.
 
     Raises:
         TruthError: the folder cannot be written.
@@ -73,12 +73,12 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
     outcomes = [outcomes_of(truth, report) for report in compared.reports]
     first = compared.reports[0]
     deepest = min(
-        max(max(report.recall), max(len(found.rows) for found in report.ranked))
+        max(max(report.recall), max(len(results.rows) for results in report.ranked))
         for report in compared.reports
     )
     rules, ns = open_protocol(truth, first.protocol), range(1, deepest + 1)
     recalls = {
-        name: recall_at([found.rows for found in report.ranked], report.positives, ns)
+        name: recall_at([results.rows for results in report.ranked], report.positives, ns)
         for name, report in zip(compared.names, compared.reports, strict=True)
     }
     curves = draw_curves(recalls, rules.chance(ns))
@@ -89,7 +89,7 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
         "comparison.html",
         truth=truth,
         compared=compared,
-        differences=[difference.said for difference in compared.differences],
+        differences=[difference.sentence for difference in compared.differences],
         pairs=list(zip(compared.names, compared.reports, strict=True)),
         report=first,
         head=head,
@@ -134,9 +134,11 @@ def _card(
     query: int,
     album: Album,
 ) -> Card:
-    """A query with the first result of each model; right where the first model has it right."""
-    asked = truth.queries[query]
-    figures = [Figure("asked", album.add(asked), say("query"), say("query"), asked)]
+    """A query with the first result of each model; right where that of the first model is."""
+    query_name = truth.queries[query]
+    figures = [
+        Figure("asked", album.add(query_name), message("query"), message("query"), query_name)
+    ]
     right_by = []
     for name, report, of_model in zip(compared.names, compared.reports, outcomes, strict=True):
         is_right = of_model[query].right
@@ -144,8 +146,11 @@ def _card(
         right_by += [name] * is_right
         for row in report.ranked[query].rows[:1].tolist():
             place = truth.database[row]
-            alt, label = say(f"first-{verdict}", model=name), say(f"model-{verdict}", model=name)
-            far = away(truth, query, row)
-            figures.append(Figure(verdict, album.add(place), alt, label, place, far))
-    in_words = say("right-by", models=", ".join(right_by))
-    return Card(query, asked, in_words, outcomes[0][query].right, figures)
+            alt, label = (
+                message(f"first-{verdict}", model=name),
+                message(f"model-{verdict}", model=name),
+            )
+            distance = similarity_and_distance(truth, query, row)
+            figures.append(Figure(verdict, album.add(place), alt, label, place, distance))
+    heading = message("right-by", models=", ".join(right_by))
+    return Card(query, query_name, heading, outcomes[0][query].right, figures)

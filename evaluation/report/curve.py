@@ -6,19 +6,19 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from place_search.evaluation.report.svg import circle, document, line, polyline, text
-from place_search.evaluation.report.words import Said, in_all_languages, say
+from place_search.evaluation.report.words import Message, in_all_languages, message
 from place_search.models import Recall
 
 WIDTH, HEIGHT = 480, 330
 _LEFT, _RIGHT, _TOP, _BOTTOM = 36, 100, 34, 44
 _LETTER = 9.5
-"""The width of a letter of a label in most fonts: the reader's may be a wide one."""
+"""The width of a label's letter, in drawing units, that most fonts stay within."""
 COLOURS = 6
-"""Lines of models that can be told apart; further ones begin anew."""
+"""Colours for the lines of models; further lines repeat them."""
 
 
 class Line(NamedTuple):
-    """A line of recalls in per cent by N, its class in the style, and what it is called."""
+    """A line of recalls in per cent by N, its class in the style, and its name."""
 
     kind: str
     name: str
@@ -35,7 +35,7 @@ def draw_curve(
 
 
 def draw_curves(recalls: Mapping[str, Mapping[int, float]], chance: Mapping[int, float]) -> Markup:
-    """The same of several models, by their names."""
+    """An SVG of the recalls of several models by their names, and of chance."""
     title = ", ".join(f"{name}: Recall@1 {values[1]:.1f} %" for name, values in recalls.items())
     lines = [
         Line(f"model{number % COLOURS}", name, values)
@@ -50,7 +50,7 @@ def _draw(
     chance: Mapping[int, float],
     published: Sequence[Recall],
 ) -> Markup:
-    """A drawing with room at the right for the names of lines, in whatever language."""
+    """A drawing with room at the right for the names of lines in any language."""
     last = max(chance)
 
     def x(n: float) -> float:
@@ -69,39 +69,41 @@ def _draw(
     middle = (_LEFT + WIDTH - _RIGHT) / 2
     body.append(text(middle, HEIGHT - 6, "N", anchor="middle"))
     body.append(text(4, 14, "Recall@N, %"))
-    ends: list[tuple[float, Said | str, str]] = []
+    ends: list[tuple[float, Message | str, str]] = []
     for kind, name, values in (Line("chance dashes", "chance", chance), *lines):
         body.append(polyline([(x(n), y(values[n])) for n in sorted(values)], f"{kind} line"))
         colour = kind.split()[0]
         ends.append((y(values[last]), _label(colour, name, values[last]), colour))
     for row in published:
-        known = {int(n): value for n, value in row.at.items() if int(n) <= last}
-        for n, value in known.items():
+        values_at = {int(n): value for n, value in row.at.items() if int(n) <= last}
+        for n, value in values_at.items():
             body.append(circle(x(n), y(value), 4.5, "published"))
-        if known:
-            end = max(known)
-            ends.append((y(known[end]), _label(row.kind, row.kind, known[end]), "published"))
+        if values_at:
+            end = max(values_at)
+            ends.append(
+                (y(values_at[end]), _label(row.kind, row.kind, values_at[end]), "published")
+            )
     body += _labels(ends)
     room = max(_RIGHT, 10 + round(_LETTER * max(_letters(words) for _, words, _ in ends)))
     return document(WIDTH - _RIGHT + room, HEIGHT, title, body)
 
 
-def _label(kind: str, name: str, per_cent: float) -> Said | str:
-    """What stands at the end of a line: of a model its name, of others what they are."""
+def _label(kind: str, name: str, per_cent: float) -> Message | str:
+    """The label at the end of a line: a model's name, or the kind of the line; and its value."""
     if kind in ("chance", "measured", "published"):
-        return say(f"{kind}-at", percent=f"{per_cent:.0f}")
+        return message(f"{kind}-at", percent=f"{per_cent:.0f}")
     return f"{name} {per_cent:.0f}"
 
 
-def _letters(words: Said | str) -> int:
-    """The letters of a label in the language in which it is longest."""
+def _letters(words: Message | str) -> int:
+    """The number of letters of a label in the language in which it is longest."""
     return max(map(len, in_all_languages(words)))
 
 
-def _labels(ends: list[tuple[float, Said | str, str]]) -> list[Markup]:
-    """Names at the ends of the lines, moved apart where they would meet."""
-    drawn, floor = [], float("-inf")
+def _labels(ends: list[tuple[float, Message | str, str]]) -> list[Markup]:
+    """The labels at the ends of the lines, moved apart where they would overlap."""
+    labels, floor = [], float("-inf")
     for height, words, kind in sorted(ends, key=lambda end: end[0]):
         floor = max(height, floor + 16)
-        drawn.append(text(WIDTH - _RIGHT + 6, floor + 4, words, kind=kind))
-    return drawn
+        labels.append(text(WIDTH - _RIGHT + 6, floor + 4, words, kind=kind))
+    return labels

@@ -1,4 +1,4 @@
-"""What came of each query."""
+"""The outcome of each query."""
 
 from dataclasses import dataclass
 
@@ -14,10 +14,10 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 class QueryOutcome:
     """One query's results.
 
-    `first_right` is the rank of its first right result, or None where none of those kept is right;
-    `error_m` the distance from the query to its first result, or None where that is not known. Of a
-    query that was read and not `asked` there was no photo to search among. One is `rejected` where
-    no photo shows its place and none was called found, which an open set measures.
+    `first_right` is the rank of its first right result, None if no kept result is right; `error_m`
+    is the distance from the query to its first result, None where unknown. A query that `is_read`
+    but not `searched` had no photo to search among. An open set's query is `rejected` where no
+    photo shows its place and the verdict is not "found".
     """
 
     query: int
@@ -25,8 +25,8 @@ class QueryOutcome:
     first_right: int | None
     error_m: float | None
     answerable: bool
-    asked: bool
-    read: bool = True
+    searched: bool
+    is_read: bool = True
     rejected: bool = False
 
     @property
@@ -36,7 +36,7 @@ class QueryOutcome:
 
     @property
     def is_well(self) -> bool:
-        """Whether what was said is right: the first result, or that there is none."""
+        """Whether the answer is right: the first result, or that no photo shows the place."""
         return self.right or self.rejected
 
 
@@ -45,7 +45,7 @@ def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[QueryOutcome]:
     first = first_hits([results.rows for results in report.ranked], report.positives)
     errors = position_errors(truth, report.ranked)
     unread = {photo.name for photo in report.unreadable}
-    opened = report.open_set
+    open_set = report.open_set
     return [
         QueryOutcome(
             query=query,
@@ -53,12 +53,12 @@ def outcomes_of(truth: GroundTruth, report: EvalReport) -> list[QueryOutcome]:
             first_right=int(rank) if np.isfinite(rank) else None,
             error_m=None if np.isnan(errors[query]) else float(errors[query]),
             answerable=bool(len(report.positives[query])),
-            asked=bool(len(report.ranked[query].rows)),
-            read=truth.queries[query] not in unread,
-            rejected=opened is not None
+            searched=bool(len(report.ranked[query].rows)),
+            is_read=truth.queries[query] not in unread,
+            rejected=open_set is not None
             and truth.queries[query] not in unread
             and not len(report.positives[query])
-            and opened.verdicts[query] != "found",
+            and open_set.verdicts[query] != "found",
         )
         for query, rank in enumerate(first)
     ]

@@ -1,36 +1,38 @@
 document.getElementById('away').hidden = !/\/reports\/[^/]+\/$/.test(location.pathname);
 
-// The page is written in English; what it says in other languages has the same values in it.
+// The page is written in English; its messages have the same values in other languages.
 const table = own && WORDS[own];
 
-/** @param {string} told key and values of a sentence, as JSON */
-function say(told) {
-  const [key, values] = JSON.parse(told);
+/** @param {string} message key and values of a message, as JSON */
+function translate(message) {
+  const [key, values] = JSON.parse(message);
   return table[key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 }
 
 if (table) {
   document.documentElement.lang = own;
-  for (const part of document.querySelectorAll('[data-words]')) part.textContent = say(part.dataset.words);
+  for (const part of document.querySelectorAll('[data-words]')) {
+    part.textContent = translate(part.dataset.words);
+  }
   for (const name of ['alt', 'aria-label']) {
     for (const part of document.querySelectorAll(`[data-${name}]`)) {
-      part.setAttribute(name, say(part.getAttribute(`data-${name}`)));
+      part.setAttribute(name, translate(part.getAttribute(`data-${name}`)));
     }
   }
   document.title = document.querySelector('h1').textContent;
   document.documentElement.classList.remove('unsaid');
 }
 
-// Photos are in the page once each, however often they are shown.
+// The page holds each photo once, however often it is shown.
 for (const image of document.querySelectorAll('img[data-photo]')) {
   const photo = PHOTOS[Number(image.dataset.photo)];
   if (photo) {
     image.src = `data:image/jpeg;base64,${photo}`;
   } else {
-    const gone = document.createElement('span');
-    gone.className = 'gone';
-    gone.textContent = table ? table.unreadable : 'cannot be read';
-    image.replaceWith(gone);
+    const placeholder = document.createElement('span');
+    placeholder.className = 'gone';
+    placeholder.textContent = table ? table.unreadable : 'cannot be read';
+    image.replaceWith(placeholder);
   }
 }
 

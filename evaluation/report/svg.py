@@ -1,10 +1,10 @@
-"""Small pieces of SVG, with every word in them escaped."""
+"""Elements of SVG; their texts are escaped."""
 
 from collections.abc import Iterable
 
 from markupsafe import Markup
 
-from place_search.evaluation.report.words import Said, marked, named
+from place_search.evaluation.report.words import Message, labelled, marked
 
 STYLE = Markup("""
 text { font: 14px system-ui, sans-serif; fill: var(--ink, #1d1c19) }
@@ -30,15 +30,17 @@ text[class] { stroke: none }
 """)
 
 
-def document(width: int, height: int, title: Said | str, body: Iterable[Markup]) -> Markup:
-    """A whole drawing that shows the same alone and inside a page."""
+def document(width: int, height: int, title: Message | str, body: Iterable[Markup]) -> Markup:
+    """A whole drawing that looks the same alone and inside a page."""
     return Markup(
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {} {}" role="img"{}>'
         "<style>{}</style>{}</svg>"
-    ).format(width, height, named("aria-label", title), STYLE, Markup("").join(body))
+    ).format(width, height, labelled("aria-label", title), STYLE, Markup("").join(body))
 
 
-def text(x: float, y: float, words: Said | str, *, anchor: str = "start", kind: str = "") -> Markup:
+def text(
+    x: float, y: float, words: Message | str, *, anchor: str = "start", kind: str = ""
+) -> Markup:
     """Words at a point."""
     return Markup('<text x="{:.1f}" y="{:.1f}" text-anchor="{}" class="{}"{}>{}</text>').format(
         x, y, anchor, kind, marked(words), str(words)
@@ -54,8 +56,8 @@ def line(x1: float, y1: float, x2: float, y2: float, kind: str) -> Markup:
 
 def polyline(points: Iterable[tuple[float, float]], kind: str) -> Markup:
     """A line through points."""
-    spots = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-    return Markup('<polyline points="{}" class="{}"/>').format(spots, kind)
+    coordinates = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return Markup('<polyline points="{}" class="{}"/>').format(coordinates, kind)
 
 
 def circle(x: float, y: float, radius: float, kind: str) -> Markup:
@@ -66,5 +68,5 @@ def circle(x: float, y: float, radius: float, kind: str) -> Markup:
 
 
 def cross(x: float, y: float, kind: str) -> Markup:
-    """Two strokes of 8 units each way."""
+    """A cross of 8 by 8 units."""
     return Markup('<path d="M{:.1f} {:.1f}l8 8m0-8l-8 8" class="{}"/>').format(x - 4, y - 4, kind)

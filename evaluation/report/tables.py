@@ -1,17 +1,17 @@
-"""The report's tables: Recall@N as Markdown and CSV, and a CSV line for each query."""
+"""The report's tables: Recall@N as Markdown and CSV, and a CSV row for each query."""
 
 from collections.abc import Mapping, Sequence
 
 from place_search.core.tables import table_text
 from place_search.core.text import counted
 from place_search.evaluation.report.outcomes import QueryOutcome
-from place_search.evaluation.report.words import Said, say
+from place_search.evaluation.report.words import Message, message
 from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
 
 def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of the table of Recall@N, with published figures beside."""
+    """The head and the rows of the table of Recall@N, with published figures as columns."""
     head = [
         "N",
         "Recall@N %",
@@ -23,7 +23,7 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
         [
             str(n),
             f"{recall:.1f}",
-            *(f"{other[n]:.1f}" for other in report.other_recalls.values()),
+            *(f"{recall[n]:.1f}" for recall in report.other_recalls.values()),
             f"{report.chance[n]:.1f}",
             *(_figure(row.at, n) for row in report.published),
         ]
@@ -32,7 +32,7 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
 
 
 def introduction(report: EvalReport) -> list[str]:
-    """How was measured and what shares are of, in a sentence each."""
+    """Two sentences: the protocol, and the numbers of photos."""
     return [
         f"Protocol {report.protocol}: {report.description}.",
         f"Shares are of all {counted(report.queries, 'query')}, "
@@ -41,12 +41,14 @@ def introduction(report: EvalReport) -> list[str]:
     ]
 
 
-def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, Said | str]]:
-    """What a reader needs to measure the same again: what it is called, and what it was."""
+def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, Message | str]]:
+    """The settings that a reader needs to repeat the evaluation: names and values."""
     settings = report.settings
     radius = settings.get("radius_m")
     sequence, standardized = settings.get("sequence"), settings.get("standardize")
-    verified = say("the-first", count=settings["candidates"]) if settings.get("verify") else "no"
+    verified = (
+        message("the-first", count=settings["candidates"]) if settings.get("verify") else "no"
+    )
     sizes = {"queries": str(report.queries), "database": str(report.database)}
     return [
         ("Program", f"place-search {report.version}"),
@@ -54,7 +56,7 @@ def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, Said | str]
         ("Model", f"{report.model}, fingerprint {report.fingerprint}"),
         ("Precision", report.precision),
         ("Dimensions", str(settings.get("dims", ""))),
-        ("Photos", say("photos-of", name=truth.name, **sizes)),
+        ("Photos", message("photos-of", name=truth.name, **sizes)),
         ("Protocol", report.protocol),
         ("Right within", "what the truth lists" if radius is None else f"{radius:g} m"),
         ("Ranked by geometry", verified),
@@ -63,12 +65,12 @@ def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, Said | str]
     ]
 
 
-def sequence_in_words(window: Mapping[str, int]) -> Said:
-    """Which neighbours of a query its place is found by."""
+def sequence_in_words(window: Mapping[str, int]) -> Message:
+    """The neighbours that a query is ranked with, as a message."""
     before, after = window["before"], window["after"]
     if after:
-        return say("with-both", before=before, after=after)
-    return say("with-before", before=before)
+        return message("with-both", before=before, after=after)
+    return message("with-before", before=before)
 
 
 def _title(kind: str, note: str) -> str:
@@ -80,7 +82,7 @@ def _figure(at: Mapping[str, float], n: int) -> str:
 
 
 def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
-    """The table in Markdown, below what it is of."""
+    """The table in Markdown, below the names of model and data."""
     head, rows = recall_rows(report)
     lines = [
         f"# {report.model} on {truth.name}",
@@ -92,7 +94,7 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
         *(f"| {' | '.join(row)} |" for row in rows),
         *(f"\n{warning}" for warning in report.warnings),
         "",
-        *(f"- {what}: {value}" for what, value in facts(truth, report)),
+        *(f"- {name}: {value}" for name, value in facts(truth, report)),
     ]
     return "\n".join(lines) + "\n"
 
@@ -104,27 +106,27 @@ def recall_csv(report: EvalReport) -> str:
 
 
 def queries_csv(truth: GroundTruth, report: EvalReport, outcomes: Sequence[QueryOutcome]) -> str:
-    """A line for each query: its first result, and the rank of its first right one.
+    """A CSV row for each query: its first result, and the rank of its first right result.
 
-    Of an open set it has what a search says: the probability of the first result, and the verdict.
+    In an open set the row also has the probability of the first result, and the verdict.
     """
     lines = [["query", "first_result", "similarity", "first_right", "error_m", "positives"]]
-    opened = report.open_set
-    if opened is not None:
+    open_set = report.open_set
+    if open_set is not None:
         lines[0] += ["probability", "verdict"]
     for outcome in outcomes:
         results = report.ranked[outcome.query]
         lines.append(
             [
                 outcome.name,
-                truth.database[int(results.rows[0])] if outcome.asked else "",
-                f"{results.similarities[0]:.4f}" if outcome.asked else "",
+                truth.database[int(results.rows[0])] if outcome.searched else "",
+                f"{results.similarities[0]:.4f}" if outcome.searched else "",
                 "" if outcome.first_right is None else str(outcome.first_right),
                 "" if outcome.error_m is None else f"{outcome.error_m:.1f}",
                 str(len(report.positives[outcome.query])),
             ]
         )
-        if opened is not None:
-            probability = float(opened.probabilities[outcome.query])
-            lines[-1] += [repr(probability), opened.verdicts[outcome.query]]
+        if open_set is not None:
+            probability = float(open_set.probabilities[outcome.query])
+            lines[-1] += [repr(probability), open_set.verdicts[outcome.query]]
     return table_text(lines)

@@ -1,6 +1,6 @@
-"""What the pages of reports say, in English, which their script says in the reader's language.
+"""The messages of a report's page, in English; the page's script translates them.
 
-The words are those of `page.words.json`: a table of keys, each with a sentence in `LANGUAGES`.
+`page.words.json` is a table of keys, each with a sentence in each of `LANGUAGES`.
 """
 
 import json
@@ -15,8 +15,8 @@ LANGUAGES = ("en", "hi", "hi-Latn")
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
-    """A sentence of the table, with the values that stand in it: the same in all languages."""
+class Message:
+    """A sentence of the table, by its key, with the values in it: the same in all languages."""
 
     key: str
     values: Mapping[str, str]
@@ -28,43 +28,43 @@ class Said:
         return Markup("<span{}>{}</span>").format(marked(self), str(self))
 
 
-def in_all_languages(words: Said | str) -> list[str]:
+def in_all_languages(words: Message | str) -> list[str]:
     """A sentence in each of the languages; any other text as it is."""
     if isinstance(words, str):
         return [words]
-    return [said.format_map(words.values) for said in all_words()[words.key].values()]
+    return [sentence.format_map(words.values) for sentence in all_words()[words.key].values()]
 
 
-def say(key: str, **values: object) -> Said:
-    """A sentence; whole numbers among its values are written with commas."""
-    written = {
+def message(key: str, **values: object) -> Message:
+    """A message; whole numbers among its values are written with commas."""
+    formatted = {
         name: f"{value:,}" if isinstance(value, int) else str(value)
         for name, value in values.items()
     }
-    return Said(key, written)
+    return Message(key, formatted)
 
 
-def known(text: Said | str) -> Said | str:
-    """A text that is a key of the table as that, and any other as it is."""
-    return Said(text, {}) if isinstance(text, str) and text in all_words() else text
+def message_or_text(text: Message | str) -> Message | str:
+    """The message of a text that is a key of the table; any other text unchanged."""
+    return Message(text, {}) if isinstance(text, str) and text in all_words() else text
 
 
-def marked(words: Said | str) -> Markup:
-    """The attribute by which the script finds what an element says; none for other texts."""
+def marked(words: Message | str) -> Markup:
+    """The attribute that holds an element's message for the script; none for plain texts."""
     return attribute("words", words)
 
 
-def named(name: str, words: Said | str) -> Markup:
-    """An attribute that says something, such as `alt`, and what the script puts in its place."""
+def labelled(name: str, words: Message | str) -> Markup:
+    """An attribute with a text, such as `alt`, and its message for the script."""
     return Markup(' {}="{}"').format(name, str(words)) + attribute(name, words)
 
 
-def attribute(name: str, words: Said | str) -> Markup:
-    """The attribute `data-NAME` with the key and the values of a sentence."""
+def attribute(name: str, words: Message | str) -> Markup:
+    """The attribute `data-NAME` with the key and the values of a message."""
     if isinstance(words, str):
         return Markup()
-    told = json.dumps([words.key, dict(words.values)], ensure_ascii=False)
-    return Markup(' data-{}="{}"').format(name, told)
+    content = json.dumps([words.key, dict(words.values)], ensure_ascii=False)
+    return Markup(' data-{}="{}"').format(name, content)
 
 
 @cache
@@ -76,8 +76,8 @@ def all_words() -> Mapping[str, Mapping[str, str]]:
 
 
 def words_by_language() -> Mapping[str, Mapping[str, str]]:
-    """What the script needs: sentences by language and key, without the English ones."""
+    """The table for the script: sentences by language and key, without English."""
     return {
-        language: {key: said[language] for key, said in all_words().items()}
+        language: {key: sentences[language] for key, sentences in all_words().items()}
         for language in LANGUAGES[1:]
     }

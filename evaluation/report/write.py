@@ -15,7 +15,7 @@ from place_search.evaluation.results import EvalReport
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
 FIGURES = "report.json"
-"""The file by which a folder is known as a report."""
+"""The file that marks a folder as a report."""
 
 
 def begin_report(out: Path) -> None:

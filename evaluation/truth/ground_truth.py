@@ -18,7 +18,7 @@ Metres: TypeAlias = NDArray[np.float64]
 
 
 class Order(NamedTuple):
-    """What a list says of the order of its photos: their sequences, "" for none, and times.
+    """The order of listed photos: the names of their sequences, "" for none, and their times.
 
     `taken` is (N,) in seconds since 1970, NaN for none.
     """
@@ -33,12 +33,12 @@ class GroundTruth:
 
     Names are posix paths under `root`. `positives[i]` holds the database rows that are right for
     `queries[i]`, ascending; it may be empty. `own_rows[i]` holds the database rows of that query
-    itself, found by its name. They never count as its results, and are taken out of its positives.
+    itself, found by its name. They never count as its results, and are no positives of it.
 
-    `name` says which data this is, `protocol` how it is measured unless one is asked for, and
-    `missing` which photos do not exist. `warnings` are sentences on folders that may not be read
-    and on metres that look like degrees. Positions are there where positives come from a radius;
-    times where the data says which photos were taken on one visit; an order where lists may say it.
+    `name` is that of the data, `protocol` its default protocol, and `missing` lists the photos
+    that do not exist. `warnings` are sentences on folders that may not be read and on metres that
+    look like degrees. Positions are given where positives come from a radius, times where the data
+    tells visits apart, an order where the data lists sequences and times.
     """
 
     root: Path
@@ -61,12 +61,12 @@ class GroundTruth:
     def __post_init__(self) -> None:
         """Find the queries in the database."""
         own = rows_of_photos(self.queries, self.database)
-        others = (
-            rows[~np.isin(rows, mine)] if mine.size else rows
-            for rows, mine in zip(self.positives, own, strict=True)
+        positives = (
+            rows[~np.isin(rows, own_row)] if own_row.size else rows
+            for rows, own_row in zip(self.positives, own, strict=True)
         )
         object.__setattr__(self, "own_rows", own)
-        object.__setattr__(self, "positives", tuple(others))
+        object.__setattr__(self, "positives", tuple(positives))
 
     def path(self, name: str) -> Path:
         """The file of a query or of a database photo."""
@@ -74,18 +74,18 @@ class GroundTruth:
 
     @property
     def photos(self) -> tuple[str, ...]:
-        """All photos, each once: the database in its order, then the queries not in it."""
+        """All photos, each once: the database in its order, then the queries outside it."""
         return tuple(dict.fromkeys((*self.database, *self.queries)))
 
     @property
     def listed_twice(self) -> list[str]:
-        """Photos that stand more than once in the database, or among the queries."""
+        """Photos that the database, or the list of queries, names more than once."""
         counts = [*Counter(self.database).items(), *Counter(self.queries).items()]
         return [name for name, count in counts if count > 1]
 
     @property
-    def mend_all_right(self) -> str:
-        """What to do where every photo is right for every query."""
+    def remedy_all_right(self) -> str:
+        """The end of a sentence: the remedy where every photo is right for every query."""
         if self.radius_m is None:
             return "give it other photos to search among, as with --database DIR."
         return "are positions in metres, and is the radius right?"
@@ -101,7 +101,7 @@ class GroundTruth:
 
 
 def rows_of_photos(photos: Sequence[str], database: Iterable[str]) -> tuple[Rows, ...]:
-    """For each photo the rows at which the database names it, ascending; it may list it twice."""
+    """For each photo its rows in the database, ascending: a database may list a photo twice."""
     rows: dict[str, list[int]] = {name: [] for name in photos}
     for row, name in enumerate(database):
         if name in rows:

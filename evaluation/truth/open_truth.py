@@ -1,4 +1,4 @@
-"""The truth from whatever was given: a split, an `@` folder, a truth CSV, photos with positions."""
+"""Opens a truth of any kind: a split, an `@` folder, a truth CSV, photos with positions."""
 
 from place_search.core.plugins import load_part, part_names
 from place_search.evaluation.errors import TruthError
@@ -10,7 +10,7 @@ LAST = "positions"
 
 
 def open_truth(files: TruthFiles, *, lenient: bool = False) -> GroundTruth:
-    """Read the truth that a choice of options names.
+    """Read the truth that `files` name.
 
     When `lenient`, the photos of a split or a truth CSV that do not exist are listed as `missing`.
 

@@ -11,7 +11,7 @@ from place_search.evaluation.truth.ground_truth import Metres, Rows
 from place_search.indexer import PlacePhoto
 
 RADIUS_M = 25.0
-"""What the field calls the right place, unless a split says otherwise."""
+"""The field's usual radius of a right place, in metres; a split may give its own."""
 
 
 def within(database: Metres, queries: Metres, radius_m: float) -> tuple[Rows, ...]:
@@ -19,16 +19,16 @@ def within(database: Metres, queries: Metres, radius_m: float) -> tuple[Rows, ..
 
     A photo without a position (NaN) is near nothing.
     """
-    from scipy.spatial import cKDTree  # 0.2 s that other truths need not wait for
+    from scipy.spatial import cKDTree  # this import takes 0.2 s
 
     placed = np.flatnonzero(np.isfinite(database).all(axis=1))
-    asking = np.flatnonzero(np.isfinite(queries).all(axis=1))
+    queries_placed = np.flatnonzero(np.isfinite(queries).all(axis=1))
     positives: list[Rows] = [np.empty(0, dtype=np.int64)] * len(queries)
-    if placed.size and asking.size:
-        near = cKDTree(database[placed]).query_ball_point(
-            queries[asking], radius_m, return_sorted=True
+    if placed.size and queries_placed.size:
+        neighbours = cKDTree(database[placed]).query_ball_point(
+            queries[queries_placed], radius_m, return_sorted=True
         )
-        for query, rows in zip(asking.tolist(), near, strict=True):
+        for query, rows in zip(queries_placed.tolist(), neighbours, strict=True):
             positives[query] = placed[np.array(rows, dtype=np.int64)]
     return tuple(positives)
 
@@ -39,7 +39,7 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
     Photos without a position have NaN.
 
     Raises:
-        TruthError: some have metres of an unknown zone, which do not compare with the others'.
+        TruthError: some have metres of an unknown zone, and others a zone or degrees.
     """
     utms = [_utm(photo) for photo in photos]
     zones = {utm.zone for utm in utms if utm is not None}
@@ -48,17 +48,17 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
         nowhere = (np.nan, np.nan)
         return np.array([nowhere if utm is None else utm[:2] for utm in utms], np.float64)
     degrees = np.full((len(photos), 2), np.nan)
-    lost = []
+    zoneless = []
     for row, photo in enumerate(photos):
         position = photo.position or (to_position(photo.utm) if photo.utm else None)
         if position is not None:
             degrees[row] = position
         elif photo.utm is not None:
-            lost.append(photo.name)
-    if lost:
+            zoneless.append(photo.name)
+    if zoneless:
         raise TruthError(
-            f"{len(lost)} of {len(photos)} photos have metres without a UTM zone, the first is "
-            f"'{lost[0]}', while others have a zone or degrees; give all of them a zone."
+            f"{len(zoneless)} of {len(photos)} photos have metres without a UTM zone, the first is "
+            f"'{zoneless[0]}', while others have a zone or degrees; give all of them a zone."
         )
     return geocentric(degrees)
 
@@ -76,7 +76,7 @@ def plane(metres: Metres) -> NDArray[np.float64]:
     centre = np.nanmean(metres, axis=0)
     up = centre / np.linalg.norm(centre)
     east = np.array([-up[1], up[0], 0.0])
-    if not east.any():  # at a pole every way is south
+    if not east.any():  # at a pole every direction is south
         east[0] = 1.0
     east /= np.linalg.norm(east)
     axes = np.stack([east, np.cross(up, east)], axis=1)
@@ -84,6 +84,6 @@ def plane(metres: Metres) -> NDArray[np.float64]:
 
 
 def distance(a: Metres, b: Metres) -> NDArray[np.float64]:
-    """The distances in metres between positions, row by row; NaN where one is not known."""
+    """The distances in metres between positions, row by row; NaN for unknown positions."""
     lengths: NDArray[np.float64] = np.linalg.norm(a - b, axis=-1)
     return lengths

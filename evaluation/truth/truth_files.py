@@ -1,4 +1,4 @@
-"""Which files say what is right."""
+"""The files that name the ground truth of an evaluation."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,11 +8,11 @@ from place_search.core.tables import number_of
 
 @dataclass(frozen=True, slots=True)
 class TruthFiles:
-    """Where the truth is: one of `split`, `truth`, `data`, or `database` with `queries`.
+    """The files of a truth: one of `split`, `truth`, `data`, or `database` with `queries`.
 
     `root` is the folder that a split's or a truth CSV's paths are under, `queries_dir` the folder
-    of a split's queries below it, `radius_m` how near a positive is. In an `open_set` no query's
-    place need be there.
+    of a split's queries below `root`, `radius_m` the largest distance of a positive. In an
+    `open_set` all queries may be of places outside the database.
     """
 
     data: Path | None = None
@@ -26,12 +26,12 @@ class TruthFiles:
     open_set: bool = False
 
     def why_not(self) -> str:
-        """What is wrong with this choice of options, '' for nothing."""
+        """A sentence on the fault of this choice of files, '' where they fit."""
         kinds = (self.data, self.split, self.truth, self.queries)
-        given = sum(kind is not None for kind in kinds)
-        if given == 0:
+        count = sum(kind is not None for kind in kinds)
+        if count == 0:
             return "Say what is right: a folder, --split, --truth, or --database with --queries."
-        if given > 1:
+        if count > 1:
             return "Give one of a folder, --split, --truth, and --queries; they exclude each other."
         if self.root is None and (self.split or self.truth):
             return "--split and --truth need --root, the folder that their photos are under."

@@ -115,7 +115,7 @@ class CompiledGraphs:
     def __init__(self, compiler: Compiler, photos: Mapping[Mode, int]) -> None:
         """`photos` says how many a graph of each mode computes at once."""
         self.ceiling = CEILING
-        self.made = 0
+        self.made_count = 0
         self._compiler = compiler
         self._photos = photos
         self._graphs: dict[tuple[Mode, Shape], Graph] = {}
@@ -176,7 +176,7 @@ class CompiledGraphs:
             return_freed_memory()  # compiling frees more than it keeps
         graph = Graph(compiled, self._photos[mode])
         with self._lock:
-            if not self.made:  # nothing else runs yet, so that the process grew by this alone
+            if not self.made_count:  # nothing else runs yet, so that the process grew by this alone
                 self._compiled_at = private_bytes()
                 self._graph_bytes = max(0, self._compiled_at - before)
             if compiled.head is not None:
@@ -185,7 +185,7 @@ class CompiledGraphs:
                 del self._graphs[min(self._graphs, key=self._uses.__getitem__)]
             self._graphs[mode, shape] = graph
             self._count((mode, shape))
-            self.made += 1
+            self.made_count += 1
             return graph, graph.take()
 
     def _count(self, key: tuple[Mode, Shape]) -> None:

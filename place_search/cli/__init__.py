@@ -4,7 +4,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    """`main`, as version 0.1 offered it here; importing it takes the start of the program."""
+    """`main`, which version 0.1 had in this module; imported late, as it imports the program."""
     if name == "main":
         from place_search.cli.app import main
 

@@ -12,7 +12,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command
 
 from place_search.cli.commands import command_groups, first_line, load_command
-from place_search.cli.console import InterruptedRunError, print_error, say
+from place_search.cli.console import InterruptedRunError, print_error, print_message
 from place_search.core.errors import PlaceSearchError, out_of_reach
 from place_search.core.memory import require_address_space
 from place_search.core.plugins import fault_of_part
@@ -21,23 +21,23 @@ from place_search.core.version import program_version
 from place_search.settings import unknown_variables
 
 SERVING = ("serve", "demo")
-"""Commands that refuse variables which are no setting."""
+"""Commands that refuse environment variables which name no setting."""
 
-# Errors of a stream that take no more: a full disk, a device error, a closed pipe.
+# Errors of a stream that cannot be written: a full disk, a device error, a closed pipe.
 _UNWRITABLE = (errno.ENOSPC, errno.EIO, errno.EPIPE)
 
 
 class Program(TyperGroup):
-    """Imports the command that is asked for; turns what it raises into a sentence and a code."""
+    """Imports the requested command; turns its errors into a sentence and an exit code."""
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.listing = False
-        # Names alone: `get_command` imports the one that is asked for.
+        # Only names: `get_command` imports the requested command.
         self.commands = {name: TyperCommand(name) for name in command_groups()}
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """A command; while the help is written only its name and first line."""
+        """A command; only its name and first line while the help is written."""
         group = command_groups().get(cmd_name)
         if group is None:
             return None
@@ -86,8 +86,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(is_requested: bool) -> None:
+    if is_requested:
         typer.echo(f"place-search {program_version()}")
         raise typer.Exit
 
@@ -105,22 +105,22 @@ def _program(
     """Options before the command."""
     require_address_space()
     if (names := sys.getfilesystemencoding()) != "utf-8":
-        say(
+        print_message(
             f"File names are read as {names} here, so that those of UTF-8 may not be found; set "
             "PYTHONUTF8=1."
         )
     if context.invoked_subcommand not in SERVING:
         for sentence in unknown_variables():
-            say(sentence)
+            print_message(sentence)
 
 
 def main() -> None:
     """Run the program with this process's arguments."""
-    # Imports make no garbage, and looking for it takes a sixth of their time.
+    # Imports make no garbage, and collecting it takes a sixth of their time.
     gc.disable()
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
-        # A name that the terminal's encoding cannot hold is shown escaped.
+        # Escapes the letters of a name that the terminal's encoding lacks.
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:

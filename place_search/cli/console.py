@@ -1,6 +1,6 @@
-"""What the command line prints: results on stdout, everything else on stderr.
+"""Output of the command line: results on stdout, everything else on stderr.
 
-`place_search.cli.terminal` has what needs Rich, whose import takes 20 ms.
+`place_search.cli.terminal` holds the output by Rich, whose import takes 20 ms.
 """
 
 import shutil
@@ -14,11 +14,11 @@ import typer
 from place_search.core.text import json_text, printable, printable_json
 
 LISTED = 50
-"""Lines of a list that are shown."""
+"""The largest number of a list's lines that are printed."""
 
 
 class InterruptedRunError(Exception):
-    """Ctrl-C in a command; the text says what is kept."""
+    """Ctrl-C in a command; the text is a sentence on what is kept."""
 
 
 def print_json(value: Any) -> None:
@@ -35,37 +35,37 @@ def print_line(text: str) -> None:
 
 
 def print_error(sentence: str) -> None:
-    """Say in one sentence what went wrong."""
+    """Print the sentence of an error to stderr."""
     from place_search.cli.terminal import ERR
 
     ERR.print(sentence, style="red")
 
 
 def program_as_typed() -> list[str]:
-    """What to type for this program: its name where the shell finds it, else how it was started."""
+    """The words to type for this program: its name if the shell finds it, else its path."""
     started = Path(sys.argv[0])
     if started.name == "__main__.py":
         return [sys.executable, "-m", "place_search"]
-    found = shutil.which(started.name)
-    return [started.name if found and started.samefile(found) else sys.argv[0]]
+    on_path = shutil.which(started.name)
+    return [started.name if on_path and started.samefile(on_path) else sys.argv[0]]
 
 
-def say(sentence: str) -> None:
-    """Tell what is going on, where it cannot be mistaken for a result."""
+def print_message(sentence: str) -> None:
+    """Print a sentence to stderr, apart from results."""
     from place_search.cli.terminal import ERR
 
     ERR.print(sentence)
 
 
-def say_list(head: str, lines: Sequence[str], more: str = "more.") -> None:
-    """Tell the first lines of a list below its head, and how many more there are; nothing of none.
+def print_list(head: str, lines: Sequence[str], rest: str = "more.") -> None:
+    """Print the first lines of a list below its head; nothing if it is empty.
 
-    `more` goes on where the number ends.
+    If there are more lines, the last one is their number and `rest`.
     """
     if not lines:
         return
-    say(head)
+    print_message(head)
     for line in lines[:LISTED]:
-        say(f"  {line}")
+        print_message(f"  {line}")
     if len(lines) > LISTED:
-        say(f"  … and {len(lines) - LISTED} {more}")
+        print_message(f"  … and {len(lines) - LISTED} {rest}")

@@ -1,4 +1,4 @@
-"""What the commands that write indexes share: the store, lists of photos."""
+"""Shared by the commands that write indexes: the store, the order of arguments."""
 
 from pathlib import Path
 from shlex import quote
@@ -9,7 +9,7 @@ from place_search.core.errors import PlaceSearchError
 
 
 def known_store(kind: str | None) -> str | None:
-    """A kind of vector store as it is, or a usage error where there is none of that name."""
+    """A kind of vector store. Raises BadParameter for an unknown kind."""
     if kind not in (None, "auto"):
         from place_search.indexer import IndexWriteError, require_store_kind
 
@@ -21,7 +21,7 @@ def known_store(kind: str | None) -> str | None:
 
 
 def store_uri(store: str | None, uri: str) -> str:
-    """The address of a store's engine, that of a file in full; checks that they fit."""
+    """The address of a store's engine, of a file its full path; checks that it fits the store."""
     from place_search.indexer.storage.manifest import FAISS_KINDS
 
     if store in (None, "auto", *FAISS_KINDS) or not (uri or store == "milvus"):
@@ -37,7 +37,7 @@ def store_uri(store: str | None, uri: str) -> str:
 
 
 def require_order(index: Path, other: Path, usage: str) -> None:
-    """Refuse an index and something else in each other's place; `usage` holds {index}, {other}.
+    """Refuse an index and another path in swapped order; `usage` holds {index} and {other}.
 
     Raises:
         PlaceSearchError: only `other` is an index.
@@ -45,14 +45,14 @@ def require_order(index: Path, other: Path, usage: str) -> None:
     from place_search.indexer import holds_index
 
     if holds_index(other) and not holds_index(index):
-        said = usage.format(index=quote(str(other)), other=quote(str(index)))
+        command = usage.format(index=quote(str(other)), other=quote(str(index)))
         raise PlaceSearchError(
-            f"{other} is an index and {index} is not: write `place-search {said}`."
+            f"{other} is an index and {index} is not: write `place-search {command}`."
         )
 
 
 def require_out(data: Path, out: Path, command: str) -> None:
-    """Refuse photos and the folder to write, in each other's place.
+    """Refuse photos and the folder to write in swapped order.
 
     Raises:
         PlaceSearchError: `data` is an index or does not exist, and `out` is a folder with files.
@@ -61,8 +61,8 @@ def require_out(data: Path, out: Path, command: str) -> None:
 
     swapped = holds_index(data) or not data.exists()
     if swapped and out.is_dir() and any(out.iterdir()) and not holds_index(out):
-        what = "is an index" if data.exists() else "does not exist"
+        fault = "is an index" if data.exists() else "does not exist"
         raise PlaceSearchError(
-            f"{data} {what}, and {out} holds files already: were they meant the other way round, "
+            f"{data} {fault}, and {out} holds files already: were they meant the other way round, "
             f"as `place-search {command} {quote(str(out))} --out {quote(str(data))}`?"
         )

@@ -31,7 +31,7 @@ OwnModel: TypeAlias = Annotated[
     str | None, MODEL.option(help="Model folder or id (default: the index's own).")
 ]
 IncludedModel: TypeAlias = Annotated[str, MODEL.option()]
-"""A model where no index has its own."""
+"""A model for commands without an index."""
 VerifyWith: TypeAlias = Annotated[
     str | None,
     VERIFY_WITH.option(help="Folder or id of the model that verifies (default: the index's own)."),
@@ -57,7 +57,7 @@ MaxMegapixels: TypeAlias = Annotated[
     int,
     typer.Option(
         "--max-megapixels",
-        envvar="PLACE_SEARCH_MAX_MEGAPIXELS",  # which the server has as a setting too
+        envvar="PLACE_SEARCH_MAX_MEGAPIXELS",  # the server's setting of the same name
         min=1,
         help="Largest photo to decode, in million pixels; of a JPEG, after scaling it down.",
     ),
@@ -67,7 +67,7 @@ AsReply: TypeAlias = Annotated[
     bool, typer.Option("--json", help="Print the HTTP API's reply as JSON.")
 ]
 
-# What is right in an evaluation, of `eval` and `doctor`.
+# The ground truth of `eval` and `doctor`.
 TruthRoot: TypeAlias = Annotated[
     Path | None,
     typer.Option(
@@ -130,7 +130,7 @@ RecallKs: TypeAlias = Annotated[
 ]
 RECALL_KS = "1,5,10"
 
-# Which places of an index may be found, of `search` and `similar`.
+# The filters of `search` and `similar`.
 Near: TypeAlias = Annotated[
     str | None,
     typer.Option(metavar="LAT,LON", help="Only places near this point; needs --radius-m."),
@@ -158,7 +158,7 @@ Fields: TypeAlias = Annotated[
     ),
 ]
 
-# How a video, or photos with a track, are taken in.
+# Options for indexing a video, or photos with a track.
 Gpx: TypeAlias = Annotated[
     Path | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""What is read of options that several commands take: a point, what is right, a video."""
+"""Parses options of several commands: a point, the ground truth, a video."""
 
 import re
 from pathlib import Path
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 VideoOptions: TypeAlias = tuple[
     Path | None, str | None, float | None, str | None, str | None, Literal["auto", "2:1", "off"]
 ]
-"""What `video_request` takes of a command line."""
+"""The options of a command line for `video_request`."""
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?")
 
 
 def point_of(near: str | None, radius_m: float | None) -> "Position | None":
-    """The point that --near names. Raises BadParameter where one of the two is missing."""
+    """The point of --near. Raises BadParameter for one of --near and --radius-m alone."""
     from place_search.search.positions import parse_position
 
     if (near is None) != (radius_m is None):
@@ -28,11 +28,11 @@ def point_of(near: str | None, radius_m: float | None) -> "Position | None":
     return None if near is None else parse_position(near)
 
 
-def truth_files(**given: Any) -> "TruthFiles":
-    """The options as `TruthFiles` names them, or a usage error where they contradict each other."""
+def truth_files(**options: Any) -> "TruthFiles":
+    """`TruthFiles` of the options. Raises BadParameter where these contradict each other."""
     from place_search.evaluation import TruthFiles
 
-    files = TruthFiles(**given)
+    files = TruthFiles(**options)
     if reason := files.why_not():
         raise typer.BadParameter(reason)
     return files
@@ -60,10 +60,10 @@ def video_request(
     panoramas: Literal["auto", "2:1", "off"],
     progress: "Progress",
 ) -> "VideoRequest":
-    """What is asked of a video or of panoramas for an index; frames and views are kept beside it.
+    """The options for a video or for panoramas; frames and views are kept beside the index.
 
     Raises:
-        SourceError: wishes that contradict each other.
+        SourceError: options that contradict each other.
     """
     from place_search.indexer import VideoRequest, start_of
 
@@ -73,12 +73,12 @@ def video_request(
         raise typer.BadParameter(
             f"--every '{every}' is no distance in metres; write it as 2m."
         ) from None
-    ahead = _OFFSET.fullmatch((clock_offset or "0:00").strip())
-    if ahead is None:
+    offset = _OFFSET.fullmatch((clock_offset or "0:00").strip())
+    if offset is None:
         raise typer.BadParameter(
             f"--clock-offset '{clock_offset}' is no time; write it as +02:00 or -00:01:30."
         )
-    sign, hours, minutes, seconds = ahead.groups()
+    sign, hours, minutes, seconds = offset.groups()
     offset_s = 3600 * int(hours) + 60 * int(minutes) + float(seconds or 0)
     return VideoRequest(
         index,

@@ -20,10 +20,10 @@ def takes_settings(
     """Give a command an option for each setting instead of its last parameter, `settings`.
 
     `only` names the settings that get an option; the others come from their variables. `defaults`
-    are those of the command where they are not the server's. Typer reads the variables of options,
-    and checks bounds, so that an error names the option.
+    replace the server's. Typer reads the variables of options and checks their bounds, so that an
+    error names the option.
     """
-    given = [
+    settings = [
         setting
         for setting in server_settings()
         if setting.on_command_line and (only is None or setting.name in only)
@@ -31,11 +31,13 @@ def takes_settings(
 
     @wraps(command)
     def run(**values: Any) -> None:
-        if unknown := unknown_variables(serving=True):  # it may be what keeps strangers out
+        if unknown := unknown_variables(
+            serving=True
+        ):  # a misspelt setting may be the one that keeps strangers out
             raise ServerError(" ".join(unknown))
-        options = {setting.name: values.pop(setting.name) for setting in given}
-        known = {name: value for name, value in options.items() if value is not None}
-        command(**values, settings=ServerSettings.from_environment(**known))
+        options = {setting.name: values.pop(setting.name) for setting in settings}
+        set_options = {name: value for name, value in options.items() if value is not None}
+        command(**values, settings=ServerSettings.from_environment(**set_options))
 
     own = inspect.signature(command, eval_str=True).parameters
     parameters = [parameter for name, parameter in own.items() if name != "settings"]
@@ -46,7 +48,7 @@ def takes_settings(
             default=defaults.get(setting.name, setting.default),
             annotation=Annotated[setting.type, setting.option()],
         )
-        for setting in given
+        for setting in settings
     ]
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}

@@ -1,4 +1,4 @@
-"""What the command line shows by Rich: tables, bars and colours."""
+"""Output of the command line by Rich: tables, bars and colours."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -23,13 +23,13 @@ from place_search.core.text import printable
 
 
 class _PlainConsole(Console):
-    """A console that takes no text for markup, and shows what a terminal would obey.
+    """A console that interprets no markup in texts, and escapes control characters.
 
     Names of files, data sets and models are other people's text.
     """
 
     def render_str(self, text: str, **options: Any) -> Text:
-        """Text as it is; whatever asks for markup or emoji does not get it."""
+        """The text without markup, emoji or highlighting, whatever the options."""
         plain = {"markup": False, "emoji": False, "highlight": False}
         return super().render_str(printable(text), **{**options, **plain})
 
@@ -41,7 +41,7 @@ ERR = _PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 def print_table(
     head: Sequence[str], rows: Iterable[Sequence[str]], *, words: Collection[str] = ()
 ) -> None:
-    """Print a table: columns of numbers, but for those whose heading is among `words`."""
+    """Print a table; columns are right-aligned except those whose heading is among `words`."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in head:
         table.add_column(heading, justify="left" if heading in words else "right")
@@ -52,7 +52,7 @@ def print_table(
 
 @contextmanager
 def progress(unit: str = "photos") -> Iterator[Report]:
-    """A bar with rate and remaining time for each stage of a run; only on a terminal."""
+    """Show a bar with rate and remaining time for each stage of a run; only on a terminal."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

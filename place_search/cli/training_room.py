@@ -1,10 +1,10 @@
-"""The room `training`, which needs packages that the default install leaves out."""
+"""Imports the room `training`, which needs packages outside the default install."""
 
 from typing import Any
 
 
 def training_room(purpose: str) -> Any:
-    """The package `place_search.training`, or a sentence that says what `purpose` needs."""
+    """The package `place_search.training`. Raises ModelError if a package for it is missing."""
     try:
         from place_search import training
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Work that a few threads do ahead of who takes its results."""
+"""Work that threads do ahead of the consumer of its results."""
 
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -12,9 +12,9 @@ Result = TypeVar("Result")
 def work_ahead(
     work: Callable[[Item], Result], items: Iterable[Item], *, threads: int, ahead: int, name: str
 ) -> Generator[Result, None, None]:
-    """The results of `work` in the order of `items`, of which `ahead` are begun before their turn.
+    """The results of `work` in the order of `items`, of which up to `ahead` are worked on at once.
 
-    Once it is closed, no further item is begun. `name` is that of the threads.
+    After the generator is closed, no further item is begun. `name` is that of the threads.
     """
     waiting: deque[Future[Result]] = deque()
     pool = ThreadPoolExecutor(threads, thread_name_prefix=name)

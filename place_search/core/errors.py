@@ -1,4 +1,4 @@
-"""The one error family of place-search: sentences that say what is wrong, where, and the remedy."""
+"""The error family of place-search: each text is a sentence with the fault and its remedy."""
 
 import errno
 import os
@@ -8,28 +8,28 @@ _NO_WAY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
 
 class PlaceSearchError(Exception):
-    """A problem its reader can mend; `str(error)` is one sentence fit to show as it is."""
+    """A problem that its reader can fix; `str(error)` is one sentence to show unchanged."""
 
     is_usage = False
-    """Whether what was asked for makes no sense, as a flag that there is not."""
+    """Whether the request itself is wrong, such as an unknown flag."""
 
 
 class WrongParameterError(PlaceSearchError):
-    """Values that make no sense, and the names of the parameters that they were given for."""
+    """Values that make no sense, with the names of their parameters."""
 
     is_usage = True
 
-    def __init__(self, sentence: str, parameter: str, *more: str) -> None:
-        """`sentence` says what is wrong with these parameters."""
-        super().__init__(sentence, parameter, *more)
-        self.parameters = (parameter, *more)
+    def __init__(self, sentence: str, parameter: str, *more_parameters: str) -> None:
+        """`sentence` describes the fault of these parameters."""
+        super().__init__(sentence, parameter, *more_parameters)
+        self.parameters = (parameter, *more_parameters)
 
     def __str__(self) -> str:
         return str(self.args[0])
 
 
 def out_of_reach(error: Exception) -> str:
-    """Why the system does not even say what is at a path, as a sentence; "" for other errors."""
+    """A sentence on a path that may not be accessed; "" for other errors."""
     names = sys.getfilesystemencoding()
     if isinstance(error, UnicodeEncodeError) and names != "utf-8":
         return (

@@ -20,19 +20,19 @@ from tempfile import TemporaryFile, mkdtemp
 from place_search.core.errors import PlaceSearchError
 
 PART = ".part"
-"""Ends the name of a file that is still being written."""
+"""The ending of a file that is being written."""
 HEAD_BYTES = 4096
 _LOCK = ".lock"
-"""In a scratch folder, held by the process that writes there."""
+"""A file in a scratch folder, locked by the process that writes there."""
 _RANDOM = 8
 """Characters that mkdtemp adds to a prefix."""
 _SPARE_FILES = 256
-"""Files and connections that a process may open beside those of its indexes."""
+"""Files and connections that a process may open besides those of its indexes."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileStamp:
-    """What a file must be to be whole: its sha256 in hex and its size in bytes."""
+    """The sha256, in hex, and the size in bytes of a whole file."""
 
     sha256: str
     bytes: int
@@ -44,7 +44,7 @@ def stamp_of(content: bytes | memoryview) -> FileStamp:
 
 
 def write_whole(path: Path, content: bytes | memoryview) -> FileStamp:
-    """Write a file so that at any moment its name stands for the whole content or for nothing."""
+    """Write a file so that at any moment it is whole or absent."""
     with replacing(path) as part, part.open("wb") as stream:
         stream.write(content)
     return stamp_of(content)
@@ -52,7 +52,7 @@ def write_whole(path: Path, content: bytes | memoryview) -> FileStamp:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, and put it in the place of `path` when all went well."""
+    """Give a temporary path to write to, and rename it to `path` if there is no error."""
     part = path.with_name(path.name + PART)
     try:
         yield part
@@ -67,10 +67,10 @@ def replacing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def telling_unwritable(path: Path) -> Iterator[None]:
-    """Say in a sentence why a file cannot be written.
+    """Turn an OSError into a sentence on why a file cannot be written.
 
     Raises:
-        PlaceSearchError: it cannot.
+        PlaceSearchError: the file cannot be written.
     """
     try:
         yield
@@ -81,7 +81,7 @@ def telling_unwritable(path: Path) -> Iterator[None]:
 
 @contextmanager
 def utf8_path(path: Path) -> Iterator[str]:
-    """A path to open the file by, for libraries that take names for UTF-8 text."""
+    """A path to open a file by, for libraries that require names in UTF-8."""
     try:
         str(path).encode()
     except UnicodeEncodeError:
@@ -94,31 +94,31 @@ def utf8_path(path: Path) -> Iterator[str]:
         yield str(path)
 
 
-def allow_open_files(more: int) -> int:
-    """Let this process open so many files beside those it has, as far as its hard limit allows.
+def allow_open_files(extra: int) -> int:
+    """Let this process open `extra` more files, as far as its hard limit allows.
 
-    Returns: how many it may have open now.
+    Returns: the number of files that it may have open.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = len(list(Path("/dev/fd").iterdir())) + more + _SPARE_FILES
+    limit = len(list(Path("/dev/fd").iterdir())) + extra + _SPARE_FILES
     if hard != resource.RLIM_INFINITY:
-        wanted = min(wanted, hard)
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-        return wanted
+        limit = min(limit, hard)
+    if soft != resource.RLIM_INFINITY and soft < limit:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+        return limit
     return sys.maxsize if soft == resource.RLIM_INFINITY else soft
 
 
 def open_regular(path: Path) -> io.BufferedReader:
-    """Open a file for reading, if it is one.
+    """Open a regular file for reading.
 
-    A named pipe would keep its reader waiting for ever for somebody to write to it, and a device
-    may never end; whatever a user or an index names is opened by this.
+    Reading a named pipe may wait for ever, and a device may never end; therefore all paths from
+    users and from indexes are opened by this function.
 
     Raises:
-        OSError: as `open` does; of `errno.ENXIO` where it is neither a file nor a folder.
+        OSError: as `open` does; `errno.ENXIO` for anything but a file or a folder.
     """
-    # The stream is made by `open` itself, so that it owns the file whenever Ctrl-C comes.
+    # `open` itself makes the stream, so that it owns the file whenever Ctrl-C comes.
     stream = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - given to the caller
     try:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
@@ -130,7 +130,7 @@ def open_regular(path: Path) -> io.BufferedReader:
 
 
 def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for the other end of a pipe, whatever the file is."""
+    """Open a path without waiting for the other end of a pipe."""
     return os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY)
 
 
@@ -141,57 +141,56 @@ def read_regular(path: Path) -> bytes:
 
 
 def require_writable(path: Path, *inputs: Path, index: Path | None = None) -> None:
-    """Refuse a file to write where something else would be lost, before any work is done for it.
+    """Refuse an output file that would destroy something else, before any work is done for it.
 
-    That is a file which is read, one of `inputs`, or which is part of an `index`; and a link, pipe
-    or device, which the file would replace.
+    Refused are one of the `inputs`, a file within the `index`, and a link, pipe or device.
 
     Raises:
-        PlaceSearchError: it cannot be written.
+        PlaceSearchError: the file cannot be written.
     """
     if path.is_dir() or not path.parent.is_dir():
         raise PlaceSearchError(f"{path} cannot be written; name a file in a folder that exists.")
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise PlaceSearchError(f"{path} is a link, pipe or device; name a file.")
     real = path.resolve()
-    if real in [each.resolve() for each in inputs]:
+    if real in [source.resolve() for source in inputs]:
         raise PlaceSearchError(f"{path} is what is read; name another file to write.")
     if index is not None and real.is_relative_to(index.resolve()):
         raise PlaceSearchError(f"{path} is within the index; name a file outside of it.")
 
 
-def require_own(path: Path, what: str, is_own: Callable[[Path], bool]) -> None:
-    """Refuse to replace a file that holds something else than `what` is written there.
+def require_own(path: Path, content: str, is_own: Callable[[Path], bool]) -> None:
+    """Refuse to replace a file that holds something else than `content`, in words.
 
     Raises:
-        PlaceSearchError: `is_own` does not know the file, and it is not empty.
+        PlaceSearchError: the file is not empty, and `is_own(path)` is False.
     """
     if path.exists() and path.stat().st_size and not is_own(path):
-        raise PlaceSearchError(f"{path} holds something else than {what}; name another file.")
+        raise PlaceSearchError(f"{path} holds something else than {content}; name another file.")
 
 
 def first_bytes(path: Path) -> bytes:
-    """The first bytes of a file, at most `HEAD_BYTES`, by which its writer knows it again."""
+    """The first bytes of a file, at most `HEAD_BYTES`, to recognise its format."""
     with open_regular(path) as stream:
         return stream.read(HEAD_BYTES)
 
 
 @contextmanager
 def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
-    """A hidden folder for what is being made beside `name`, which is deleted at the end.
+    """A hidden folder beside `name` for unfinished files, which is deleted at the end.
 
-    Those of the same name whose processes were killed are deleted first.
+    Folders for the same name whose processes were killed are deleted first.
     """
     prefix = f".{name}-"
-    for left in parent.glob(escape(prefix) + "?" * _RANDOM):
-        with suppress(OSError), (left / _LOCK).open("r+") as lock:
-            # It fails where the lock is held, or is not there: not yet, or no longer.
+    for leftover in parent.glob(escape(prefix) + "?" * _RANDOM):
+        with suppress(OSError), (leftover / _LOCK).open("r+") as lock:
+            # Fails where another process holds the lock, or the lock file does not exist.
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            shutil.rmtree(left, ignore_errors=True)
+            shutil.rmtree(leftover, ignore_errors=True)
     scratch = Path(mkdtemp(dir=parent, prefix=prefix))
     try:
-        with (scratch / _LOCK).open("w") as held:
-            fcntl.flock(held, fcntl.LOCK_EX)
+        with (scratch / _LOCK).open("w") as lock_file:
+            fcntl.flock(lock_file, fcntl.LOCK_EX)
             yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
@@ -199,34 +198,34 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
 
 @dataclass(frozen=True, slots=True)
 class LockedFile:
-    """A file that its process alone reads and writes, by offsets."""
+    """A file that only this process reads and writes, by offsets."""
 
     path: Path
     descriptor: int
 
     def write(self, data: bytes | memoryview, offset: int) -> None:
-        """Write all of it.
+        """Write all of `data`.
 
         Raises:
             PlaceSearchError: the disk is full.
         """
         with _writable(self.path):
-            while data:  # a full disk takes a part, and refuses the next one
+            while data:  # a full disk writes a part, and refuses the next
                 written = os.pwrite(self.descriptor, data, offset)
                 data, offset = data[written:], offset + written
 
-    def cut(self, size: int) -> None:
-        """Forget what lies behind so many bytes."""
+    def truncate(self, size: int) -> None:
+        """Keep only the first `size` bytes."""
         with _writable(self.path):
             os.ftruncate(self.descriptor, size)
 
 
 @contextmanager
 def locked_file(path: Path) -> Iterator[LockedFile]:
-    """Open a file that keeps what an interrupted run has done, or begin it, empty.
+    """Open the file that keeps an interrupted run's work; a new file is empty.
 
     Raises:
-        PlaceSearchError: it cannot be written, or another process writes it.
+        PlaceSearchError: the file cannot be written, or another process has locked it.
     """
     with _writable(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
@@ -253,7 +252,7 @@ def _writable(path: Path) -> Iterator[None]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Make renames and removals in a folder survive a power cut."""
+    """Sync a folder, so that renames and removals in it survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -268,9 +267,9 @@ def sha256_of(path: Path) -> str:
 
 
 def require_own_folder(folder: Path, mark: str, key: str, error: type[PlaceSearchError]) -> None:
-    """Refuse a folder that holds files, but not the one that our own have.
+    """Refuse a folder with files of others; an own folder has the file `mark`.
 
-    That is a JSON object with the key `key` in the file `mark`; others have files of its name.
+    `mark` holds a JSON object with the key `key`, as others may have files of its name.
 
     Raises:
         PlaceSearchError: of the kind `error`.
@@ -284,16 +283,16 @@ def require_own_folder(folder: Path, mark: str, key: str, error: type[PlaceSearc
 
 
 def begin_files(
-    folder: Path, mark: str, key: str, what: str, error: type[PlaceSearchError]
+    folder: Path, mark: str, key: str, kind: str, error: type[PlaceSearchError]
 ) -> None:
-    """Make sure that files can be written into a folder, before work of hours; it is made.
+    """Make a folder if necessary, and check that files can be written into it.
 
-    `mark` and `key` are as `require_own_folder` takes them, `what` is as `write_files` does.
+    `mark` and `key` are those of `require_own_folder`, `kind` is that of `write_files`.
 
     Raises:
-        PlaceSearchError: of the kind `error`: it cannot be written, or holds others' files.
+        PlaceSearchError: of the type `error`: the folder cannot be written, or holds other files.
     """
-    with _writing(folder, what, error):
+    with _writing(folder, kind, error):
         require_own_folder(folder, mark, key, error)
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
@@ -301,26 +300,26 @@ def begin_files(
 
 
 def write_files(
-    folder: Path, texts: Mapping[str, str], what: str, error: type[PlaceSearchError]
+    folder: Path, texts: Mapping[str, str], kind: str, error: type[PlaceSearchError]
 ) -> None:
-    """Write texts by their names into a folder; an error calls them the `what`.
+    """Write texts by their names into a folder; an error names them by `kind`, as "report".
 
     Raises:
-        PlaceSearchError: of the kind `error`: the folder cannot be written.
+        PlaceSearchError: of the type `error`: the folder cannot be written.
     """
-    with _writing(folder, what, error):
+    with _writing(folder, kind, error):
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
             write_whole(folder / name, text.encode(errors="backslashreplace"))
 
 
 @contextmanager
-def _writing(folder: Path, what: str, error: type[PlaceSearchError]) -> Iterator[None]:
+def _writing(folder: Path, kind: str, error: type[PlaceSearchError]) -> Iterator[None]:
     try:
         yield
     except OSError as problem:
         raise error(
-            f"The {what} cannot be written to {folder} ({problem.strerror}); name another folder."
+            f"The {kind} cannot be written to {folder} ({problem.strerror}); name another folder."
         ) from problem
 
 

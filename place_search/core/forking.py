@@ -1,4 +1,4 @@
-"""A forked process lacks the threads of its parent, on which models and vector stores wait."""
+"""Refuses forked processes: they lack their parent's threads, which models and stores need."""
 
 import os
 
@@ -13,10 +13,10 @@ class ForkedError(PlaceSearchError):
 
 
 def use_threads() -> None:
-    """Note that this process relies on threads; to be called before they are needed.
+    """Note that this process relies on threads; called before they are needed.
 
     Raises:
-        ForkedError: they belong to the process that this one was forked from.
+        ForkedError: this process was forked from one that relied on its threads.
     """
     global _in_use
     if _lacks_threads:

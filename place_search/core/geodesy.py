@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Latitude bands of 8° from 80° S; the last one, X, reaches to 84° N.
+# Latitude bands of 8° from 80° S; the last band, X, reaches to 84° N.
 _BANDS = "CDEFGHJKLMNPQRSTUVWX"
-# Degrees by which the photos of a town may lie beyond the band that is named for all of them.
+# Degrees that photos of a town may lie beyond the one band that is named for all of them.
 _BAND_RIM = 1.0
 _ZONE = re.compile(rf"(\d{{1,2}})([{_BANDS}])")
 
@@ -33,7 +33,7 @@ class Box(NamedTuple):
 
 
 class Utm(NamedTuple):
-    """A UTM position: metres, and the zone with its latitude band (`17T`), '' when not known."""
+    """A UTM position: metres, and the zone with its latitude band (`17T`), '' if unknown."""
 
     easting: float
     northing: float
@@ -51,14 +51,14 @@ NULL_ISLAND = (
 
 
 def is_null_island(position: Position) -> bool:
-    """Whether this is 0, 0 in the sea, which stands for a position that is not known."""
+    """Whether a position is 0, 0 in the sea, which stands for an unknown position."""
     return position.latitude == 0 and position.longitude == 0
 
 
 def is_zone(text: str) -> bool:
-    """Whether this is a UTM zone with its band, as in `17T`."""
-    found = _ZONE.fullmatch(text)
-    return found is not None and 1 <= int(found[1]) <= 60
+    """Whether a text is a UTM zone with its band, as in `17T`."""
+    match = _ZONE.fullmatch(text)
+    return match is not None and 1 <= int(match[1]) <= 60
 
 
 def to_utm(position: Position) -> Utm | None:
@@ -77,7 +77,7 @@ def metres_in(zone: str, degrees: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def to_position(utm: Utm) -> Position | None:
-    """The position in degrees, or None when the zone is not known or the metres make no sense."""
+    """The position in degrees; None for an unknown zone or impossible metres."""
     if not is_zone(utm.zone):
         return None
     longitude, latitude = _projection(utm.zone)(utm.easting, utm.northing, inverse=True)
@@ -87,10 +87,10 @@ def to_position(utm: Utm) -> Position | None:
 
 
 def utm_contradiction(utm: Utm) -> str:
-    """What is wrong with metres that cannot be in the zone named with them; '' where they can.
+    """Why metres cannot be in their zone, as a clause; '' where they can.
 
-    Metres without a zone may be those of a map of one's own. The letter N is taken for the whole
-    northern hemisphere, as in the names of EPSG: the metres mean the same there.
+    Metres without a zone may be those of a local map. The letter N stands for the whole northern
+    hemisphere, as in the names of EPSG: the metres are the same in all its bands.
     """
     if not is_zone(utm.zone):
         return ""
@@ -125,7 +125,7 @@ def _latitude_in_words(latitude: int) -> str:
 def both_positions(
     position: Position | None, utm: Utm | None
 ) -> tuple[Position | None, Utm | None]:
-    """A position in degrees and in metres, each from the other where it is not given."""
+    """A position in degrees and in metres; a missing one is computed from the other."""
     if position is None and utm is not None:
         position = to_position(utm)
     if utm is None and position is not None:
@@ -151,7 +151,7 @@ def _zone_of(position: Position) -> str | None:
 
 @lru_cache(maxsize=128)
 def _projection(zone: str) -> Any:
-    from pyproj import Proj  # 0.1 s that opening an index need not pay
+    from pyproj import Proj  # this import takes 0.1 s, which opening an index avoids
 
     return Proj(proj="utm", zone=int(zone[:-1]), ellps="WGS84", south=zone[-1] < "N")
 
@@ -176,9 +176,8 @@ def bearing(start: Position, end: Position) -> float:
 def geocentric(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 2) latitudes and longitudes to (N, 3) metres from the centre of the Earth (EPSG:4978).
 
-    Between points some kilometres apart the straight line is as long as the way over the ground
-    to a millimetre, wherever they are: no zone and no map projection comes into it. Rows of NaN
-    stay NaN.
+    Between points some kilometres apart the straight line differs from the geodesic by less than a
+    millimetre everywhere on Earth, without zones or map projections. Rows of NaN stay NaN.
     """
     latitudes, longitudes = degrees.T
     axes = _to_geocentric().transform(longitudes, latitudes, np.zeros(len(degrees)))
@@ -214,7 +213,7 @@ def east_north_up_to_degrees(
 
 
 def epsg_to_degrees(system: str, x: float, y: float) -> Position:
-    """A point of a coordinate system, such as "EPSG:32633", in degrees; x is to the east.
+    """A point of a coordinate system, such as "EPSG:32633", in degrees; x points east.
 
     Raises:
         ValueError: there is no such system.

@@ -1,4 +1,4 @@
-"""Tables as notebooks show them."""
+"""HTML tables for notebooks."""
 
 from collections.abc import Mapping, Sequence
 from html import escape

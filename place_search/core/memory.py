@@ -1,4 +1,4 @@
-"""Memory: how much there must be, and what a process keeps that takes one photo after another."""
+"""Memory: the ceiling of a process, the system's figures, and the options of malloc."""
 
 import ctypes
 import math
@@ -20,52 +20,52 @@ from place_search.core.text import free_bytes, needed_bytes
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD, M_MMAP_MAX = -1, -3, -4  # of glibc's malloc.h
 KEPT_BYTES = 64 << 20
 LARGEST_KEPT_BYTES = 8 << 20
-"""What is larger goes back to the system as soon as it is freed."""
+"""Larger blocks go back to the system as soon as they are freed."""
 KEPT_IN_TRAINING_BYTES = 1 << 30
 ADDRESS_SPACE = 1_900_000_000
-"""Bytes below which FAISS and OpenVINO crash or hang; they use a fraction of them."""
+"""Bytes of address space below which FAISS and OpenVINO crash or hang; they use a fraction."""
 CONTROL_GROUPS = (
     ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
     ("/sys/fs/cgroup/memory/memory.limit_in_bytes", "/sys/fs/cgroup/memory/memory.usage_in_bytes"),
 )
-"""The files of a container's limit and its use, of version 2 and of version 1."""
+"""The files of a container's memory limit and use, of control groups 2 and 1."""
 OTHERS_SECONDS = 0.5
-"""How long what other processes hold is taken to be what it was."""
+"""Seconds for which the memory of other processes is not read again."""
 TRIM_SECONDS = 1.0
-"""How often freed memory is given back at most: looking for it takes milliseconds."""
+"""The least seconds between two trims, each of which takes milliseconds."""
 
 
 class Holder(Protocol):
-    """What can do with less memory, and be slower for it; its length says how much it holds."""
+    """A cache that can shrink and then is slower; its length is the number of its items."""
 
-    made: int
-    """How much it has made so far, what it has let go among it."""
+    made_count: int
+    """The number of items made since the start, discarded ones included."""
 
     def __len__(self) -> int: ...
 
     def shrink(self) -> bool:
-        """Let the next thing go that is not in use; False where there is none."""
+        """Discard the next item that is not in use; False if there is none."""
 
 
 class MemoryCeiling:
-    """How much this process and those that it starts may hold; without a limit at first.
+    """The memory limit of this process and of those that it starts; none at first.
 
-    What can do with less is in `holders`. It asks for `room` before it grows; `enforce` makes it
-    smaller where anything else has grown. Thread-safe.
+    The `holders` check `room` before they grow; `enforce` shrinks them where other memory has
+    grown. Thread-safe.
     """
 
     def __init__(self) -> None:
         self.limit = math.inf
-        """Bytes; infinite where there is no limit."""
-        self.others: Callable[[], int] | None = None
-        """Bytes that the processes hold that this one has started."""
+        """Bytes; infinity for no limit."""
+        self.read_others: Callable[[], int] | None = None
+        """Returns the bytes that the started processes hold."""
         self.holders: WeakSet[Holder] = WeakSet()
-        self._others = 0
-        self._asked = self._trimmed = -math.inf
+        self._others_bytes = 0
+        self._others_read_at = self._trimmed_at = -math.inf
 
     def lift(self) -> None:
-        """Have no limit again."""
-        self.limit, self.others, self._others = math.inf, None, 0
+        """Remove the limit."""
+        self.limit, self.read_others, self._others_bytes = math.inf, None, 0
 
     @property
     def is_set(self) -> bool:
@@ -73,33 +73,33 @@ class MemoryCeiling:
         return self.limit < math.inf
 
     def used(self) -> int:
-        """Bytes that these processes hold now, mapped files not among them."""
+        """Bytes that all these processes hold now, without mapped files."""
         return private_bytes() + self.used_by_others()
 
     def used_by_others(self) -> int:
-        """Bytes that the other processes held a moment ago."""
+        """Bytes that the other processes held at most `OTHERS_SECONDS` ago."""
         now = time.monotonic()
-        if self.others is not None and now - self._asked >= OTHERS_SECONDS:
-            self._asked = now
-            self._others = self.others()
-        return self._others
+        if self.read_others is not None and now - self._others_read_at >= OTHERS_SECONDS:
+            self._others_read_at = now
+            self._others_bytes = self.read_others()
+        return self._others_bytes
 
-    def room(self, wanted: float = 0) -> bool:
-        """Whether so many bytes more stay below the limit, freed ones being given back first."""
-        if not self.is_set or self.used() + wanted <= self.limit:
+    def room(self, size: float = 0) -> bool:
+        """Whether `size` more bytes stay below the limit; returns freed memory first if not."""
+        if not self.is_set or self.used() + size <= self.limit:
             return True
         now = time.monotonic()
-        if now - self._trimmed < TRIM_SECONDS:
+        if now - self._trimmed_at < TRIM_SECONDS:
             return False
-        self._trimmed = now
+        self._trimmed_at = now
         return_freed_memory()
-        return self.used() + wanted <= self.limit
+        return self.used() + size <= self.limit
 
     def enforce(self) -> None:
-        """Let holders shrink for as long as the limit is exceeded."""
+        """Shrink holders while the limit is exceeded."""
         try:
             holders = list(self.holders)
-        except RuntimeError:  # one is being added in another thread: soon it is asked again
+        except RuntimeError:  # another thread is adding a holder; `enforce` is called again soon
             return
         for holder in holders:
             while not self.room() and holder.shrink():
@@ -107,7 +107,7 @@ class MemoryCeiling:
 
 
 CEILING = MemoryCeiling()
-"""That of this process: memory belongs to all of it."""
+"""The ceiling of this process."""
 
 
 def private_bytes() -> int:
@@ -117,7 +117,7 @@ def private_bytes() -> int:
 
 
 def resident_bytes(pid: int | str = "self") -> int:
-    """Bytes of memory that a process holds, mapped files among them; OSError where it is gone."""
+    """Bytes of memory that a process holds, with mapped files. Raises OSError if it has ended."""
     return _statm(pid)[1]
 
 
@@ -127,13 +127,13 @@ def address_space_bytes() -> int:
 
 
 def _statm(pid: int | str) -> list[int]:
-    """Bytes that a process has taken of address space, that it holds, and that files back."""
+    """Bytes of a process: its address space, its resident memory, and the part backed by files."""
     pages = Path(f"/proc/{pid}/statm").read_text("ascii").split()[:3]
     return [int(count) * mmap.PAGESIZE for count in pages]
 
 
 def unshared_bytes(pid: int) -> int:
-    """Bytes that a process holds and no other does, as forks do; 0 where it is gone."""
+    """Bytes that a process shares with no other, such as its parent; 0 if it has ended."""
     try:
         rows = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()
     except OSError:
@@ -142,20 +142,20 @@ def unshared_bytes(pid: int) -> int:
 
 
 def machine_bytes() -> int:
-    """Bytes of memory that the machine has, or those that its container may use."""
+    """Bytes of memory of the machine, or of this process's container if that has a lower limit."""
     return min(os.sysconf("SC_PHYS_PAGES") * mmap.PAGESIZE, _container()[0])
 
 
 def available_bytes() -> int:
-    """Bytes of memory that are free, of the machine and of the container that this may be in."""
+    """Bytes of memory that are free in the machine, and in this process's container, if any."""
     rows = (row.split() for row in Path("/proc/meminfo").read_text("ascii").splitlines())
-    free = next(int(row[1]) << 10 for row in rows if row[0] == "MemAvailable:")
+    machine_available = next(int(row[1]) << 10 for row in rows if row[0] == "MemAvailable:")
     limit, used = _container()
-    return min(free, max(0, limit - used))
+    return min(machine_available, max(0, limit - used))
 
 
 def _container() -> tuple[int, int]:
-    """Bytes that the container of this process may use and those that it does, if it has one."""
+    """The limit and the use, in bytes, of this process's container; no limit without one."""
     for group in CONTROL_GROUPS:
         with suppress(OSError, ValueError):  # no such control group, or "max"
             limit, used = (int(Path(file).read_text("ascii")) for file in group)
@@ -164,10 +164,10 @@ def _container() -> tuple[int, int]:
 
 
 def require_address_space() -> None:
-    """Refuse what would end in a crash without a word.
+    """Refuse an address space that would make libraries crash without a message.
 
     Raises:
-        PlaceSearchError: this process may use too little.
+        PlaceSearchError: the limit of this process's address space is too low.
     """
     limit = resource.getrlimit(resource.RLIMIT_AS)[0]
     if limit != resource.RLIM_INFINITY and limit < ADDRESS_SPACE:
@@ -178,33 +178,33 @@ def require_address_space() -> None:
 
 
 def return_freed_memory() -> None:
-    """Give what this process has freed, and has kept so far, back to the system."""
+    """Return memory that this process has freed, but kept, to the system."""
     with suppress(OSError, AttributeError, TypeError):  # not glibc
         ctypes.CDLL(None).malloc_trim(0)
 
 
 @cache
 def keep_freed_memory() -> None:
-    """Let this process keep up to `KEPT_BYTES` that it has freed, for each thread that allocates.
+    """Let each allocating thread keep up to `KEPT_BYTES` of freed memory.
 
-    A decoded photo lives for milliseconds. By default its pages go back to the system with it, and
-    faulting them in again for the next one takes longer than decoding it does.
+    A decoded photo lives for milliseconds. By default its pages then go back to the system, and
+    faulting them in again for the next photo takes longer than decoding it.
     """
     _set_malloc({M_TRIM_THRESHOLD: KEPT_BYTES, M_MMAP_THRESHOLD: LARGEST_KEPT_BYTES})
 
 
 @cache
 def keep_large_blocks() -> None:
-    """Let this process keep `KEPT_IN_TRAINING_BYTES` that it has freed, in blocks of any size.
+    """Let this process keep `KEPT_IN_TRAINING_BYTES` of freed memory, in blocks of any size.
 
     The features of a batch have tens of megabytes; on a CPU faulting their pages in again takes
-    longer than the network does.
+    longer than running the network.
     """
     _set_malloc({M_TRIM_THRESHOLD: KEPT_IN_TRAINING_BYTES, M_MMAP_MAX: 0})
 
 
 def _set_malloc(options: dict[int, int]) -> None:
-    """Set options of glibc's malloc; nothing changes where the C library is another."""
+    """Set options of glibc's malloc; without effect on other C libraries."""
     with suppress(OSError, AttributeError, TypeError):
         mallopt = ctypes.CDLL(None).mallopt
         for option, value in options.items():

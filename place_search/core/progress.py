@@ -1,19 +1,19 @@
-"""How a long run says how far it is."""
+"""Progress of long runs."""
 
 from typing import Protocol
 
 
 class Progress(Protocol):
-    """Is told how far a run is."""
+    """A function that is called as a run progresses."""
 
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` are done in this stage; the first call says where it starts."""
+        """`done` of `total` items of a stage are done; the first call gives the starting count."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Report progress to nobody."""
+    """Ignore progress."""
 
 
 def renamed(progress: Progress, name: str) -> Progress:
-    """Progress of a part of a run, whose stages have all the name of the part."""
+    """Progress of a part of a run, with `name` in place of the names of its stages."""
     return lambda stage, done, total: progress(name, done, total)

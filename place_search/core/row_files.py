@@ -1,4 +1,4 @@
-"""Rows as a file that other programs read: CSV, JSON lines, GeoJSON or Parquet, by its ending."""
+"""Files of rows for other programs: CSV, JSON lines, GeoJSON or Parquet, by their ending."""
 
 import importlib.util
 import json
@@ -19,7 +19,7 @@ from place_search.core.tables import table_text
 from place_search.core.text import encodable
 
 Row: TypeAlias = Mapping[str, Any]
-"""Values by column; None, or no value, where there is none."""
+"""Values by column; a missing value is None or has no key."""
 Columns: TypeAlias = Mapping[str, type]
 """The columns in their order, each with its type: str, int, float or bool."""
 
@@ -31,9 +31,9 @@ def require_row_file(path: Path, columns: Columns, index: Path) -> None:
     """Refuse a file that `write_rows` could not or should not write, before any work is done.
 
     Raises:
-        PlaceSearchError: its ending names no format, its folder does not exist, or Parquet is
-            asked for and its package is not installed; it holds something else than such rows, or
-            is part of the `index`.
+        PlaceSearchError: its ending names no format, its folder does not exist, the package for
+            Parquet is not installed, it holds something else than such rows, or is part of the
+            `index`.
     """
     if path.suffix.lower() not in _WRITERS:
         raise PlaceSearchError(f"{path} must end in {IN_WORDS}.")
@@ -58,14 +58,14 @@ def _has_columns(columns: Columns, path: Path) -> bool:
     head = first_bytes(path)
     if path.suffix.lower() == ".csv":
         return head.startswith(table_text([list(columns)]).encode())
-    first, *others = (f'"{name}": '.encode() for name in columns)
+    first, *further = (f'"{name}": '.encode() for name in columns)
     if path.suffix.lower() == ".geojson":
         return is_collection_of(first, head)
-    return head.startswith(b"{" + first) and any(name in head for name in others)
+    return head.startswith(b"{" + first) and any(name in head for name in further)
 
 
 def is_collection_of(first: bytes, head: bytes) -> bool:
-    """Whether a file is GeoJSON as `json.dumps` writes it, its `first` property that of ours."""
+    """Whether a file is GeoJSON of `json.dumps` whose first property begins with `first`."""
     begin = b'{"type": "FeatureCollection", "features": ['
     return head.startswith(begin) and (
         b'"properties": {' + first in head or head[len(begin) :] == b"]}\n"
@@ -93,7 +93,7 @@ def _write_jsonl(path: Path, _columns: Columns, rows: Sequence[Row]) -> None:
 
 
 def _write_geojson(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
-    """A point a row, or none where it has no position."""
+    """Write a point for each row, or a null geometry for a row without a position."""
     features = [
         {
             "type": "Feature",

@@ -1,4 +1,4 @@
-"""Numbers of rows and places: some that stand for all, and which are among others."""
+"""Row numbers: evenly spread samples, and membership."""
 
 from typing import Any
 
@@ -6,15 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def spread_rows(count: int, most: int) -> NDArray[np.int64]:
-    """At most `most` of `count` rows, evenly spread over all, in ascending order."""
-    # No step is below 1, so each row is there once. `np.unique` imports masked arrays, 5 ms.
-    return np.linspace(0, count - 1, min(count, most)).astype(np.int64)
+def spread_rows(count: int, limit: int) -> NDArray[np.int64]:
+    """At most `limit` of `count` rows, evenly spread over all, in ascending order."""
+    # Steps are at least 1, so rows do not repeat. `np.unique` would import masked arrays, 5 ms.
+    return np.linspace(0, count - 1, min(count, limit)).astype(np.int64)
 
 
 def is_among(numbers: NDArray[Any], ascending: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which of these numbers are among those. `np.isin` would sort ten million of them again."""
+    """A mask of the numbers that are in `ascending`; `np.isin` would sort `ascending` again."""
     if not len(ascending):
         return np.zeros(numbers.shape, np.bool_)
-    at = np.searchsorted(ascending, numbers)
-    return np.asarray(ascending[np.minimum(at, len(ascending) - 1)] == numbers)
+    positions = np.searchsorted(ascending, numbers)
+    return np.asarray(ascending[np.minimum(positions, len(ascending) - 1)] == numbers)

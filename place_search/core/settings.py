@@ -1,4 +1,4 @@
-"""What a setting is, and the settings that the command line and the server share."""
+"""The class of settings, and the settings that the command line and the server share."""
 
 import os
 from dataclasses import dataclass
@@ -9,10 +9,10 @@ PREFIX = "PLACE_SEARCH_"
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting: its flag, else its environment variable, else its default.
+    """A setting, read from its flag, else its environment variable, else its default.
 
     `min` and `max` are the least and the greatest value allowed. Pydantic and Typer are imported
-    only by the methods that speak to them, because most commands need one of the two.
+    only by the methods that use them, because most commands need one of the two.
     """
 
     name: str
@@ -26,7 +26,7 @@ class Setting:
 
     @property
     def flag(self) -> str:
-        """The option on the command line, or "" where there is none."""
+        """The option on the command line, "" for settings without one."""
         return "--" + self.name.replace("_", "-") if self.on_command_line else ""
 
     @property
@@ -36,33 +36,38 @@ class Setting:
 
     @property
     def in_environment(self) -> str | None:
-        """What the environment variable says, None where it is not set.
+        """The value of the environment variable, None if it is not set.
 
-        For options that must tell what was typed from what was set once and for all.
+        For options that must distinguish a typed value from the variable.
         """
         return os.environ.get(self.env) or None
 
-    def option(self, *, help: str | None = None, **more: Any) -> Any:  # noqa: A002 - Typer's word
-        """A Typer option for use in `Annotated`; the default stays with the parameter."""
+    def option(self, *, help: str | None = None, **overrides: Any) -> Any:  # noqa: A002 - Typer's word
+        """A Typer option for use in `Annotated`; the parameter has the default."""
         import typer
 
-        given: dict[str, Any] = {"min": self.min, "max": self.max, "metavar": self.metavar, **more}
+        arguments: dict[str, Any] = {
+            "min": self.min,
+            "max": self.max,
+            "metavar": self.metavar,
+            **overrides,
+        }
         return typer.Option(
-            self.flag, envvar=self.env, show_envvar=False, help=help or self.help, **given
+            self.flag, envvar=self.env, show_envvar=False, help=help or self.help, **arguments
         )
 
-    def field(self, **more: Any) -> Any:
+    def field(self, **overrides: Any) -> Any:
         """A Pydantic field with this setting's default, bounds and description."""
         from pydantic import Field
 
-        given: dict[str, Any] = {
+        arguments: dict[str, Any] = {
             "default": self.default,
             "description": self.help,
             "ge": self.min,
             "le": self.max,
-            **more,
+            **overrides,
         }
-        return Field(**given)
+        return Field(**arguments)
 
 
 MODEL = Setting("model", str, "lite0-netvlad-1024", "Model: an id under weights/, or a folder.")

@@ -1,6 +1,6 @@
-"""What must be done before other packages are imported: their switches, and what Ctrl-C does.
+"""Sets switches of other packages before they are imported, and handles Ctrl-C.
 
-The first import of place_search imports this module, and that does it.
+The first import of place_search imports this module, which acts at once.
 """
 
 import os
@@ -18,42 +18,42 @@ _LOCKING = (
     f"{os.sep}queue.py",
     f"{os.sep}concurrent{os.sep}futures{os.sep}",
 )
-"""Where Python's own locks are taken and given back."""
+"""Parts of the paths of the modules that take and release Python's own locks."""
 
 
 def set_switches() -> None:
-    """Set what other packages read when they are imported. SECURITY.md lists each switch."""
+    """Set switches that other packages read when imported. SECURITY.md lists each switch."""
     # OpenVINO and NNCF report each import to an analytics service, unless this package is missing.
     sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    # By default OpenBLAS's threads spin for 25 ms after each product, on cores that the rest of a
-    # search needs.
+    # By default OpenBLAS's threads spin for 25 ms after each product, on cores that other parts of
+    # a search need.
     os.environ.setdefault("OPENBLAS_THREAD_TIMEOUT", "4")
 
 
 def is_program() -> bool:
-    """Whether this process runs the program, not somebody's own that imports the library."""
-    if sys.argv[:1] == ["-m"]:  # Python looks for the module, which stands before its arguments
+    """Whether this process runs the program, not another program that imports the library."""
+    if sys.argv[:1] == ["-m"]:  # the module's name is before its arguments in `orig_argv`
         (module,) = sys.orig_argv[-len(sys.argv) :][:1] or ("",)
         return module.removeprefix("-m").partition(".")[0] == "place_search"
     return bool(sys.argv) and os.path.basename(sys.argv[0]) in _PROGRAMS  # noqa: PTH119 - no pathlib yet
 
 
 def exit_on_interrupt() -> None:
-    """Let Ctrl-C end the process at once: there is nothing yet, or no longer, to tidy up."""
+    """Let Ctrl-C end the process at once, while there is nothing to clean up."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _exit)
 
 
 class Interruptible:
-    """While this is entered, Ctrl-C raises KeyboardInterrupt, but only where that does no harm.
+    """A context in which Ctrl-C raises KeyboardInterrupt, but only where that does no harm.
 
-    A package that is interrupted while it is imported stays half imported: its own `except` hides
-    the interrupt, or what waits for it hangs. A lock that has just been taken is never given back,
-    so that the threads that need it hang. The interrupt therefore comes a moment later; a second
-    one ends the process. One that Python drops, as it does within a callback of a weak reference,
-    comes again.
+    An interrupt during an import leaves a package half imported: its own `except` hides the
+    interrupt, or other threads wait for it for ever. An interrupt right after a lock was taken
+    leaves the lock taken, and other threads hang. In both cases the interrupt is retried a moment
+    later; a second Ctrl-C ends the process. An interrupt that Python drops, as in a callback of a
+    weak reference, is retried too.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class Interruptible:
         signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
 
     def _takes_a_lock(self, frame: FrameType | None) -> bool:
-        """Whether the program handles a lock, and does not stand still, waiting for it."""
+        """Whether the program is taking or releasing a lock, but not waiting for it."""
         while frame is not None and frame.f_code.co_filename == __file__:
             frame = frame.f_back
         if frame is None or not any(part in frame.f_code.co_filename for part in _LOCKING):
@@ -96,14 +96,14 @@ class Interruptible:
 
     def _retry(self, _signum: int, _frame: FrameType | None) -> None:
         self._waiting = False
-        # The handler may be another one by now: a server stops in its own way.
+        # Calls the current handler: a server has replaced this one to stop in its own way.
         signal.raise_signal(signal.SIGINT)
 
-    def _dropped(self, dropped: "sys.UnraisableHookArgs") -> None:
-        if issubclass(dropped.exc_type, KeyboardInterrupt):
+    def _dropped(self, unraisable: "sys.UnraisableHookArgs") -> None:
+        if issubclass(unraisable.exc_type, KeyboardInterrupt):
             signal.setitimer(signal.ITIMER_REAL, RETRY_SECONDS)
         else:
-            sys.__unraisablehook__(dropped)
+            sys.__unraisablehook__(unraisable)
 
 
 def _exit(_signum: int, _frame: FrameType | None) -> None:
@@ -121,5 +121,5 @@ def _is_import(frame: FrameType | None) -> bool:
 set_switches()
 if is_program():
     exit_on_interrupt()
-    # OpenVINO imports its converter of models where there is one; the program converts none.
+    # OpenVINO would import its model converter, if installed; the program never converts models.
     sys.modules["openvino.tools.ovc"] = None  # type: ignore[assignment]

@@ -1,4 +1,4 @@
-"""Tables in text: CSV files as people, spreadsheets and other programs write them."""
+"""Tables as text: CSV files of people, spreadsheets and other programs."""
 
 import csv
 import io
@@ -29,17 +29,17 @@ NAME_COLUMNS = ("path", "query", "positives")
 
 
 class Table:
-    """A table that is being read: `columns`, and its rows when iterated.
+    """An open table: its `columns`, and its rows when iterated.
 
-    A row is its line number in the file and its fields by column. Blank rows are left out; fields
-    that a short row lacks are blank. Fields lose spaces at their ends, but for those of
-    `NAME_COLUMNS`: names of files may have some.
+    A row is a pair of its line number in the file and its fields by column. Blank rows are left
+    out; fields that a short row lacks are blank. Fields are stripped of spaces, except those of
+    `NAME_COLUMNS`, since names of files may begin or end with spaces.
     """
 
     def __init__(self, path: Path, stream: IO[str], error: type[PlaceSearchError]) -> None:
         self.path = path
         self._error = error
-        self._seen: dict[str, int] = {}
+        self._row_of_file: dict[str, int] = {}
         start = stream.tell()
         separator = max(SEPARATORS, key=stream.readline().count)
         stream.seek(start)
@@ -54,7 +54,7 @@ class Table:
             )
 
     def require(self, *needed: str) -> None:
-        """Make sure that there are these columns. Raises `PlaceSearchError` for a missing one."""
+        """Make sure that the table has these columns. Raises `PlaceSearchError` otherwise."""
         for name in needed:
             if name not in self.columns:
                 raise self._error(
@@ -63,12 +63,12 @@ class Table:
                 )
 
     def require_once(self, photo: str, row: int, root: Path) -> None:
-        """Make sure that no row before `row` names this photo under `root`, however spelled.
+        """Make sure that no row before `row` names this photo under `root`, in any spelling.
 
-        A link is another photo than what it leads to. Raises `PlaceSearchError` where one does.
+        A link and its target are two photos. Raises `PlaceSearchError` for a repeated photo.
         """
         file = os.path.abspath(root / photo)  # noqa: PTH100 - a Path keeps ".."
-        if (first := self._seen.setdefault(file, row)) != row:
+        if (first := self._row_of_file.setdefault(file, row)) != row:
             raise self._error(
                 f"{self.path} names '{photo}' twice, in rows {first} and {row}; leave one of them "
                 "out."
@@ -98,11 +98,11 @@ class Table:
 def open_table(
     path: Path, needed: Sequence[str] = (), *, error: type[PlaceSearchError]
 ) -> Iterator[Table]:
-    """Open a CSV file: UTF-8 or UTF-16 by its mark, commas, semicolons or tabs between fields.
+    """Open a CSV file: UTF-8, or UTF-16 by its mark; commas, semicolons or tabs between fields.
 
     Raises:
-        PlaceSearchError: of the kind `error`, where the file cannot be read as such a table, names
-            a column twice, by an alias too, or lacks one of the columns `needed`.
+        PlaceSearchError: of the type `error`, where the file cannot be read as such a table, names
+            a column twice, perhaps by an alias, or lacks one of the columns `needed`.
     """
     try:
         encoding = _encoding(path)
@@ -123,17 +123,17 @@ def open_table(
 
 
 def table_text(rows: Iterable[Iterable[object]]) -> str:
-    """CSV for people to open: a cell that a spreadsheet would run as a formula is text, by an `'`.
+    """CSV in which a cell that a spreadsheet would run as a formula begins with an `'`.
 
-    Numbers stay numbers, negative ones too. All other text reads back as it is, names of files with
-    control characters among it.
+    Numbers stay numbers, negative ones too. All other text reads back unchanged, even control
+    characters in names of files.
     """
     return "".join(map(_line, rows))
 
 
 def _line(row: Iterable[object]) -> str:
     out = io.StringIO()
-    # The writer puts quotation marks around what ends its own lines, and readers stop at \r, too.
+    # The writer quotes only characters of its own line end, but readers end lines at \r, too.
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow("" if cell is None else _inert(encodable(str(cell))) for cell in row)
     return f"{out.getvalue()[:-2]}\n"
@@ -145,10 +145,10 @@ def _inert(cell: str) -> str:
 
 
 def read_lines(path: Path, *, error: type[PlaceSearchError]) -> list[str]:
-    """The lines of a text, UTF-8 or UTF-16 by its mark, but for blank ones and spaces around.
+    """The stripped lines of a text, UTF-8, or UTF-16 by its mark, without blank lines.
 
     Raises:
-        PlaceSearchError: of the kind `error`, where the file cannot be read as such a text.
+        PlaceSearchError: of the type `error`, where the file cannot be read as such a text.
     """
     try:
         text = read_regular(path).decode(_encoding(path))
@@ -167,41 +167,41 @@ def parse_number(text: str) -> float:
 
 
 def number_of(value: object) -> float:
-    """A finite number as Python or NumPy has it; NaN for anything else, such as a text."""
+    """A finite number of Python or NumPy as a float; NaN for anything else, such as a text."""
     if isinstance(value, bool) or not isinstance(value, Real):
         return math.nan
     try:
         return float(value) if math.isfinite(value) else math.nan
-    except OverflowError:  # a whole number that no float holds
+    except OverflowError:  # a whole number too large for a float
         return math.nan
 
 
 def is_whole(value: object) -> TypeGuard[int]:
-    """Whether a value is a whole number, of Python or NumPy; True and False are none."""
+    """Whether a value is a whole number of Python or NumPy, but not True or False."""
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def require_number(
-    name: str, value: object, least: float, most: float = math.inf, *, whole: bool = False
+    name: str, value: object, minimum: float, maximum: float = math.inf, *, whole: bool = False
 ) -> None:
-    """Make sure that a parameter is a finite number within bounds, which count.
+    """Make sure that a parameter is a finite number from `minimum` to `maximum`.
 
     Raises:
-        WrongParameterError: it is not, or it is to be whole and is not.
+        WrongParameterError: it is not, or it is not whole where `whole` is True.
     """
-    known = is_whole(value) if whole else not math.isnan(number_of(value))
-    if known and least <= number_of(value) <= most:
+    is_number = is_whole(value) if whole else not math.isnan(number_of(value))
+    if is_number and minimum <= number_of(value) <= maximum:
         return
-    bounds = f" from {least:g}" if math.isinf(most) else f" from {least:g} to {most:,g}"
+    bounds = f" from {minimum:g}" if math.isinf(maximum) else f" from {minimum:g} to {maximum:,g}"
     raise WrongParameterError(
         f"The parameter {name} is {value!r:.40}, but it must be a "
-        f"{'whole' if whole else 'finite'} number{'' if math.isinf(least) else bounds}.",
+        f"{'whole' if whole else 'finite'} number{'' if math.isinf(minimum) else bounds}.",
         name,
     )
 
 
 def numbers_of(values: object) -> list[float]:
-    """`number_of` each of several values; none where they are no sequence, or one of bytes."""
+    """`number_of` each value; an empty list if `values` is not iterable, or is bytes."""
     if isinstance(values, bytes | bytearray) or not isinstance(values, Iterable):
         return []
     return list(map(number_of, values))

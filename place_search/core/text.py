@@ -1,4 +1,4 @@
-"""Text of others, made fit to show and to compare; and times and sizes as text."""
+"""Other people's text, made safe to show and to compare; times and sizes as text."""
 
 import json
 import math
@@ -7,9 +7,8 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-# What a terminal obeys in place of showing: control characters, line separators, marks that turn
-# the direction of what follows; and what no encoding can hold, the bytes of names that are not
-# UTF-8.
+# Characters that a terminal obeys in place of showing them: control characters, line separators,
+# marks of the writing direction; and surrogates, which stand for bytes of names that are not UTF-8.
 _OBEYED = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
@@ -17,20 +16,20 @@ _JOINERS = "\u200c\u200d"
 
 
 def json_text(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
-    """JSON that every program reads: a number that is not finite is null."""
+    """JSON that every program reads: NaN and infinity are null."""
     return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
 
 
 def _finite(value: object) -> object:
     if isinstance(value, Mapping):
-        return {key: _finite(each) for key, each in value.items()}
+        return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(each) for each in value]
+        return [_finite(item) for item in value]
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def iso_time(seconds: float) -> str | None:
-    """A time in seconds since 1970 as ISO 8601 in UTC; None where no calendar has it."""
+    """A time in seconds since 1970 as ISO 8601 in UTC; None if it is out of range."""
     try:
         return datetime.fromtimestamp(seconds, UTC).isoformat()
     except (ValueError, OverflowError, OSError):
@@ -38,70 +37,70 @@ def iso_time(seconds: float) -> str | None:
 
 
 def printable(text: str) -> str:
-    """One line of text, in which all that a terminal would obey is an escape, such as `\\x1b`."""
-    return _OBEYED.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    """A line of text in which characters that a terminal would obey are escapes, as `\\x1b`."""
+    return _OBEYED.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def printable_json(text: str) -> str:
-    """The same of JSON, which stays what it is: its lines, and values that read back."""
+    """JSON with such characters escaped in its strings; its lines and its values stay the same."""
     return "\n".join(
-        _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", line) for line in text.split("\n")
+        _OBEYED.sub(lambda match: f"\\u{ord(match[0]):04x}", line) for line in text.split("\n")
     )
 
 
 def encodable(text: str) -> str:
-    """Text that UTF-8 can hold: bytes of names that are not UTF-8 stand as escapes."""
+    """Text that UTF-8 can encode: bytes of names that are not UTF-8 become escapes."""
     return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def composed(text: str) -> str:
-    """Text with each letter spelt in one way.
+    """Text in Unicode's composed form, NFC.
 
-    Names of files on macOS have accents in two pieces, keyboards in one; keyboards of Hindi have
-    either of a letter with a nukta.
+    Names of files on macOS have letters and accents apart, keyboards type them composed; keyboards
+    of Hindi type either form of a letter with a nukta.
     """
     return unicodedata.normalize("NFC", text)
 
 
 def folded(text: str) -> str:
-    """What spellings of one text have in common, whatever their case and the pieces of accents."""
+    """Text to compare by: composed and without differences of case."""
     return composed(composed(text).casefold())
 
 
 def capitalized(sentence: str) -> str:
-    """A sentence that may have begun within another one, as its own."""
+    """A sentence with a capital first letter."""
     return sentence[:1].upper() + sentence[1:]
 
 
-def counted(count: int, thing: str) -> str:
-    """A number of things, as `1 query` or `1,200 queries`."""
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, as `1 query` or `1,200 queries`."""
     if count != 1:
-        thing = f"{thing[:-1]}ies" if thing.endswith("y") else f"{thing}s"
-    return f"{count:,} {thing}"
+        noun = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun}"
 
 
 def needed_bytes(count: int) -> str:
-    """A size in kB, MB or GB, of which two digits or more are told, rounded up."""
+    """A size in kB, MB or GB with at least two digits, rounded up."""
     return _size(count, math.ceil)
 
 
 def free_bytes(count: int) -> str:
-    """The same, rounded down: less than is needed never looks like as much."""
+    """A size like that of `needed_bytes`, rounded down, so that too little never looks enough."""
     return _size(count, math.floor)
 
 
-def _size(count: int, rounded: Callable[[float], int]) -> str:
+def _size(count: int, rounding: Callable[[float], int]) -> str:
     name, unit = "kB", 1e3
     if count >= 1e6:
         name, unit = ("GB", 1e9) if count >= 1e9 else ("MB", 1e6)
     value = count / unit
-    return f"{rounded(value)} {name}" if value >= 10 else f"{rounded(10 * value) / 10:g} {name}"
+    return f"{rounding(value)} {name}" if value >= 10 else f"{rounding(10 * value) / 10:g} {name}"
 
 
 def is_shown(text: str) -> bool:
-    """Whether a text has only letters that are seen, spaces, and what joins letters.
+    """Whether a text has only visible characters, spaces, and joiners.
 
-    Hindi, Persian and emoji need joiners; what turns the direction of writing is not among them.
+    Hindi, Persian and emoji need joiners; marks of the writing direction are not allowed.
     """
     return all(
         letter.isprintable() or letter in _JOINERS or unicodedata.category(letter) == "Zs"

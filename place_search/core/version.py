@@ -1,9 +1,9 @@
-"""Which place-search this is."""
+"""The version of place-search."""
 
 
 def program_version() -> str:
-    """The version as installed, "unknown" where it is not."""
-    from importlib.metadata import PackageNotFoundError, version  # 10 ms, where few commands come
+    """The installed version; "unknown" if place-search is not installed."""
+    from importlib.metadata import PackageNotFoundError, version  # takes 10 ms, rarely needed
 
     try:
         return version("place-search")

@@ -35,7 +35,7 @@ class AnswerJournal:
         digest = hashlib.sha256(repr(identity).encode("utf-8", "replace")).hexdigest()
         head = json.dumps({"asked": digest}).encode() + b"\n"
         self._end = self._read(head)
-        file.cut(self._end)
+        file.truncate(self._end)
         if not self._end:
             file.write(head, 0)
             self._end = len(head)

@@ -167,7 +167,7 @@ def _bound_memory(limit_mb: int | None, decoder: Decoder) -> None:
     """
     keep_freed_memory()  # large blocks still go back to the system at once
     return_freed_memory()  # opening takes more memory than an open index
-    CEILING.others = decoder.memory
+    CEILING.read_others = decoder.memory
     ready = CEILING.used()
     least = ready + LEAST_BYTES
     if limit_mb is None:

@@ -103,5 +103,5 @@ class StateCollector(Collector):
         compiled = CounterMetricFamily(
             "place_search_graphs_compiled", "Graphs that were compiled; many: give more --memory."
         )
-        compiled.add_metric([], sum(holder.made for holder in holders))
+        compiled.add_metric([], sum(holder.made_count for holder in holders))
         yield compiled

@@ -33,7 +33,7 @@ class FrameFile:
         }
         header = json.dumps(header_fields).encode().ljust(_HEADER_BYTES)
         if os.pread(file.descriptor, _HEADER_BYTES, 0) != header:
-            file.cut(0)
+            file.truncate(0)
             file.write(header, 0)
         size = os.fstat(file.descriptor).st_size - _HEADER_BYTES
         self.count = size // (4 * dims)

@@ -24,7 +24,7 @@ DEMO = [sys.executable, "-m", "place_search", "demo", "--port", "0"]
 @pytest.fixture
 def folder(pinned: Path, tmp_path: Path) -> Path:
     """A folder to start the demo in, with photos already there."""
-    fetch_demo_photos(tmp_path / "data" / "demo", archive=pinned, say=print)
+    fetch_demo_photos(tmp_path / "data" / "demo", archive=pinned, print_message=print)
     return tmp_path
 
 

@@ -52,7 +52,7 @@ def test_a_difference_that_chance_would_not_make() -> None:
     found = difference(0, 180, 20)
     assert found.points == 10.0
     assert found.is_significant
-    assert str(found.said) == (
+    assert str(found.sentence) == (
         f"Recall@1: B is 10.0 points above A (95 % interval {found.low:.1f} to {found.high:.1f}, "
         "p < 0.001): more than chance."
     )
@@ -63,20 +63,22 @@ def test_a_difference_that_chance_would_make() -> None:
     assert found.points == pytest.approx(4.0)
     assert found.low < 0 < found.points < found.high
     assert 0.3 < found.p < 0.8
-    assert str(found.said).endswith("this may be chance.")
+    assert str(found.sentence).endswith("this may be chance.")
 
 
 def test_models_in_the_other_order_give_the_same_sentence() -> None:
     one, other = difference(2, 90, 12), difference(12, 90, 2)
     assert other.points == -one.points
-    assert "B is 9.6 points above A (95 % interval " in str(one.said)
-    assert "A is 9.6 points above B (95 % interval " in str(other.said)
+    assert "B is 9.6 points above A (95 % interval " in str(one.sentence)
+    assert "A is 9.6 points above B (95 % interval " in str(other.sentence)
     assert other.p == pytest.approx(one.p, abs=0.01)
 
 
 def test_an_interval_from_zero_has_no_sign() -> None:
     found = difference(5, 8, 0)
-    assert str(found.said).startswith("Recall@1: A is 38.5 points above B (95 % interval 0.0 to ")
+    assert str(found.sentence).startswith(
+        "Recall@1: A is 38.5 points above B (95 % interval 0.0 to "
+    )
 
 
 def test_the_interval_is_that_of_the_normal_approximation_where_there_are_many() -> None:
@@ -95,7 +97,7 @@ def test_equal_answers_do_not_differ() -> None:
     # Of 50 queries, three that differ may well have been missed, on either side.
     assert found.low == -found.high == pytest.approx(-6.0, abs=1.0)
     equal = "Recall@1: A and B are equal (95 % interval of the difference -6.0 to 6.0)."
-    assert str(found.said) == equal
+    assert str(found.sentence) == equal
 
 
 @pytest.mark.parametrize("total", [40, 200])

@@ -360,7 +360,7 @@ def test_a_loop_closure_holds_no_more_than_it_keeps(
 
     module = import_module("place_search.evaluation.evaluate")
     monkeypatch.setattr(module, "rank", counting)
-    monkeypatch.setattr(module, "KEPT", 2)
+    monkeypatch.setattr(module, "MIN_RESULTS", 2)
     few = evaluate(truth, model, ks=[1, 2], protocol="loop-closure:1", query_bytes=1).ranked
     assert held == [0, 0, 1, 2, 2, 2, 2, 2]
     assert [each.rows.tolist() for each in few] == [each.rows[:2].tolist() for each in known]

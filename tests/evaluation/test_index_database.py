@@ -66,7 +66,7 @@ def test_photos_of_another_drive_by_the_same_names_are_refused(
     other = draw_drive(tmp_path / "other", draw, first=10)
     build_index(open_source(other), tmp_path / "index", model)
     places = IndexDatabase(open_index(tmp_path / "index"), truth_of(drive))
-    assert places.others == ["db/0.jpg", "db/1.jpg", "db/2.jpg"]
+    assert places.changed == ["db/0.jpg", "db/1.jpg", "db/2.jpg"]
     with pytest.raises(TruthError, match=GIVE_ANOTHER.format(3)):
         evaluate(truth_of(drive), model, index=places)
 
@@ -80,7 +80,7 @@ def test_photos_that_moved_are_found_by_where_the_index_was_made(
     edit_place(tmp_path / "index", int(index.place_ids[0]), {"name": "the gate"})
     shutil.rmtree(source)
     places = IndexDatabase(open_index(tmp_path / "index"), truth_of(drive))
-    assert (places.lacking, places.others) == ([], [])
+    assert (places.missing, places.changed) == ([], [])
 
 
 @pytest.mark.parametrize("same_size", [False, True])
@@ -93,14 +93,14 @@ def test_a_photo_that_was_replaced_is_noticed(
     before = replaced.read_bytes()
     replaced.write_bytes(before[:-3] + b"abc" if same_size else before + b"a")
     places = IndexDatabase(open_index(tmp_path / "index"), truth_of(root))
-    assert places.others == ["db/1.jpg"]
+    assert places.changed == ["db/1.jpg"]
 
 
 def test_a_photo_that_was_only_touched_is_taken(drive: Path, tmp_path: Path, model: Model) -> None:
     root = copy_of(drive, tmp_path / "root")
     build_index(open_source(root / "db"), tmp_path / "index", model)
     os.utime(root / "db" / "1.jpg", (1, 1))
-    assert IndexDatabase(open_index(tmp_path / "index"), truth_of(root)).others == []
+    assert IndexDatabase(open_index(tmp_path / "index"), truth_of(root)).changed == []
 
 
 @pytest.mark.slow

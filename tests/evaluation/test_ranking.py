@@ -45,7 +45,7 @@ def test_ranking_is_a_full_sort_without_the_own_photo_and_the_lost_ones(
     step: int,
 ) -> None:
     queries, database, own, lost = search
-    found = rank(queries, in_chunks(database, step), depth, own=own, lost=lost)
+    found = rank(queries, in_chunks(database, step), depth, own=own, unreadable=lost)
     for query, (rows, similarities, _) in enumerate(found):
         allowed = [r for r in range(len(database)) if r not in own[query] and r not in lost]
         order = sorted(allowed, key=lambda row: -float(queries[query] @ database[row]))

@@ -10,7 +10,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, expect
 
 from place_search.evaluation.report.curve import draw_curve
-from place_search.evaluation.report.words import in_all_languages, say
+from place_search.evaluation.report.words import in_all_languages, message
 from place_search.models import Recall
 
 BEYOND = """(label, words) => {
@@ -153,6 +153,6 @@ def test_the_labels_of_a_curve_are_whole(browser: Browser, kind: str) -> None:
     page = browser.new_page()
     page.set_content(draw_curve({1: 100.0, 2: 100.0}, {1: 50.0, 2: 100.0}, published))
     label = page.locator(f"text.{kind}")
-    for words in in_all_languages(say(f"{kind}-at", percent=100)):
+    for words in in_all_languages(message(f"{kind}-at", percent=100)):
         assert label.evaluate(BEYOND, words) <= 0, words
     page.close()

@@ -16,12 +16,12 @@ from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import PlacePhoto, Source, open_source
 from place_search.photos import read_position
 
-_TESTED = ("images/test", "test", "")
-"""Where a data set has the part to test on; "" where it has no parts."""
-_OTHERS = ("images/val", "images/train", "val", "train")
-"""Where it has parts for training, which nobody means to test on unless they name one."""
+_TEST_PARTS = ("images/test", "test", "")
+"""Folders of a data set that may be its test part; "" stands for a data set without parts."""
+_TRAINING_PARTS = ("images/val", "images/train", "val", "train")
+"""Folders of a data set that are parts for training, evaluated only where named themselves."""
 _DATABASES = ("database", "db", "gallery", "index", "map", "places", "ref")
-"""What folders of database photos are called, or begin with."""
+"""The usual names of folders of database photos, or their beginnings."""
 
 
 def reads(files: TruthFiles) -> bool:
@@ -42,13 +42,15 @@ def read(files: TruthFiles, lenient: bool) -> GroundTruth:
 
 
 def _require_queries(data: Path) -> None:
-    """Refuse to search a data set in itself because its two folders are called otherwise.
+    """Refuse a benchmark whose two folders have other names than `database` and `queries`.
+
+    Otherwise its photos would be searched among themselves.
 
     Raises:
         TruthError: a folder is named like a database or like queries, without its counterpart, or
             only parts for training have both.
     """
-    for folder in (data / inner for inner in _TESTED):
+    for folder in (data / inner for inner in _TEST_PARTS):
         if not folder.is_dir():
             continue
         names = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir())
@@ -61,19 +63,19 @@ def _require_queries(data: Path) -> None:
                 "'database' and 'queries'; say which photos are searched and which ask: "
                 f"--database {folder / database} --queries {folder / queries}."
             )
-    if others := [inner for inner in _OTHERS if (data / inner / "database").is_dir()]:
+    if parts := [inner for inner in _TRAINING_PARTS if (data / inner / "database").is_dir()]:
         raise TruthError(
-            f"{data} has no part to test on, but {' and '.join(others)}; name the one that is "
-            f"meant, as {data / others[0]}."
+            f"{data} has no part to test on, but {' and '.join(parts)}; name the one that is "
+            f"meant, as {data / parts[0]}."
         )
 
 
 def benchmark_folders(data: Path) -> tuple[Path, Path] | None:
-    """The folders `database` and `queries` of a benchmark data set, if this is one.
+    """The folders `database` and `queries` of a benchmark data set, None for other folders.
 
-    `data` is the folder that holds the two, or one above them in `images/test` or `test`.
+    `data` holds these two, or has them in its folder `images/test` or `test`.
     """
-    return next((found for inner in _TESTED if (found := part_folders(data / inner))), None)
+    return next((folders for inner in _TEST_PARTS if (folders := part_folders(data / inner))), None)
 
 
 def part_folders(part: Path) -> tuple[Path, Path] | None:
@@ -88,37 +90,37 @@ def read_places_truth(
     """Positives by distance: photos of `database` within `radius_m` (25) of each query.
 
     Both are folders or CSV files as `place-search index` takes them. Without `queries`, each photo
-    of `database` is a query against all others (leave-one-out). Photos without a position ask
-    nothing.
+    of `database` is a query against all others (leave-one-out). Photos without a position are no
+    queries.
 
     Raises:
         SourceError: a folder or CSV file that cannot be used.
         TruthError: no photo of one of the two has a position.
     """
     places = open_source(database)
-    asked = None if queries is None else open_source(queries)
+    query_source = None if queries is None else open_source(queries)
     radius = RADIUS_M if radius_m is None else radius_m
-    listed = [*_placed(places), *(_placed(asked) if asked else ())]
-    root = _root([places.root, (asked or places).root], listed)
+    listed = [*_placed(places), *(_placed(query_source) if query_source else ())]
+    root = _root([places.root, (query_source or places).root], listed)
     metres = metres_of(listed)
     count = len(places.photos)
-    known = np.asarray(np.isfinite(metres).all(axis=1))
-    for source, rows in ((places, known[:count]), (asked, known[count:])):
+    has_position = np.asarray(np.isfinite(metres).all(axis=1))
+    for source, rows in ((places, has_position[:count]), (query_source, has_position[count:])):
         if source is not None and not rows.any():
             raise TruthError(
                 f"None of the photos in {database if source is places else queries} has a "
                 "position; give a CSV with path,latitude,longitude or photos with Exif GPS."
             )
     names = tuple(os.path.relpath(photo.path, root) for photo in listed)
-    asking = np.arange(count) if asked is None else np.arange(count, len(listed))
-    placed = asking[known[asking]]  # whether the place of the others is there nobody knows
+    query_rows = np.arange(count) if query_source is None else np.arange(count, len(listed))
+    placed = query_rows[has_position[query_rows]]  # other queries have no known place
     return GroundTruth(
         root=root,
         database=names[:count],
         queries=tuple(names[row] for row in placed.tolist()),
         positives=within(metres[:count], metres[placed], radius),
         name=_name(database) if queries is None else _pair_name(database, queries),
-        protocol="leave-one-out" if asked is None else "raw",
+        protocol="leave-one-out" if query_source is None else "raw",
         radius_m=radius,
         database_metres=metres[:count],
         query_metres=metres[placed],
@@ -127,32 +129,36 @@ def read_places_truth(
         warnings=(
             *(
                 sentence
-                for source in (places, asked)
+                for source in (places, query_source)
                 if source is not None
                 for sentence in (*source.left_unread, *source.intake.warnings)
             ),
             *_without_positions(
-                known[:count],
+                has_position[:count],
                 "photos that are searched",
                 "they are right for no query, whatever they show, which lowers the recall",
             ),
-            *_without_positions(known[asking], "queries", "they are left out"),
+            *_without_positions(has_position[query_rows], "queries", "they are left out"),
         ),
     )
 
 
 def _order(photos: Iterable[PlacePhoto]) -> Order:
-    said = [(photo.sequence, math.nan if photo.taken is None else photo.taken) for photo in photos]
-    return Order(tuple(sequence for sequence, _ in said), np.array([time for _, time in said]))
+    keys = [(photo.sequence, math.nan if photo.taken is None else photo.taken) for photo in photos]
+    return Order(tuple(sequence for sequence, _ in keys), np.array([time for _, time in keys]))
 
 
-def _without_positions(known: NDArray[np.bool_], which: str, so: str) -> list[str]:
-    lacking = int((~known).sum())
-    return [f"{lacking} of the {len(known)} {which} have no position: {so}."] if lacking else []
+def _without_positions(has_position: NDArray[np.bool_], photos: str, consequence: str) -> list[str]:
+    lacking = int((~has_position).sum())
+    return (
+        [f"{lacking} of the {len(has_position)} {photos} have no position: {consequence}."]
+        if lacking
+        else []
+    )
 
 
 def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
-    """The folder that names are relative to: that of the lists, unless photos lie elsewhere."""
+    """The folder that names are relative to: that of the lists, or one that holds all photos."""
     root = Path(os.path.commonpath(roots))
     folders = {photo.path.parent for photo in photos}
     if all(folder.is_relative_to(root) for folder in folders):
@@ -161,7 +167,7 @@ def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
 
 
 def _placed(source: Source) -> Sequence[PlacePhoto]:
-    """Photos with the position that is known of each: listed, in its name, or in its Exif."""
+    """Photos with their positions from the list, from their names, or from their Exif."""
     return [
         photo
         if photo.utm is not None or photo.position is not None or source.kind == "csv"
@@ -171,14 +177,14 @@ def _placed(source: Source) -> Sequence[PlacePhoto]:
 
 
 def _pair_name(database: Path, queries: Path) -> str:
-    """A benchmark's own name, else both: `day_left → night_right`."""
+    """A benchmark's own name, else the names of both folders: `day_left → night_right`."""
     if database.parent == queries.parent and database.name == "database":
         return _name(database)
     return f"{_name(database)} → {_name(queries)}"
 
 
 def _name(data: Path) -> str:
-    """What to call the data: `pitts30k-test` for pitts30k/images/test/database."""
+    """The name of the data: `pitts30k-test` for pitts30k/images/test/database."""
     parts = data.resolve().parts
     if parts[-1] == "database" and "images" in parts[-3:-1]:
         return f"{parts[-4]}-{parts[-2]}"

@@ -37,10 +37,10 @@ def read_split_truth(
 ) -> GroundTruth:
     """Read a `.mat` or `.npz` split whose database photos are under `root`.
 
-    The queries of a `.mat` split are under the folder `queries_dir` of it, by default
-    `queries_real` or `queries`, whichever there is. `radius_m` replaces the split's own radius.
-    Photos that do not exist are listed in the truth as `missing`; when `lenient`, these may be all
-    for lack of the folder itself.
+    The queries of a `.mat` split are under the folder `queries_dir` of `root`, by default
+    `queries_real` or `queries`, whichever exists. `radius_m` replaces the split's own radius.
+    Photos that do not exist are listed in the truth as `missing`; when `lenient`, the folder
+    itself may be missing.
 
     Raises:
         SourceError: not a split, or one that contradicts itself.
@@ -82,23 +82,23 @@ def _queries_prefix(split: Split, root: Path, queries_dir: str | None) -> str:
         return f"{Path(queries_dir).as_posix()}/"
     if split.queries_below_root:
         return ""
-    there = [name for name in QUERIES_DIRS if (root / name).is_dir()]
-    return f"{(there or QUERIES_DIRS)[0]}/"
+    folders = [name for name in QUERIES_DIRS if (root / name).is_dir()]
+    return f"{(folders or QUERIES_DIRS)[0]}/"
 
 
 def _find(
     files: PhotoFiles, names: "list[str] | tuple[str, ...]"
 ) -> tuple[tuple[str, ...], list[str]]:
-    """The names of the files, with listed names for those that do not exist; and these alone."""
+    """The files of the listed names, and the names without a file, which stand for themselves."""
     existing = [files.find(name) for name in names]
     missing = [name for name, file in zip(names, existing, strict=True) if file is None]
-    # A photo has one name, however it is spelled.
+    # Each photo gets one name, however the list spells its path.
     root = os.path.join(os.path.normpath(files.root.absolute()), "")  # noqa: PTH118
-    found = []
+    file_names = []
     for name, file in zip(names, existing, strict=True):
         path = os.path.normpath(os.path.join(root, file or name))  # noqa: PTH118 - 90,000 times
-        found.append(path.removeprefix(root) if path.startswith(root) else file or name)
-    return tuple(found), missing
+        file_names.append(path.removeprefix(root) if path.startswith(root) else file or name)
+    return tuple(file_names), missing
 
 
 def _protocol(split: Split) -> str:

@@ -39,10 +39,10 @@ def read_truth_csv(
     """Read a CSV with the columns `query,positives` (`;` between positives, paths under `root`).
 
     A query on several rows has the positives of all of them. `database` is a folder of photos or
-    a CSV with the column `path`, whose paths are under `root`; it is looked for where it says,
-    then under `root`. Without it, the database is all positives in the order they first appear.
+    a CSV with the column `path`, whose paths are under `root`; its own path may be relative to
+    `root`, too. Without `database`, all positives are the database, in the order they first appear.
     When `lenient`, photos that do not exist are listed in the truth as `missing`. In an `open_set`
-    all queries may be of places that are not there.
+    all queries may be of places outside the database.
 
     Raises:
         TruthError: a file that is missing or lacks a column, a photo that does not exist or lies
@@ -55,25 +55,25 @@ def read_truth_csv(
     files = PhotoFiles(root)
     missing: dict[str, None] | None = {} if lenient else None
     listed: dict[str, dict[str, int]] = {}
-    without: dict[str, int] = {}
+    empty_rows: dict[str, int] = {}
     with open_table(truth, ("query", "positives"), error=TruthError) as table:
         for number, row in table:
             query = _photo_name(files, row["query"], f"{truth}, row {number}", missing)
             positives = listed.setdefault(query, {})
             names = _split_positives(root, row["positives"])
             if not names:
-                without[query] = number
+                empty_rows[query] = number
             for text in names:
                 name = _photo_name(files, text, f"{truth}, row {number}", missing)
                 positives.setdefault(name, number)
     if not listed:
         raise TruthError(f"{truth} lists no queries; give it a row for each query photo.")
-    for query, number in without.items():
+    for query, number in empty_rows.items():
         if listed[query]:
-            other = min(listed[query].values())
+            positives_row = min(listed[query].values())
             raise TruthError(
                 f"{truth}, row {number}: '{query}' has no positives, but it has some in row "
-                f"{other}; take out the row that is wrong."
+                f"{positives_row}; take out the row that is wrong."
             )
 
     searched = _first_seen(listed)
@@ -110,18 +110,20 @@ def _require_open_set(
 ) -> None:
     """Refuse a truth in which no answer can be right, unless that is `allowed`."""
     but = " but the query itself, which is no answer" if itself else ""
-    what = f"{truth} names no positive for any query{but}"
+    fault = f"{truth} names no positive for any query{but}"
     if not searched:
-        raise TruthError(f"{what}, so there is nothing to search; name the photos: --database DIR.")
+        raise TruthError(
+            f"{fault}, so there is nothing to search; name the photos: --database DIR."
+        )
     if not allowed:
         raise TruthError(
-            f"{what}, so no answer can be right; what is called found all the same is measured "
+            f"{fault}, so no answer can be right; what is called found all the same is measured "
             "with --open-set."
         )
 
 
 def _split_positives(root: Path, text: str) -> list[str]:
-    """The names in a field; one that holds `;` is in quotation marks, or alone in its field."""
+    """The names in a field; a name that holds `;` is in quotation marks, or alone in its field."""
     if ";" in text and _is_file(root / text):
         return [text]
     names = next(csv.reader([text], delimiter=";", skipinitialspace='"' in text), [])
@@ -129,7 +131,7 @@ def _split_positives(root: Path, text: str) -> list[str]:
 
 
 def _is_file(path: Path) -> bool:
-    """Whether a file is there. Many positives are longer than a file's name can be."""
+    """Whether a file exists; False where a long list of positives is too long for a file's name."""
     try:
         return path.is_file()
     except OSError:
@@ -143,12 +145,12 @@ def _first_seen(listed: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
 def _database_names(
     database: Path, files: PhotoFiles, missing: dict[str, None] | None
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The photos of a folder or a list, and what is left out of it."""
+    """The photos of a folder or a list, and warnings on folders that may not be read."""
     root = files.root
     if not database.exists() and (root / database).exists():
         database = root / database
     if database.is_dir():
-        folder = root / _under(root, database, "--database")
+        folder = root / _relative_name(root, database, "--database")
         source = open_source(database)
         names = [(folder / photo.name).relative_to(root) for photo in source.photos]
         return tuple(name.as_posix() for name in names), source.left_unread
@@ -162,27 +164,31 @@ def _database_names(
     return tuple(listed), ()
 
 
-def _photo_name(files: PhotoFiles, text: str, where: str, missing: dict[str, None] | None) -> str:
+def _photo_name(
+    files: PhotoFiles, text: str, location: str, missing: dict[str, None] | None
+) -> str:
     """The name of a listed photo, which must be a file under `root` or else goes to `missing`."""
     root = files.root
     if not text.strip() or "\0" in text:
-        raise TruthError(f"{where}: the photo's path is empty; give a path under {root}.")
+        raise TruthError(f"{location}: the photo's path is empty; give a path under {root}.")
     text = text if _is_file(root / text) else text.strip()
-    name = _under(root, root / text, where)
-    found = files.find(name)
-    if found is None and missing is None:
-        raise TruthError(f"{where}: there is no photo '{text}' under {root}; check both.")
-    if found is None and missing is not None:
+    name = _relative_name(root, root / text, location)
+    file = files.find(name)
+    if file is None and missing is None:
+        raise TruthError(f"{location}: there is no photo '{text}' under {root}; check both.")
+    if file is None and missing is not None:
         missing[name] = None
-    return found or name
+    return file or name
 
 
-def _under(root: Path, path: Path, where: str) -> str:
-    """The posix path of `path` relative to `root`, as written; links only where that helps."""
+def _relative_name(root: Path, path: Path, location: str) -> str:
+    """The posix path of `path` relative to `root`, with links resolved only where necessary."""
     for target, base in ((_absolute(path), root), (path.resolve(), root.resolve())):
         if target.is_relative_to(base):
             return target.relative_to(base).as_posix()
-    raise TruthError(f"{where}: '{path}' is not under {root}; name a root that holds all photos.")
+    raise TruthError(
+        f"{location}: '{path}' is not under {root}; name a root that holds all photos."
+    )
 
 
 def _absolute(path: Path) -> Path:

@@ -1,7 +1,7 @@
 """The commands, found by their files: GROUP/NAME.py holds the command NAME.
 
 Its `command` is a function whose parameters Typer reads, or a `typer.Typer` of more commands. Only
-the file of the command that runs is imported, so that no command waits for another one's imports.
+the file of the command that runs is imported, so that it starts quickly.
 """
 
 import ast
@@ -38,7 +38,7 @@ def load_command(name: str) -> typer.Typer:
 
 
 def first_line(name: str) -> str:
-    """What a command does, in one line, without importing it."""
+    """The first line of a command's docstring, without importing its module."""
     path = Path(__file__).parent / command_groups()[name] / f"{name}.py"
     for node in ast.parse(path.read_text("utf-8")).body:
         if isinstance(node, ast.FunctionDef) and node.name in ("command", "_command"):

@@ -7,7 +7,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import index_model
-from place_search.cli.console import print_json, print_line, say
+from place_search.cli.console import print_json, print_line, print_message
 from place_search.cli.terminal import OUT, progress
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
@@ -84,8 +84,8 @@ def command(
             raise typer.BadParameter("Give --root once, or once for each CSV.")
         name = model or MODEL.default
         opened = _opened(name, precision, max_megapixels)
-        kept = name if keep else None
-        _calibrate_pairs(data, roots or [], opened, kept, about, report, as_json)
+        keep_in = name if keep else None
+        _calibrate_pairs(data, roots or [], opened, keep_in, about, report, as_json)
 
 
 def _opened(
@@ -119,8 +119,8 @@ def _calibrate_index(folder: Path, model: str | None, max_megapixels: int, as_js
     with progress() as advance:
         measured = calibrate_and_keep(index, opened, advance)
     if as_json:
-        told = asdict(measured)
-        print_json({name: told[name] for name in ("calibration", "places", "copies")})
+        figures = asdict(measured)
+        print_json({name: figures[name] for name in ("calibration", "places", "copies")})
         return
     print_line(f"{summary_of(measured)} Kept in {folder / FILE}.")
 
@@ -129,7 +129,7 @@ def _calibrate_searches(
     photos: Path,
     root: Path,
     model: "Model",
-    kept: str | None,
+    keep_in: str | None,
     about: str,
     as_json: bool,
 ) -> None:
@@ -137,29 +137,30 @@ def _calibrate_searches(
 
     training = training_room("Calibrating on searches")
     with progress() as advance:
-        found = training.calibrate_on_searches(
+        calibration = training.calibrate_on_searches(
             model, photos, root, data=about or photos.stem, progress=advance
         )
-    if kept:
-        _keep(found, kept)
+    if keep_in:
+        _keep(calibration, keep_in)
     if as_json:
-        print_json(asdict(found))
+        print_json(asdict(calibration))
         return
     OUT.print(
-        f"{counted(found.same_pairs, 'candidate')} of the query's place, {found.different_pairs} of"
+        f"{counted(calibration.same_pairs, 'candidate')} of the query's place, "
+        f"{calibration.different_pairs} of"
     )
     OUT.print("others; of the first ones, each collection judged by the others:")
-    _print_figures(found)
+    _print_figures(calibration)
 
 
-def _keep(found: "Calibration", model: str) -> None:
+def _keep(calibration: "Calibration", model: str) -> None:
     from dataclasses import replace
 
     from place_search.models import find_model, read_card, write_card
 
     folder = find_model(model)
-    write_card(replace(read_card(folder), calibration=found), folder)
-    say(
+    write_card(replace(read_card(folder), calibration=calibration), folder)
+    print_message(
         f"Kept in {folder}. Indexes go by it too, but for those where `place-search calibrate "
         "INDEX` measured one beside the model's."
     )
@@ -169,7 +170,7 @@ def _calibrate_pairs(
     pairs: list[Path],
     roots: list[Path],
     model: "Model",
-    kept: str | None,
+    keep_in: str | None,
     about: str,
     report: Path | None,
     as_json: bool,
@@ -186,7 +187,7 @@ def _calibrate_pairs(
     places = roots * len(pairs) if len(roots) == 1 else roots
     sets, repeated = read_pairs(zip(pairs, places, strict=True))
     if repeated:
-        say(
+        print_message(
             f"Left out {counted(repeated, 'row')} of two photos that an earlier row names too: "
             "each pair counts once."
         )
@@ -197,8 +198,8 @@ def _calibrate_pairs(
         fitted = fit(model, sets, data=data, progress=advance)
     if report is not None:
         write_calibration_report(fitted, report)
-    if kept:
-        _keep(fitted.calibration, kept)
+    if keep_in:
+        _keep(fitted.calibration, keep_in)
     if as_json:
         print_json(asdict(fitted.calibration))
     else:
@@ -206,17 +207,17 @@ def _calibrate_pairs(
 
 
 def _print(fitted: "Fitted") -> None:
-    found = fitted.calibration
+    calibration = fitted.calibration
     OUT.print(
-        f"{counted(found.same_pairs, 'pair')} of the same place, {found.different_pairs} of "
-        f"different ones; on the {len(fitted.same)} held back:"
+        f"{counted(calibration.same_pairs, 'pair')} of the same place, "
+        f"{calibration.different_pairs} of different ones; on the {len(fitted.same)} held back:"
     )
-    _print_figures(found)
+    _print_figures(calibration)
 
 
-def _print_figures(found: "Calibration") -> None:
-    print_line(f"  ROC AUC            {found.auc:.4f}")
-    print_line(f"  threshold          {found.threshold:.3f}")
-    precision = "–" if found.precision is None else f"{100 * found.precision:.1f} %"
-    print_line(f"  precision, recall  {precision}, {100 * found.recall:.1f} %")
-    print_line(f"  calibration error  {found.calibration_error:.3f}")
+def _print_figures(calibration: "Calibration") -> None:
+    print_line(f"  ROC AUC            {calibration.auc:.4f}")
+    print_line(f"  threshold          {calibration.threshold:.3f}")
+    precision = "–" if calibration.precision is None else f"{100 * calibration.precision:.1f} %"
+    print_line(f"  precision, recall  {precision}, {100 * calibration.recall:.1f} %")
+    print_line(f"  calibration error  {calibration.calibration_error:.3f}")

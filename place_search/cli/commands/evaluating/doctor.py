@@ -55,7 +55,7 @@ def command(
     index = None
     if data is not None and holds_index(data):
         index, data = data, None
-    given = {
+    truth_options = {
         "split": split,
         "truth": truth,
         "root": root,
@@ -64,8 +64,8 @@ def command(
         "queries": queries,
         "radius_m": radius_m,
     }
-    alone = index is not None and all(option is None for option in given.values())
-    files = TruthFiles() if alone else truth_files(data=data, **given)
+    alone = index is not None and all(option is None for option in truth_options.values())
+    files = TruthFiles() if alone else truth_files(data=data, **truth_options)
     ns = parse_ks(ks)
     with progress() as advance:
         diagnosis = examine(
@@ -99,11 +99,11 @@ def _print(diagnosis: "Diagnosis") -> None:
         line(f"The model runs in {diagnosis.runtime}")
     if diagnosis.chance is not None:
         shares = ", ".join(f"R@{n} {share:.2f} %" for n, share in diagnosis.chance.items())
-        without = diagnosis.queries_without_positives
-        have = "has" if without == 1 else "have"
+        no_positives = diagnosis.queries_without_positives
+        have = "has" if no_positives == 1 else "have"
         line(
-            f"Protocol {diagnosis.protocol}; {counted(without, 'query')} {have} no positives; by "
-            f"chance {shares}"
+            f"Protocol {diagnosis.protocol}; {counted(no_positives, 'query')} {have} no positives; "
+            f"by chance {shares}"
         )
     if diagnosis.plan is not None and diagnosis.seconds is not None:
         memory, disk = diagnosis.plan["memory_bytes"], diagnosis.plan["disk_bytes"]
@@ -112,8 +112,8 @@ def _print(diagnosis: "Diagnosis") -> None:
             f"{diagnosis.plan['photos_per_second']:g} photos/s; to search: "
             f"{_time(diagnosis.seconds['search'])}"
         )
-        for job, what in (("index", "An index"), ("eval", "An evaluation")):
-            line(f"{what} needs {_free(memory, job)} of memory and {_free(disk, job)} of disk")
+        for job, name in (("index", "An index"), ("eval", "An evaluation")):
+            line(f"{name} needs {_sizes(memory, job)} of memory and {_sizes(disk, job)} of disk")
     if (sample := diagnosis.sample) is not None:
         line(
             f"Trial: {counted(sample['queries'], 'query')} among "
@@ -129,7 +129,7 @@ def _print(diagnosis: "Diagnosis") -> None:
         line("No problems found.", "green")
 
 
-def _free(sizes: "Mapping[str, Any]", job: str) -> str:
+def _sizes(sizes: "Mapping[str, Any]", job: str) -> str:
     return f"{needed_bytes(sizes[job])} ({free_bytes(sizes['available'])} free)"
 
 

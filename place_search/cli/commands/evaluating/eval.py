@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import print_json, print_line, say
+from place_search.cli.console import print_json, print_line, print_message
 from place_search.cli.reading import parse_ks, truth_files
 from place_search.cli.terminal import OUT, print_table, progress
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
@@ -143,8 +143,8 @@ def command(
     )
     source = context.get_parameter_source("dims")
     if index is not None and source is not None and source.name == "ENVIRONMENT":
-        dims = None  # it was set for new descriptors
-    asked: dict[str, Any] = {
+        dims = None  # the variable is meant for new descriptors
+    measure_options: dict[str, Any] = {
         "protocol": protocol,
         "ks": ns,
         "verify": verify,
@@ -167,7 +167,7 @@ def command(
             raise typer.BadParameter(
                 "--index holds descriptors of one model, so it does not work with --models."
             )
-        _compare(files, models, asked, as_json)
+        _compare(files, models, measure_options, as_json)
         return
     from place_search.evaluation import evaluate_files
 
@@ -177,7 +177,7 @@ def command(
             model=model or MODEL.in_environment,
             index=index,
             progress=advance,
-            **asked,
+            **measure_options,
         )
     if as_json:
         print_json(report.to_dict())
@@ -185,15 +185,17 @@ def command(
         _print_table(report)
         if report.open_set is not None:
             _print_open_set(report.open_set)
-        say(f"Described by {report.model} in {report.runtime}.")
-    _tell_database(files, report)
+        print_message(f"Described by {report.model} in {report.runtime}.")
+    _print_database_note(files, report)
     if report_dir is not None:
-        say(f"Report: {report_dir / 'index.html'}")
+        print_message(f"Report: {report_dir / 'index.html'}")
     for warning in report.warnings:
-        say(f"Warning: {warning}")
+        print_message(f"Warning: {warning}")
 
 
-def _compare(files: "TruthFiles", models: str, asked: dict[str, Any], as_json: bool) -> None:
+def _compare(
+    files: "TruthFiles", models: str, measure_options: dict[str, Any], as_json: bool
+) -> None:
     """Measure several models and print them side by side."""
     names = [name.strip() for name in models.split(",") if name.strip()]
     if len(names) < 2 or len(set(names)) < len(names):
@@ -203,7 +205,7 @@ def _compare(files: "TruthFiles", models: str, asked: dict[str, Any], as_json: b
     from place_search.evaluation import evaluate_models
 
     with progress() as advance:
-        compared = evaluate_models(files, names, progress=advance, **asked)
+        compared = evaluate_models(files, names, progress=advance, **measure_options)
     if as_json:
         print_json(compared.to_dict())
     else:
@@ -213,12 +215,12 @@ def _compare(files: "TruthFiles", models: str, asked: dict[str, Any], as_json: b
             OUT.print(f"{name}:")
             _print_open_set(report.open_set)
         for photo in report.unreadable:
-            say(f"Unreadable by {name}: {photo.name}: {photo.reason}")
+            print_message(f"Unreadable by {name}: {photo.name}: {photo.reason}")
         for warning in report.warnings:
-            say(f"Warning: {name}: {warning}")
-    _tell_database(files, compared.reports[0])
-    if asked["report_dir"] is not None:
-        say(f"Report: {asked['report_dir'] / 'index.html'}")
+            print_message(f"Warning: {name}: {warning}")
+    _print_database_note(files, compared.reports[0])
+    if measure_options["report_dir"] is not None:
+        print_message(f"Report: {measure_options['report_dir'] / 'index.html'}")
 
 
 def _print_comparison(compared: "Comparison") -> None:
@@ -227,41 +229,41 @@ def _print_comparison(compared: "Comparison") -> None:
 
     first = compared.reports[0]
     protocol, _ = introduction(first)
-    OUT.print(_of_what(first))
+    OUT.print(_counts(first))
     OUT.print(protocol, soft_wrap=True)
     print_table(*comparison_rows(compared), words=["model"])
     for difference in compared.differences:
-        OUT.print(str(difference.said), soft_wrap=True)
+        OUT.print(str(difference.sentence), soft_wrap=True)
 
 
-def _of_what(report: "EvalReport") -> str:
+def _counts(report: "EvalReport") -> str:
     database = counted(report.database, "database photo")
     return f"{counted(report.queries, 'query')}, {database}"
 
 
-def _tell_database(files: "TruthFiles", report: "EvalReport") -> None:
+def _print_database_note(files: "TruthFiles", report: "EvalReport") -> None:
     if files.truth is not None and files.database is None:
-        say(
+        print_message(
             f"Searched were the positives alone, {report.database} in all; --database DIR searches "
             "all photos of a folder, as an index would hold."
         )
 
 
-def _print_open_set(found: "OpenSet") -> None:
+def _print_open_set(open_set: "OpenSet") -> None:
     from place_search.evaluation.report.open_set import open_set_figures
 
     print_line(
-        f"Open set: {counted(found.known, 'query')} of known places, {found.unknown} of others; "
-        f"found from the probability {found.threshold:.3f} on."
+        f"Open set: {counted(open_set.known, 'query')} of known places, {open_set.unknown} of "
+        f"others; found from the probability {open_set.threshold:.3f} on."
     )
-    figures = [(str(what), value) for what, value in open_set_figures(found)]
-    width = max(len(what) for what, _ in figures)
-    for what, value in figures:
-        print_line(f"  {what:{width}}  {value}")
-    if found.at_precision is not None and found.threshold_at(found.at_precision) is None:
-        share, both = f"{100 * found.at_precision:g} %", found.best_of_both
-        why = "." if both is None else f": right and wrong answers have {both:.12g} alike."
-        print_line(f"No threshold makes {share} of what is called found right{why}")
+    figures = [(str(label), value) for label, value in open_set_figures(open_set)]
+    width = max(len(label) for label, _ in figures)
+    for label, value in figures:
+        print_line(f"  {label:{width}}  {value}")
+    if open_set.at_precision is not None and open_set.threshold_at(open_set.at_precision) is None:
+        share, tied = f"{100 * open_set.at_precision:g} %", open_set.best_of_both
+        reason = "." if tied is None else f": right and wrong answers have {tied:.12g} alike."
+        print_line(f"No threshold makes {share} of what is called found right{reason}")
 
 
 def _print_table(report: "EvalReport") -> None:
@@ -271,7 +273,7 @@ def _print_table(report: "EvalReport") -> None:
         sequence_in_words,
     )
 
-    OUT.print(f"{_of_what(report)}, model {report.model}")
+    OUT.print(f"{_counts(report)}, model {report.model}")
     for sentence in introduction(report):
         OUT.print(sentence, soft_wrap=True)
     print_table(*recall_rows(report))
@@ -280,9 +282,9 @@ def _print_table(report: "EvalReport") -> None:
     if report.settings.get("sequence"):
         OUT.print(f"Sequences: {sequence_in_words(report.settings['sequence'])}.", soft_wrap=True)
     if report.error_m is not None:
-        half, most = (f"{report.error_m[percent]:,.0f} m" for percent in (50, 90))
+        median, ninety = (f"{report.error_m[percent]:,.0f} m" for percent in (50, 90))
         OUT.print(
-            f"From a query to its first result: {half} at the median, {most} or less for 90 %."
+            f"From a query to its first result: {median} at the median, {ninety} or less for 90 %."
         )
     for photo in report.unreadable:
-        say(f"Unreadable: {photo.name}: {photo.reason}")
+        print_message(f"Unreadable: {photo.name}: {photo.reason}")

@@ -23,7 +23,7 @@ def command(
     """Free the space of removed places and join small files. It happens by itself, but later."""
     from place_search.indexer import compact_index
 
-    where = store_uri(store, uri)
+    address = store_uri(store, uri)
     with running(index) as advance:
-        report = compact_index(index, store=store or "", uri=where, progress=advance)
+        report = compact_index(index, store=store or "", uri=address, progress=advance)
     print_change(report, index, as_json)

@@ -37,16 +37,16 @@ def command(
     from place_search.search.positions import parse_position
 
     opened = open_index(index)
-    known = opened.place(place)
+    current = opened.place(place)
     patch: dict[str, Any] = {}
     if name is not None:
         patch["name"] = name
     if note is not None:
         patch["note"] = note
     if tag or untag:
-        gone = {composed(each.strip()) for each in untag or ()}
-        left = [kept for kept in known.tags if composed(kept) not in gone]
-        patch["tags"] = [*left, *(tag or ())]
+        removed_tags = {composed(each.strip()) for each in untag or ()}
+        remaining = [kept for kept in current.tags if composed(kept) not in removed_tags]
+        patch["tags"] = [*remaining, *(tag or ())]
     if field:
         patch["fields"] = {
             key: parse_field_value(key, value, opened.edits.fields) if value else None
@@ -56,14 +56,14 @@ def command(
         patch["position"] = parse_position(position)._asdict() if position else None
     if not patch:
         raise typer.BadParameter("Say what to edit: --name, --note, --tag, --field or --position.")
-    edit_place(index, place, patch, version=known.version)
+    edit_place(index, place, patch, version=current.version)
     from place_search.search.results import place_dict
 
-    told = place_dict(open_index(index).place(place), opened.index_id)
+    edited = place_dict(open_index(index).place(place), opened.index_id)
     if as_json:
-        print_json(told)
+        print_json(edited)
         return
-    print_line(f"edited: {told['name']} (place {place} in {index})")
+    print_line(f"edited: {edited['name']} (place {place} in {index})")
 
 
 def _assigned(pair: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import index_model, running
-from place_search.cli.console import print_json, print_line, say
+from place_search.cli.console import print_json, print_line, print_message
 from place_search.core.settings import THREADS
 from place_search.core.text import counted
 
@@ -61,7 +61,7 @@ def command(
     from place_search.search.groups.grouping import group_places
 
     if not read_manifest(index).local_features:
-        say(
+        print_message(
             f"Note: {index} keeps no local features, so photos are put together by similarity "
             "alone, which finds few of one spot; index them again with local features."
         )
@@ -85,7 +85,7 @@ def _change(
     remove: list[int],
     as_json: bool,
 ) -> None:
-    """Change a group by hand, and print what it is now."""
+    """Change a group by hand, and print the changed group."""
     from place_search.indexer import change_groups, open_index
     from place_search.search.groups.by_hand import GroupEdit
 

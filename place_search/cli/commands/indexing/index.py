@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from place_search.cli import options
-from place_search.cli.changing import tell_fields
-from place_search.cli.console import InterruptedRunError, print_json, print_line, say
+from place_search.cli.changing import print_fields
+from place_search.cli.console import InterruptedRunError, print_json, print_line, print_message
 from place_search.cli.indexes import (
     known_store,
     require_out,
     store_uri,
 )
 from place_search.cli.reading import video_request
-from place_search.cli.reports import count_positions, tell_photos, tell_ungrouped
+from place_search.cli.reports import count_positions, print_photo_notes, print_ungrouped
 from place_search.cli.terminal import progress
 from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
 from place_search.core.text import counted
@@ -116,7 +116,7 @@ def command(
         raise typer.BadParameter("--exchange only works with --engine ray.")
     if descriptors is not None and engine == "ray":
         raise typer.BadParameter("--descriptors does not work with --engine ray.")
-    where = store_uri(store, uri)
+    address = store_uri(store, uri)
     require_out(data, out, "index")
     opener = partial(
         open_model,
@@ -131,7 +131,7 @@ def command(
     )
     try:
         with progress() as advance:
-            taken = index_input(
+            result = index_input(
                 data,
                 out,
                 video_request(out, gpx, every, fps, video_start, clock_offset, panoramas, advance),
@@ -141,7 +141,7 @@ def command(
                 model_named=model is not None,
                 max_pixels=max_megapixels * 10**6,
                 store=store,
-                uri=where,
+                uri=address,
                 local_features=local_features,
                 descriptor_type=descriptor_type,
                 workers=partial(_workers, exchange=exchange) if engine == "ray" else None,
@@ -152,37 +152,37 @@ def command(
             f"Interrupted; {out} keeps what was done, so the same command goes on from there, and "
             "an index that was there before still works."
         ) from None
-    tell_fields(taken)
-    tell_photos(taken.report)
+    print_fields(result)
+    print_photo_notes(result.report)
     if descriptors is None:
-        say(f"Described by {taken.model.named}.")
+        print_message(f"Described by {result.model.named}.")
     else:
-        say(f"Descriptors of {descriptors}, made by {taken.model.card.id}.")
-    if taken.measured:
-        say(f"How probable the same place is: {taken.measured}")
+        print_message(f"Descriptors of {descriptors}, made by {result.model.card.id}.")
+    if result.calibration_summary:
+        print_message(f"How probable the same place is: {result.calibration_summary}")
     if as_json:
-        print_json(taken.report.to_dict())
+        print_json(result.report.to_dict())
         return
-    print_line(_summary(taken.report, out))
-    _tell_store(taken.report.store)
-    if context.info_name != "demo":  # which goes on to group them
-        tell_ungrouped(out)
+    print_line(_summary(result.report, out))
+    _print_store(result.report.store)
+    if context.info_name != "demo":  # the demo groups photos next
+        print_ungrouped(out)
 
 
 def _workers(model: "Model", exchange: str) -> "ShardWorkers":
-    """Ray's nodes; Ray is imported for nothing else."""
+    """Ray's nodes as workers; imports Ray, which nothing else needs."""
     from place_search.indexer.distributed.ray_engine import RayWorkers
 
     return RayWorkers(model, exchange=exchange)
 
 
-def _tell_store(store: "StoreCard") -> None:
-    """Say which vector store was chosen and why, and warn where it finds too little."""
+def _print_store(store: "StoreCard") -> None:
+    """Print which vector store was chosen and why, and warn of a low recall."""
     from place_search.indexer.stores.store_card import TARGET_RECALL
 
-    say(f"Vector store {store.explanation}.")
+    print_message(f"Vector store {store.explanation}.")
     if store.recall_at_10 is not None and store.recall_at_10 < TARGET_RECALL:
-        say(
+        print_message(
             f"Warning: the vector store finds only {store.recall_at_10:.1%} of what exact search "
             "does; index with --store exact or --store hnsw-sq8 to find more."
         )
@@ -190,8 +190,8 @@ def _tell_store(store: "StoreCard") -> None:
 
 def _summary(report: "BuildReport", out: Path) -> str:
     seconds = report.seconds["total"]
-    done = report.places + len(report.skipped) - report.reused
-    rate = f", {done / seconds:.0f} photos/s" if done > 0 and seconds > 0 else ""
-    again = f", {report.reused} done before" if report.reused else ""
+    new = report.places + len(report.skipped) - report.reused
+    rate = f", {new / seconds:.0f} photos/s" if new > 0 and seconds > 0 else ""
+    reused = f", {report.reused} done before" if report.reused else ""
     places = counted(report.places, "place")
-    return f"{places} in {out} ({seconds:.1f} s{rate}{again}), {count_positions(report)}"
+    return f"{places} in {out} ({seconds:.1f} s{rate}{reused}), {count_positions(report)}"

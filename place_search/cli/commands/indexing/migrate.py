@@ -2,7 +2,7 @@
 
 from place_search.cli import options
 from place_search.cli.changing import print_change, running
-from place_search.cli.console import say
+from place_search.cli.console import print_message
 
 
 def command(index: options.IndexFolder, as_json: options.AsJson = False) -> None:
@@ -17,5 +17,5 @@ def command(index: options.IndexFolder, as_json: options.AsJson = False) -> None
     before = read_manifest(index).bytes
     with running(index) as advance:
         report = migrate_index(index, progress=advance)
-    say(f"{needed_bytes(before)} before, {needed_bytes(read_manifest(index).bytes)} now.")
+    print_message(f"{needed_bytes(before)} before, {needed_bytes(read_manifest(index).bytes)} now.")
     print_change(report, index, as_json)

@@ -19,7 +19,7 @@ def command(
     from place_search.indexer import remove_places
 
     require_order(index, Path(places[-1]), "remove {index} {other}")
-    wanted = [int(place) if place.isdecimal() else place for place in places]
+    names_and_ids = [int(place) if place.isdecimal() else place for place in places]
     with running(index) as advance:
-        report = remove_places(index, wanted, progress=advance)
+        report = remove_places(index, names_and_ids, progress=advance)
     print_change(report, index, as_json)

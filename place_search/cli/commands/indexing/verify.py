@@ -7,7 +7,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import index_model
-from place_search.cli.console import print_json, print_line, say
+from place_search.cli.console import print_json, print_line, print_message
 from place_search.cli.terminal import progress
 from place_search.core.settings import THREADS
 from place_search.core.text import counted, needed_bytes
@@ -67,14 +67,16 @@ def command(
 
 
 def _print(report: "VerifyReport", index: object) -> None:
-    for file, what in report.problems:
-        say(f"{file} {what.removesuffix('.')}.")
+    for file, problem in report.problems:
+        print_message(f"{file} {problem.removesuffix('.')}.")
     for name, reason in report.lost:
-        say(f"Lost: {name} ({reason}).")
+        print_message(f"Lost: {name} ({reason}).")
     if not report.whole:
-        say(f"{index} is damaged; `place-search verify {index} --repair` mends what it can.")
+        print_message(
+            f"{index} is damaged; `place-search verify {index} --repair` mends what it can."
+        )
         return
-    done = f"{counted(len(report.repaired), 'file')} made again, " if report.repaired else ""
+    repaired = f"{counted(len(report.repaired), 'file')} made again, " if report.repaired else ""
     places = counted(report.places, "place")
     size = f"{counted(report.files, 'file')}, {needed_bytes(report.bytes)}"
-    print_line(f"{done}{index} is whole: {places}, {size} ({report.index_id})")
+    print_line(f"{repaired}{index} is whole: {places}, {size} ({report.index_id})")

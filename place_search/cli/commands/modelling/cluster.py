@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import say
+from place_search.cli.console import print_message
 from place_search.cli.indexes import require_out
 from place_search.cli.terminal import progress
 from place_search.cli.training_room import training_room
@@ -67,10 +67,10 @@ def command(
             about=about,
             seed=seed,
             progress=advance,
-            say=say,
+            say=print_message,
         )
     fitting = card.fitting
-    say(
+    print_message(
         f"Wrote {out}: {card.dims} dimensions, vocabulary of {clusters} words from "
         f"{counted(fitting['photos'], 'photo')} ({fitting['photos_skipped']} skipped)."
     )

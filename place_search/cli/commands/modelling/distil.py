@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import say
+from place_search.cli.console import print_message
 from place_search.cli.terminal import progress
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL
@@ -75,4 +75,6 @@ def command(
             progress=advance,
         )
     taught = card.fitting["distillation"]
-    say(f"Wrote {out}: taught by views of {counted(taught['parts'], 'photo')} and parts of photos.")
+    print_message(
+        f"Wrote {out}: taught by views of {counted(taught['parts'], 'photo')} and parts of photos."
+    )

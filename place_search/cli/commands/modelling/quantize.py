@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import say
+from place_search.cli.console import print_message
 from place_search.cli.reading import truth_files
 from place_search.cli.terminal import print_table, progress
 
@@ -84,7 +84,7 @@ def command(
     from place_search.quantizing import quantize
 
     with progress("steps") as advance:
-        made = quantize(
+        result = quantize(
             model,
             photos,
             name=name,
@@ -99,22 +99,22 @@ def command(
             max_pixels=max_megapixels * 10**6,
             progress=advance,
         )
-    for sentence in made.left_unread:
-        say(sentence)
-    for photo in made.skipped:
-        say(f"Skipped: {photo.name}: {photo.reason}")
-    _print(made.card)
+    for sentence in result.left_unread:
+        print_message(sentence)
+    for photo in result.skipped:
+        print_message(f"Skipped: {photo.name}: {photo.reason}")
+    _print(result.card)
 
 
 def _print(card: "ModelCard") -> None:
-    made = card.quantization
-    assert made is not None  # noqa: S101 - it was just made
-    say(
-        f"'{card.id}' has an int8 graph: mean cosine {made.cosine:.4f} to float32, which remains "
-        f"in {made.f32_layers}."
+    quantization = card.quantization
+    assert quantization is not None  # noqa: S101 - it was just made
+    print_message(
+        f"'{card.id}' has an int8 graph: mean cosine {quantization.cosine:.4f} to float32, which "
+        f"remains in {quantization.f32_layers}."
     )
-    if made.loss is None:
-        say("Its loss was not measured, so --precision auto stays with f32.")
+    if quantization.loss is None:
+        print_message("Its loss was not measured, so --precision auto stays with f32.")
         return
     rows = [
         (
@@ -123,7 +123,7 @@ def _print(card: "ModelCard") -> None:
             f"{row.f32:.1f} %",
             f"{row.int8:.1f} %",
         )
-        for row in made.measured
+        for row in quantization.measured
     ]
     print_table(("data", "search", "R@1 f32", "R@1 int8"), rows, words=("data", "search"))
-    say(f"The mean loss is {max(made.loss, 0.0):.1f} points.")
+    print_message(f"The mean loss is {max(quantization.loss, 0.0):.1f} points.")

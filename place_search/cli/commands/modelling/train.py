@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import InterruptedRunError, say
+from place_search.cli.console import InterruptedRunError, print_message
 from place_search.cli.terminal import progress
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL
@@ -123,17 +123,17 @@ def command(
         ) from None
     trained = card.fitting["training"]
     before, after = trained["recall_before"], trained["recall_after"]
-    say(
+    print_message(
         f"Wrote {out}: on {card.recall[0].dataset} R@1 {before['1']} → {after['1']} %, R@5 "
         f"{before['5']} → {after['5']} %, at epoch {trained['best_epoch']} of {trained['epochs']}; "
         f"{out}.run has the curve."
     )
 
 
-def _one_of(flag: str, given: str | None, known: tuple[str, ...]) -> str | None:
-    if given is not None and given not in known:
-        raise typer.BadParameter(f"{flag} {given}: it must be one of {', '.join(known)}.")
-    return given
+def _one_of(flag: str, value: str | None, choices: tuple[str, ...]) -> str | None:
+    if value is not None and value not in choices:
+        raise typer.BadParameter(f"{flag} {value}: it must be one of {', '.join(choices)}.")
+    return value
 
 
 def _parse_size(text: str | None) -> dict[str, int]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import print_json, say
+from place_search.cli.console import print_json, print_message
 from place_search.cli.terminal import OUT, progress
 
 if TYPE_CHECKING:
@@ -36,8 +36,8 @@ def list_weights(
 
     folders = sorted(card.parent for card in weights_folder().glob("*/card.toml"))
     cards = [(folder, read_card(folder)) for folder in folders]
-    here = {card.id for _, card in cards}
-    others = [model for model in published() if model.id not in here]
+    installed_ids = {card.id for _, card in cards}
+    fetchable = [model for model in published() if model.id not in installed_ids]
     if as_json:
         print_json(
             [
@@ -50,7 +50,7 @@ def list_weights(
                     }
                     for folder, card in cards
                 ),
-                *({**asdict(model), "installed": False} for model in others),
+                *({**asdict(model), "installed": False} for model in fetchable),
             ]
         )
         return
@@ -64,7 +64,7 @@ def list_weights(
     for _, card in cards:
         table.add_row(card.id, str(card.dims), card.licence, card.title)
     OUT.print(table if cards else f"No models in {weights_folder()}.")
-    if not others:
+    if not fetchable:
         return
     OUT.print()
     OUT.print("To be had with `place-search weights fetch ID`:")
@@ -72,7 +72,7 @@ def list_weights(
     table.add_column("ID", no_wrap=True)
     for heading in ("licence", "what it is"):
         table.add_column(heading, overflow="fold")
-    for model in others:
+    for model in fetchable:
         table.add_row(model.id, model.licence, model.title)
     OUT.print(table)
 
@@ -80,7 +80,7 @@ def list_weights(
 @command.command("fetch")
 def fetch(
     model_id: Annotated[str, typer.Argument(metavar="ID", help="Published model, as listed.")],
-    given: Annotated[
+    own_file: Annotated[
         Path | None,
         typer.Option("--from", metavar="FILE", help="Its file, if you have it: no download."),
     ] = None,
@@ -98,18 +98,18 @@ def fetch(
     model = find_published(model_id)
     folder = weights_folder()
     if model.kind == "backbone":
-        path = _file_of(model, folder / BACKBONES / model.backbone, given)
-        source = "" if given is None else f" --backbone-weights {path}"
-        say(
+        path = _file_of(model, folder / BACKBONES / model.backbone, own_file)
+        source = "" if own_file is None else f" --backbone-weights {path}"
+        print_message(
             f"{path} is ready; a model needs a vocabulary as well: run `place-search cluster "
             f"PHOTOS --backbone {model.backbone}{source} --out MODEL`."
         )
         return
     from place_search.models.new_folder import free_folder
 
-    importing = _importing(given)
+    importing = _importing(own_file)
     out = free_folder(folder, name or model.id)
-    path = _file_of(model, folder / DOWNLOADS, given)
+    path = _file_of(model, folder / DOWNLOADS, own_file)
     card = importing.import_weights(
         path,
         out,
@@ -119,7 +119,7 @@ def fetch(
         recall=model.recall,
     )
     _announce(card, out)
-    if given is None:
+    if own_file is None:
         path.unlink()
 
 
@@ -167,25 +167,25 @@ def import_file(
     from place_search.models.card import CARD_NAME
     from place_search.models.new_folder import copy_model, free_folder
 
-    if context.args:  # without quotes, the 14 of multiple-of 14 stands by itself
+    if context.args:  # without quotes, the 14 of multiple-of 14 is an argument of its own
         if len(context.args) > 1 or not size.startswith("multiple"):
             raise typer.BadParameter(f"Got an unexpected argument: {context.args[-1]}")
         size = f"{size} {context.args[0]}"
     out = free_folder(weights_folder(), name)
-    about = {"title": title, "origin": source, "licence": licence}
+    description = {"title": title, "origin": source, "licence": licence}
     from place_search.models.graphs.onnx_file import is_onnx
 
     if is_onnx(file):
         from place_search.models.graphs.asked import Asked
         from place_search.models.graphs.importing import import_onnx
 
-        card = import_onnx(file, out, Asked(size, mean, std, output), **about)
+        card = import_onnx(file, out, Asked(size, mean, std, output), **description)
     elif size or mean or std or output:
         raise typer.BadParameter("--size, --mean, --std and --output are for ONNX alone.")
     elif (file / CARD_NAME).is_file():
-        card = copy_model(file, out, **about)
+        card = copy_model(file, out, **description)
     else:
-        card = _importing(file).import_weights(file, out, **about)
+        card = _importing(file).import_weights(file, out, **description)
     _announce(card, out)
 
 
@@ -215,27 +215,29 @@ def verify(
         raise typer.Exit(1)
 
 
-def _file_of(model: "Published", folder: Path, given: Path | None) -> Path:
+def _file_of(model: "Published", folder: Path, own_file: Path | None) -> Path:
     from place_search.core.files import sha256_of
     from place_search.models.downloads import fetch_file
 
-    if given is None and any(source.kind != "page" for source in model.sources):
+    if own_file is None and any(source.kind != "page" for source in model.sources):
         size = "" if model.megabytes is None else f" ({model.megabytes} MB)"
-        say(f"Fetching {model.file}{size}, licence: {model.licence}. {model.note}".rstrip())
+        print_message(
+            f"Fetching {model.file}{size}, licence: {model.licence}. {model.note}".rstrip()
+        )
     with progress("MB") as advance:
         path = fetch_file(
             model,
             folder,
-            given=given,
+            given=own_file,
             progress=advance,
         )
     if model.sha256 is None:
-        say(f"Its publisher states no sha256; this file's is {sha256_of(path)}.")
+        print_message(f"Its publisher states no sha256; this file's is {sha256_of(path)}.")
     return path
 
 
 def _importing(file: Path | None) -> ModuleType:
-    """What needs torch, or a sentence that says so; of a file that is not there that is said."""
+    """The module that imports weights by torch. Raises ModelError without torch or the file."""
     from place_search.models.weight_files import require_file
 
     if file is not None:
@@ -252,7 +254,7 @@ def _importing(file: Path | None) -> ModuleType:
 
 
 def _announce(card: "ModelCard", out: Path) -> None:
-    say(
+    print_message(
         f"Wrote {out}: {card.title}; {card.family}, {card.dims} dimensions. Use it with "
         f"--model {card.id}."
     )

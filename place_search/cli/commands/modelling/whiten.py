@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import say
+from place_search.cli.console import print_message
 from place_search.cli.terminal import progress
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL, THREADS
@@ -68,7 +68,7 @@ def command(
             progress=advance,
         )
     fitted = card.fitting["whitening"]
-    say(
+    print_message(
         f"Wrote {out}: {card.dims} dimensions, which keep {100 * fitted['variance_kept']:.1f} % "
         f"of the variance of {counted(fitted['samples'], 'descriptor')}."
     )

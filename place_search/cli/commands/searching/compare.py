@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import print_json, say
+from place_search.cli.console import print_json, print_message
 from place_search.cli.terminal import OUT
 from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import MODEL, PRECISION, THREADS
@@ -49,19 +49,21 @@ def command(
     from place_search.search.compare import compare_photos
     from place_search.search.index_calibration import kept_calibration
 
-    for given, other in ((photo1, photo2), (photo2, photo1)):
-        if holds_index(given):
-            said = f"place-search search {quote(str(given))} {quote(str(other))}"
-            raise PlaceSearchError(f"{given} is an index, not a photo; to search it: `{said}`.")
-    how: dict[str, Any] = {"threads": threads, "precision": precision}
-    how["max_pixels"] = max_megapixels * 10**6
+    for path, other in ((photo1, photo2), (photo2, photo1)):
+        if holds_index(path):
+            search_command = f"place-search search {quote(str(path))} {quote(str(other))}"
+            raise PlaceSearchError(
+                f"{path} is an index, not a photo; to search it: `{search_command}`."
+            )
+    model_options: dict[str, Any] = {"threads": threads, "precision": precision}
+    model_options["max_pixels"] = max_megapixels * 10**6
     calibration = shared_parts = None
     if index is None:
         name = model or MODEL.default
-        opened = open_model(name, verify=True, **how)
+        opened = open_model(name, verify=True, **model_options)
     else:
         places = open_index(index)
-        opened = open_index_model(places.manifest, model, **how)
+        opened = open_index_model(places.manifest, model, **model_options)
         calibration = kept_calibration(places, opened)
         shared_parts = places.shared_parts
     reply = compare_photos(
@@ -71,7 +73,7 @@ def command(
         print_json(reply.to_dict())
         return
     for note in reply.notes:
-        say(f"Note: {note}")
+        print_message(f"Note: {note}")
     OUT.print(_sentence(reply))
 
 

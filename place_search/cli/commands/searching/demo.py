@@ -12,7 +12,7 @@ from place_search.cli.commands.evaluating import eval as evaluating
 from place_search.cli.commands.indexing import group as grouping
 from place_search.cli.commands.indexing import index as indexing
 from place_search.cli.commands.searching.serve import announce
-from place_search.cli.console import print_line, program_as_typed, say
+from place_search.cli.console import print_line, print_message, program_as_typed
 from place_search.cli.settings_options import takes_settings
 from place_search.core.settings import MODEL, THREADS
 from place_search.search.server.settings import ServerSettings
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from place_search.search.engine import Engine
 
 
-# The demo's photos are public: pages of one's own, such as examples/page.html, may ask.
+# The demo's photos are public: other pages, such as examples/page.html, may send requests.
 takes_demo_settings = partial(
     takes_settings, only=("host", "port", "max_megapixels", "cors"), defaults={"cors": "*"}
 )
@@ -53,40 +53,40 @@ def command(
     from place_search.search.server.network import listen
     from place_search.search.server.server import serve as serve_index
 
-    if serve:  # a port that is taken is told before minutes of work
+    if serve:  # raises for a port in use before minutes of work
         listen(settings.host, settings.port).close()
-    say(
+    print_message(
         f"The demo takes real photos of 14 places into {photos} ({MEGABYTES} MB, once), indexes "
         f"them into {out}, measures how often the right place comes first"
         + (f", and serves them on port {settings.port} until Ctrl-C." if serve else ".")
     )
-    found = fetch_demo_photos(photos, archive=archive, say=say)
+    demo = fetch_demo_photos(photos, archive=archive, print_message=print_message)
     limit = settings.max_megapixels
-    indexing.command(context, found.places, out, model=model, threads=threads, max_megapixels=limit)
+    indexing.command(context, demo.places, out, model=model, threads=threads, max_megapixels=limit)
     grouping.command(out)
     reports = out.with_name(f"{out.name}-reports")
     evaluating.command(
         context,
-        root=found.folder,
-        truth=found.truth,
-        database=found.places,
+        root=demo.folder,
+        truth=demo.truth,
+        database=demo.places,
         model=model,
         threads=threads,
         max_megapixels=limit,
         report_dir=reports / model.replace("/", "-"),
     )
-    look = (*program_as_typed(), "search", str(out), str(found.query()))
-    print_line(f"{'Or' if serve else 'Try'}: {shlex.join(look)}")
+    search_command = (*program_as_typed(), "search", str(out), str(demo.query()))
+    print_line(f"{'Or' if serve else 'Try'}: {shlex.join(search_command)}")
     if serve:
         from place_search.search.server.content.samples import Samples
 
-        chosen = {"model": model, "threads": threads, "reports": reports}
-        announcing = partial(_announce, found.query(), settings.host)
+        server_options = {"model": model, "threads": threads, "reports": reports}
+        announcing = partial(_announce, demo.query(), settings.host)
         serve_index(
             out,
-            settings.model_copy(update=chosen),
+            settings.model_copy(update=server_options),
             on_ready=announcing,
-            samples=Samples(found.samples(), found.pairs()),
+            samples=Samples(demo.samples(), demo.pairs()),
         )
 
 

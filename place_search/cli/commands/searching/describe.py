@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import say, say_list
+from place_search.cli.console import print_list, print_message
 from place_search.cli.terminal import progress
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted
@@ -48,18 +48,18 @@ def command(
     from place_search.indexer.descriptor_files.write import ENDINGS, write_descriptors
     from place_search.models import open_model
 
-    wanted = form or ("numpy" if out.suffix in ENDINGS["numpy"] else "place-search")
-    if out.suffix not in ENDINGS[wanted]:
-        endings = " or ".join(ENDINGS[wanted]) or "nothing, as it is a folder"
+    file_format = form or ("numpy" if out.suffix in ENDINGS["numpy"] else "place-search")
+    if out.suffix not in ENDINGS[file_format]:
+        endings = " or ".join(ENDINGS[file_format]) or "nothing, as it is a folder"
         raise typer.BadParameter(
             f"--out {out} must end in {endings if form else '.npy, .npz or .h5'}."
         )
-    if wanted == "kapture":
+    if file_format == "kapture":
         if out.is_file():
             raise PlaceSearchError(f"{out} is a file; name a folder for kapture.")
     else:
         require_writable(out, *photos)
-        require_own(out, "descriptors", _is_ours)
+        require_own(out, "descriptors", _holds_descriptors)
     opened = open_model(
         model,
         mode="throughput",
@@ -70,20 +70,22 @@ def command(
     )
     with progress() as advance:
         described, skipped, left_unread = describe_named(photos, opened, progress=advance)
-    write_descriptors(out, wanted, described)
+    write_descriptors(out, file_format, described)
     for sentence in left_unread:
-        say(sentence)
-    say_list(
+        print_message(sentence)
+    print_list(
         "Photos that cannot be read were left out:",
         [f"{photo.name}: {photo.reason}" for photo in skipped],
     )
     rows, dims = described.rows.shape
-    what = counted(rows, "descriptor")
-    say(f"{what} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_short}.")
+    descriptors = counted(rows, "descriptor")
+    print_message(
+        f"{descriptors} of {dims} numbers in {out}, by {opened.card.id} in {opened.in_short}."
+    )
 
 
-def _is_ours(path: Path) -> bool:
-    """Whether a file holds what this command writes, so that it may be replaced."""
+def _holds_descriptors(path: Path) -> bool:
+    """Whether a file holds descriptors of this command, so that it may be replaced."""
     import h5py
     import numpy as np
 

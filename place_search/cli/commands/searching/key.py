@@ -21,7 +21,7 @@ def command(
 
     if role not in ("read", "write"):
         raise typer.BadParameter(f"'{role}' is no role; use read or write.")
-    secret, made = new_key(name, "write" if role == "write" else "read", index)
-    parse_keys(made.line, f"the name '{name}'")
+    secret, key = new_key(name, "write" if role == "write" else "read", index)
+    parse_keys(key.line, f"the name '{name}'")
     print_line(f"The key, shown only now:      {secret}")
-    print_line(f"The line for the keys file:   {made.line}")
+    print_line(f"The line for the keys file:   {key.line}")

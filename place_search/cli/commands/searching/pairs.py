@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import print_line, say, say_list
+from place_search.cli.console import print_line, print_list, print_message
 from place_search.cli.indexes import require_order
 from place_search.cli.terminal import progress
 from place_search.core.settings import CANDIDATES, PRECISION, THREADS
@@ -84,7 +84,7 @@ def command(
     opened = open_index(index)
     source = open_queries(queries)
     for sentence in source.left_unread:
-        say(sentence)
+        print_message(sentence)
     described_by = open_index_model(
         opened.manifest,
         model,
@@ -107,8 +107,8 @@ def command(
     with telling_unwritable(out):
         write_whole(out, text.encode())
     skipped = [f"{photo.name}: {photo.reason}" for photo in pairs.skipped]
-    say_list("Photos that cannot be read have no pairs:", skipped)
+    print_list("Photos that cannot be read have no pairs:", skipped)
     photos = len(source.photos) - len(skipped)
-    say(f"Names are relative to {pairs.root}.")
+    print_message(f"Names are relative to {pairs.root}.")
     lines = text.count("\n")
     print_line(f"{counted(lines, 'pair')} of {counted(photos, 'photo')} in {out}")

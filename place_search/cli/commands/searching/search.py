@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import InterruptedRunError, print_json, print_line, say, say_list
+from place_search.cli.console import (
+    InterruptedRunError,
+    print_json,
+    print_line,
+    print_list,
+    print_message,
+)
 from place_search.cli.indexes import require_order
 from place_search.cli.reading import point_of
 from place_search.cli.terminal import OUT, progress
@@ -126,8 +132,8 @@ def command(
     require_order(index, photo, "search {index} {other}")
     if out is not None:
         require_row_file(out, COLUMNS, index)
-    elif many := [path for path in photos if path.is_dir() or path.suffix.lower() in LISTS]:
-        photo = many[0]
+    elif collections := [path for path in photos if path.is_dir() or path.suffix.lower() in LISTS]:
+        photo = collections[0]
         raise PlaceSearchError(
             f"{photo} is no photo but may hold many; to search for each: `place-search search "
             f"{quote(str(index))} {quote(str(photo))} --out results.csv`."
@@ -169,14 +175,14 @@ def command(
         print_json(reply.to_dict())
     else:
         for note in reply.query.notes:
-            say(f"Note: {note}")
-        where = "among these places in the circle"
+            print_message(f"Note: {note}")
+        searched_places = "among these places in the circle"
         if wanted:
-            where = "among these places that fit the filters"
+            searched_places = "among these places that fit the filters"
         elif near is None:
             several = f"among these {counted(len(opened), 'place')}"
-            where = "at the only place of the index" if len(opened) == 1 else several
-        _print_match(reply, where)
+            searched_places = "at the only place of the index" if len(opened) == 1 else several
+        _print_match(reply, searched_places)
         _print_table(reply)
 
 
@@ -188,7 +194,7 @@ def _search_each(
 
     source = open_queries(photos)
     for sentence in source.left_unread:
-        say(sentence)
+        print_message(sentence)
     try:
         with progress() as advance:
             counts = write_answers(engine, source, question, out, progress=advance)
@@ -198,9 +204,9 @@ def _search_each(
             "goes on from there."
         ) from None
     if counts.before:
-        say(f"{counts.before:,} of the photos were answered before the interruption.")
+        print_message(f"{counts.before:,} of the photos were answered before the interruption.")
     unreadable = [f"{photo.name}: {photo.reason}" for photo in counts.unreadable]
-    say_list("Photos that cannot be read:", unreadable, f"more; {out} has them all.")
+    print_list("Photos that cannot be read:", unreadable, f"more; {out} has them all.")
     if as_json:
         print_json({**counts.to_dict(), "out": str(out)})
         return
@@ -211,47 +217,51 @@ def _search_each(
     )
 
 
-def _print_match(reply: "SearchResult", where: str) -> None:
+def _print_match(reply: "SearchResult", searched_places: str) -> None:
     match = reply.match
     unverified = reply.results and not reply.results[0].verified
-    what = "unverified, probability" if unverified else "probability"
-    sure = f"{what} {match.probability:.3f}, found from {match.threshold:.3f} on"
+    kind = "unverified, probability" if unverified else "probability"
+    probability = f"{kind} {match.probability:.3f}, found from {match.threshold:.3f} on"
     if match.verdict == "found":
-        print_line(f"Found: {reply.results[0].name} ({sure}).")
+        print_line(f"Found: {reply.results[0].name} ({probability}).")
         if view := reply.results[0].query_view:
             north = "" if view.heading is None else f", {view.heading:g}° from north"
-            say(f"The view {view.yaw:g}° to the right of the panorama's middle shows it{north}.")
+            print_message(
+                f"The view {view.yaw:g}° to the right of the panorama's middle shows it{north}."
+            )
     elif match.verdict == "unsure":
-        print_line(f"Perhaps {reply.results[0].name}, but not for sure ({sure}).")
+        print_line(f"Perhaps {reply.results[0].name}, but not for sure ({probability}).")
     else:
-        print_line(f"Not {where} ({sure}).")
+        print_line(f"Not {searched_places} ({probability}).")
         if reply.results:
-            say("The most similar ones, probably elsewhere:")
+            print_message("The most similar ones, probably elsewhere:")
 
 
 def _print_table(reply: "SearchResult") -> None:
     if reply.location is not None:
         spot = reply.location
-        say(f"Taken near {spot.latitude:.5f},{spot.longitude:.5f}, within {spot.radius_m:.0f} m.")
+        print_message(
+            f"Taken near {spot.latitude:.5f},{spot.longitude:.5f}, within {spot.radius_m:.0f} m."
+        )
     with_position = any(result.position for result in reply.results)
     table = _table(reply, with_position)
     if (
         with_position
         and OUT.measure(table, options=OUT.options.update(width=1000)).maximum > OUT.width
     ):
-        # Names in pieces cannot be read or copied.
+        # A name broken into lines is hard to read and to copy.
         table = _table(reply, with_position=False)
-        say("The table is too narrow for positions; --json has them.")
+        print_message("The table is too narrow for positions; --json has them.")
     OUT.print(table)
 
 
 def _with_spot(name: str, spot: "Spot") -> str:
-    """A place's name, with that of its spot and what other photos there are of it."""
-    more = spot.photos - 1
-    named = name if spot.name is None else f"{spot.name}: {name}"
-    if not more:
-        return named
-    return f"{named} (and {counted(more, 'more photo')} of it)"
+    """A place's name, with that of its spot and the number of its other photos."""
+    other_photos = spot.photos - 1
+    full_name = name if spot.name is None else f"{spot.name}: {name}"
+    if not other_photos:
+        return full_name
+    return f"{full_name} (and {counted(other_photos, 'more photo')} of it)"
 
 
 def _table(reply: "SearchResult", with_position: bool) -> "Table":
@@ -269,12 +279,12 @@ def _table(reply: "SearchResult", with_position: bool) -> "Table":
     if with_position:
         table.add_column("latitude", justify="right", no_wrap=True)
         table.add_column("longitude", justify="right", no_wrap=True)
-    seen: set[int] = set()
+    listed_groups: set[int] = set()
     for result in reply.results:
         spot = result.group
-        if spot is not None and spot.id in seen:
+        if spot is not None and spot.id in listed_groups:
             continue
-        seen |= set() if spot is None else {spot.id}
+        listed_groups |= set() if spot is None else {spot.id}
         row = [
             str(result.rank),
             f"{result.probability:.3f}",

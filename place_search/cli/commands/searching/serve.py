@@ -28,9 +28,9 @@ def command(
     """Serve indexes: the search page and the HTTP API."""
     from place_search.search.server.server import serve
 
-    named = named_indexes(index)
-    (name, first), *_ = named.items()
-    others = {other: folder for other, folder in named.items() if other != name}
+    folders = named_indexes(index)
+    (name, first), *_ = folders.items()
+    others = {other: folder for other, folder in folders.items() if other != name}
     ready = partial(announce, settings.host)
     serve(first, settings, name=name, others=others, on_ready=ready)
 
@@ -39,9 +39,9 @@ def named_indexes(arguments: list[str]) -> dict[str, Path]:
     """Folders by the names that they are served under, in their order.
 
     Raises:
-        BadParameter: several without a name, a name that is none, or twice the same.
+        BadParameter: several folders without names, an invalid name, or a repeated one.
     """
-    named: dict[str, Path] = {}
+    folders: dict[str, Path] = {}
     for argument in arguments:
         name, equals, folder = argument.partition("=")
         if not equals or Path(argument).exists():
@@ -51,17 +51,17 @@ def named_indexes(arguments: list[str]) -> dict[str, Path]:
                 )
             own = Path(argument).resolve().name
             return {own if INDEX_NAME.fullmatch(own) else "index": Path(argument)}
-        if not INDEX_NAME.fullmatch(name) or not folder or name in named:
+        if not INDEX_NAME.fullmatch(name) or not folder or name in folders:
             raise typer.BadParameter(
                 f"'{argument}' is no new NAME=INDEX; a name has letters, digits, ., _ and -, and "
                 "comes once."
             )
-        named[name] = Path(folder)
-    return named
+        folders[name] = Path(folder)
+    return folders
 
 
 def announce(host: str, address: str, engine: "Engine") -> None:
-    """Say where a server that listens on `host` answers."""
+    """Print the addresses of a server that listens on `host`."""
     from place_search.search.server.network import network_url
 
     print_line(f"{counted(engine.index.count, 'place')}, ready at {address}")

@@ -6,7 +6,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import index_model
-from place_search.cli.console import print_json, say
+from place_search.cli.console import print_json, print_message
 from place_search.cli.reading import point_of
 from place_search.cli.terminal import OUT
 from place_search.core.settings import THREADS
@@ -51,7 +51,7 @@ def command(
         field=field,
     )
     engine = open_similar(opened, lambda: index_model(index, model, threads))
-    found = similar_places(
+    reply = similar_places(
         engine,
         opened.id_of(int(place) if place.isdecimal() else place),
         k=k,
@@ -61,15 +61,15 @@ def command(
         place_filter=wanted,
     )
     if as_json:
-        print_json(found.to_dict())
+        print_json(reply.to_dict())
         return
-    for note in found.notes:
-        say(f"Note: {note}")
+    for note in reply.notes:
+        print_message(f"Note: {note}")
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("#", "id", "similarity", "probability"):
         table.add_column(title, justify="right", no_wrap=True)
     table.add_column("place", overflow="fold")
-    for result in found.results:
+    for result in reply.results:
         numbers = f"{result.similarity:.3f}", f"{result.probability:.3f}"
         table.add_row(str(result.rank), str(result.place_id), *numbers, result.name)
     OUT.print(table)

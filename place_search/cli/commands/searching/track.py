@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import InterruptedRunError, print_json, print_line, say
+from place_search.cli.console import InterruptedRunError, print_json, print_line, print_message
 from place_search.cli.indexes import require_order
 from place_search.cli.terminal import progress
 from place_search.core.settings import PRECISION, THREADS
@@ -48,7 +48,7 @@ def command(
     """Say where each frame of a video or a walk was taken, or that it was at no known place."""
     from place_search.indexer import open_index, open_index_model
     from place_search.photos.video import require_sampling
-    from place_search.tracking import kept_beside, track_input
+    from place_search.tracking import frame_file, track_input
 
     require_sampling(every, fps)
     require_order(index, frames, "track {index} {other}")
@@ -75,11 +75,11 @@ def command(
             )
     except KeyboardInterrupt:
         raise InterruptedRunError(
-            f"Interrupted; {kept_beside(out)} keeps what was described, and the same command goes "
+            f"Interrupted; {frame_file(out)} keeps what was described, and the same command goes "
             "on from there."
         ) from None
     for note in track.notes:
-        say(f"Note: {note}")
+        print_message(f"Note: {note}")
     _print_counts(track, out, as_json)
 
 
@@ -90,5 +90,7 @@ def _print_counts(track: "Track", out: Path, as_json: bool) -> None:
         counts = {"frames": count, "known": known, "off": count - known}
         print_json({**counts, "notes": list(track.notes), "out": str(out)})
         return
-    what = counted(count, "frame")
-    print_line(f"{what}: {known:,} at known places, {count - known:,} off them. Written to {out}.")
+    frames = counted(count, "frame")
+    print_line(
+        f"{frames}: {known:,} at known places, {count - known:,} off them. Written to {out}."
+    )
