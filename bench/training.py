@@ -30,7 +30,7 @@ from place_search.training.data.mining import mine, plan_pass
 from place_search.training.data.places import Places, make_places
 from place_search.training.loop.losses import triplet_ranking
 from place_search.training.process_group import ProcessGroup
-from place_search.training.split_network import Trained, split_network
+from place_search.training.split_network import TrainedPart, split_network
 
 PHOTOS = 12
 STEPS = 4
@@ -116,7 +116,7 @@ def mining_pass(folder: Path) -> None:
         plan,
         config,
         cast(FeatureLoader, RandomRows()),
-        cast(Trained, GivenRows()),
+        cast(TrainedPart, GivenRows()),
         ProcessGroup(),
         folder / "mining",
     )

@@ -31,15 +31,15 @@ def cluster(
     about: str = "",
     seed: int = 1,
     progress: Progress = silent,
-    say: Callable[[str], None] | None = None,
+    print_message: Callable[[str], None] | None = None,
 ) -> ModelCard:
     """Fit a NetVLAD vocabulary on the photos of `data` and write a model folder at `out`.
 
-    `data` is anything that `open_places` reads; of a split its database is taken. A backbone that
-    takes photos of one size alone gets them so, whatever `preprocessing` says.
-    The layer gets the initialisation of NetVLAD's `version`, its sharpness alpha from the data.
-    `about` says in the card what the photos are. Photos of which more than `max_pixels` would be
-    decoded are skipped; `say` is told of folders that may not be read.
+    `data` is anything that `open_places` reads; of a split its database. A backbone that takes
+    photos of only one size gets that size, whatever `preprocessing` is. The layer gets the
+    initialisation of NetVLAD's `version`, with its sharpness alpha from the data. `about` describes
+    the photos in the card. Photos of more than `max_pixels` are skipped; `print_message` gets a
+    sentence on each folder that may not be read.
 
     Raises:
         TrainingError: too few photos, or a list that contradicts itself.
@@ -48,9 +48,9 @@ def cluster(
     """
     require_free(out)
     places = open_places(data, root=root)
-    if say is not None:
+    if print_message is not None:
         for sentence in places.left_out:
-            say(sentence)
+            print_message(sentence)
     photos = [places.path(row) for row in places.database.tolist()]
     resize = preprocessing or Preprocessing("area")
     cache = weights_folder() / ".backbones" / backbone
@@ -62,7 +62,7 @@ def cluster(
         resize = Preprocessing("exact", width, height)
     samples = list(
         sample_local_features(
-            network, _counted(photos, progress), resize, seed=seed, max_pixels=max_pixels
+            network, _with_progress(photos, progress), resize, seed=seed, max_pixels=max_pixels
         )
     )
     content = _content_hash([photo for photo, _ in samples])
@@ -97,13 +97,13 @@ def cluster(
     return write_model(network, card, out)
 
 
-def _counted(photos: Sequence[Path], progress: Progress) -> Iterator[Path]:
-    for done, photo in enumerate(photos, start=1):
+def _with_progress(photos: Sequence[Path], progress: Progress) -> Iterator[Path]:
+    for count, photo in enumerate(photos, start=1):
         yield photo
-        progress("Sampling local features", done, len(photos))
+        progress("Sampling local features", count, len(photos))
 
 
 def _content_hash(photos: Sequence[Path]) -> str:
-    """One hash over the photos' contents, whatever their names and order."""
+    """A hash of the photos' contents, independent of their names and order."""
     digests = "".join(sorted(sha256_of(photo) for photo in photos))
     return hashlib.sha256(digests.encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""How a run trains: one table of numbers, and the presets that fill it."""
+"""The configuration of a training run, and its presets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -10,16 +10,16 @@ from place_search.training.loop.losses import MARGIN
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
-    """Everything that decides what a run computes.
+    """All settings that decide what a run computes.
 
-    Photos are cut to `width` × `height`. The backbone's last `train_last` units are trained beside
+    Photos are cut to `width` × `height`. The backbone's last `train_last` units are trained with
     the NetVLAD layer, -1 for all. `batch` counts queries (triplet) or places (multi-similarity).
-    `views` are drawn of each photo, a share `night` of them by night; 0 takes photos as they are.
+    `views` are drawn of each photo, a share `night` of them by night; 0 uses unaltered photos.
     `learning_rate` is the backbone's; `assignment_rate` and `centroid_rate` multiply it for the
-    layer. It is halved every `halve_every` epochs, or follows a cosine to zero where that is 0.
+    layer. The rate is halved every `halve_every` epochs, or follows a cosine to zero if that is 0.
     `base` is the similarity over which other places are pushed away (multi-similarity).
     `queries_a_cache` queries are mined at once, each with `negatives` of `negative_pool`.
-    `validation` is the share of photos held out where no validation data is given.
+    `validation` is the share of photos held out without validation data.
     """
 
     loss: Literal["triplet", "multi-similarity"] = "multi-similarity"
@@ -65,9 +65,9 @@ PRESETS: Mapping[str, TrainingConfig] = {
         weight_decay=1e-3,
         halve_every=5,
     ),
-    # The layer alone: the backbone sees each view of a photo once, so that this is quick on a CPU,
-    # and its local features stay what they are, so that verification does too. `base` is about how
-    # similar untrained descriptors of other places are, so that similarities keep their size.
+    # Trains only the layer: the backbone runs once on each view, so that training is quick on a
+    # CPU, and its local features, and so verification, do not change. `base` is about the
+    # similarity of untrained descriptors of other places, so that similarities keep their size.
     "fast-lite0": TrainingConfig(train_last=0, epochs=4, base=0.2),
     "cpu-smoke": TrainingConfig(
         width=160,
@@ -85,36 +85,36 @@ PRESETS: Mapping[str, TrainingConfig] = {
 """Configurations by name."""
 
 MAY_CHANGE = ("epochs", "learning_rate", "patience", "precision")
-"""What a resumed run may do otherwise than it began."""
+"""The settings that may change when a run is resumed."""
 
 
 def preset(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
-    """A preset with some of its numbers replaced; None among `changes` keeps the preset's own.
+    """A preset with `changes`; a change that is None keeps the preset's own value.
 
     Raises:
         TrainingError: there is no such preset, or a number that makes no sense.
     """
     if name not in PRESETS:
         raise TrainingError(f"There is no preset '{name}'; known are {', '.join(PRESETS)}.")
-    given = {key: value for key, value in changes.items() if value is not None}
-    config = replace(PRESETS[name], **given)
+    replacements = {key: value for key, value in changes.items() if value is not None}
+    config = replace(PRESETS[name], **replacements)
     if config.width < 64 or config.height < 64 or config.width % 32 or config.height % 32:
         raise TrainingError(
             f"Photos cannot be cut to {config.width} × {config.height}; give multiples of 32 from "
             "64 on, as in --size 320x224."
         )
-    for key, least in (("epochs", 1), ("batch", 1), ("negatives", 1), ("photos_a_place", 2)):
-        if getattr(config, key) < least:
+    for key, minimum in (("epochs", 1), ("batch", 1), ("negatives", 1), ("photos_a_place", 2)):
+        if getattr(config, key) < minimum:
             raise TrainingError(
-                f"{key} is {getattr(config, key)}; it must be {least} at least, so change it."
+                f"{key} is {getattr(config, key)}; it must be {minimum} at least, so change it."
             )
     return config
 
 
-def differences(began: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    """What `now` does otherwise than a run that began with these settings, as sentences' parts."""
+def differences(earlier: Mapping[str, Any], current: Mapping[str, Any]) -> list[str]:
+    """The settings that differ from a run's `earlier` ones and may not change, as clauses."""
     return [
-        f"{key} {began.get(key)} is now {value}"
-        for key, value in now.items()
-        if key not in MAY_CHANGE and began.get(key) != value
+        f"{key} {earlier.get(key)} is now {value}"
+        for key, value in current.items()
+        if key not in MAY_CHANGE and earlier.get(key) != value
     ]

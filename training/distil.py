@@ -1,9 +1,9 @@
-"""`place-search distil`: a model learns to give of altered views what it gives of the photo.
+"""`place-search distil`: a model learns to give altered views the features of the photo itself.
 
-The model at the start is the teacher (Hinton et al., 2015). Of a photo from the same standpoint by
-other light, each local feature shall be the one that the teacher gives of the photo as it is; of
-views from elsewhere, the descriptor. Beside that, views of one place shall be more alike than views
-of two (multi-similarity), as the whitening that will be fitted compares them.
+The initial model is the teacher (Hinton et al., 2015). Views from the same standpoint in other
+light shall have the local features that the teacher gives the unaltered photo; views from other
+standpoints shall have its descriptor. In addition, views of one place shall be more alike than
+views of two (multi-similarity), compared through a whitening.
 """
 
 import math
@@ -37,22 +37,22 @@ from place_search.training.process_group import join_processes
 from place_search.training.view_whitening import fit_view_whitening
 
 COMPARED = 6
-"""Views of each part that the whitening at the start is fitted on."""
+"""The number of views of each part that the initial whitening is fitted on."""
 BASE = 0.2
 """The similarity over which other places are pushed away."""
 _WINDOW = 1
-"""Frames of a video so many apart show one place."""
+"""The largest distance, in frames, of frames of a video that show one place."""
 
 
 @dataclass(frozen=True, slots=True)
 class DistillationConfig:
-    """Everything that decides what a run computes.
+    """All settings that decide what a run computes.
 
-    Views are cut to `width` × `height`; `moved` are drawn of each part from other standpoints. A
-    step takes `places` parts of photos: as they are, one view by other light, and `views` moved
-    ones. `local` and `descriptor` weigh what keeps local features and descriptors at the teacher's,
-    `relations` what keeps the similarities of different places there. `dims` numbers are left by
-    the whitening through which descriptors are compared.
+    Views are cut to `width` × `height`; `moved` views are drawn of each part from other
+    standpoints. A step takes `places` parts of photos, of each the unaltered view, one in other
+    light, and `views` moved ones. `local`, `descriptor` and `relations` are the weights of the
+    losses that keep local features, descriptors, and the similarities of different places at the
+    teacher's. The whitening for comparisons has `dims` dimensions.
     """
 
     width: int = 320
@@ -71,9 +71,9 @@ class DistillationConfig:
     seed: int = 1
 
 
-class Given(NamedTuple):
-    """What a network gives of N photos: whitened descriptors (N, d) of length 1, and unit local
-    features (N, C, h, w).
+class NetworkOutput(NamedTuple):
+    """A network's output for N photos: whitened descriptors (N, d) of norm 1, and local features
+    (N, C, h, w) of norm 1.
     """
 
     descriptors: Tensor
@@ -94,11 +94,11 @@ def distil(
     """Train the whole network on views of the photos of a CSV, and write it as `out`.
 
     `data` has the columns `image`, and `place`, or `video` and `frame`, as `train` takes them, and
-    `crops` where parts of photos are to be drawn too. A whitening is left behind: fit it anew.
+    optionally `crops`, the number of parts of each photo. The new model has no whitening: fit one.
 
     Raises:
         TrainingError: a list that contradicts itself, too few photos or all of one place, a loss
-            that is no number.
+            that is not finite.
         ModelError: an unknown model, one without weights or NetVLAD, or `out` exists.
         PhotoError: a photo cannot be read.
         OSError: the disk is full.
@@ -114,7 +114,7 @@ def distil(
     card = read_card(folder)
     start, network = load_network(folder, card), load_network(folder, card)
     network.whitening = start.whitening = None  # it was fitted to other descriptors
-    netvlad_of(network)  # whose rates are its own
+    netvlad_of(network)  # raises for a model without NetVLAD
     for part in (start, network):
         part.backbone.to(memory_format=torch.channels_last)  # nearly twice as fast
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ def distil(
         "steps": config.steps,
         "settings": asdict(config),
     }
-    written = replace(
+    trained_card = replace(
         card,
         id=out.name,
         title=f"{card.backbone} + {network.pool.in_words}, taught by views",
@@ -153,11 +153,11 @@ def distil(
         recall=(),
         fitting={**card.fitting, "distillation": training},
     )
-    return write_model(network, written, out)
+    return write_model(network, trained_card, out)
 
 
 class Distillation:
-    """One run: `teacher` stays, `student` is changed."""
+    """A run of distillation, which trains `student`; `teacher` does not change."""
 
     def __init__(
         self,
@@ -173,10 +173,10 @@ class Distillation:
         self._matrix, self._offset = self._whitening()
 
     def run(self, places: Places) -> list[float]:
-        """Train on photos of which two at least are of places apart; the loss of each step.
+        """Train on photos of at least two places; returns the loss of each step.
 
         Raises:
-            TrainingError: a loss that is no number.
+            TrainingError: a loss that is not finite.
         """
         config = self._config
         random = np.random.default_rng(config.seed)
@@ -215,58 +215,68 @@ class Distillation:
     def _items(
         self, parts: Sequence[int], places: Places, random: np.random.Generator
     ) -> list[list[tuple[int, int]]]:
-        """(part, view) of each place's photos: as it is, by other light, and moved ones.
+        """(part, view) of each place's photos: unaltered, in other light, and moved ones.
 
-        Where there are other photos of the place, the last view is of one of them.
+        The last view is of another photo of the place, if the place has any.
         """
-        drawn = []
+        groups = []
         for part in parts:
             moved = 1 + STILL + random.permutation(self._config.moved)[: self._config.views]
             items = [(part, 0), (part, 1 + int(random.integers(STILL)))]
             items += [(part, int(view)) for view in moved]
-            near = places.positives[int(self._pool.rows[part])]
-            if len(near):
-                other = np.searchsorted(self._pool.rows, random.choice(near))
-                items[-1] = int(other), items[-1][1]
-            drawn.append(items)
-        return drawn
+            positives = places.positives[int(self._pool.rows[part])]
+            if len(positives):
+                positive_part = np.searchsorted(self._pool.rows, random.choice(positives))
+                items[-1] = int(positive_part), items[-1][1]
+            groups.append(items)
+        return groups
 
     def _loss(self, items: Sequence[Sequence[tuple[int, int]]]) -> Tensor:
-        config, each = self._config, len(items[0])
+        config, group_size = self._config, len(items[0])
         flat = np.array([item for place in items for item in place])
         photos = torch.from_numpy(self._pool.views[flat[:, 0], flat[:, 1]]).to(self._device)
-        ours = self._give(self._student, photos)
+        student = self._run_network(self._student, photos)
         with torch.no_grad():
-            theirs = self._give(self._teacher, photos[::each])
-        numbers = torch.arange(len(items), device=self._device).repeat_interleave(each)
-        loss = multi_similarity(ours.descriptors, numbers, base=BASE)
+            teacher = self._run_network(self._teacher, photos[::group_size])
+        numbers = torch.arange(len(items), device=self._device).repeat_interleave(group_size)
+        loss = multi_similarity(student.descriptors, numbers, base=BASE)
         for view in (0, 1):
-            same = (ours.local[view::each] * theirs.local).sum(dim=1)
-            loss = loss + config.local * (1 - same).mean()
-        taught = theirs.descriptors.repeat_interleave(each, dim=0)
-        far = 1 - (ours.descriptors * taught).sum(dim=1).mean()
-        own, others = ours.descriptors[::each], theirs.descriptors
-        moved = (own @ own.T - others @ others.T).square().mean() * len(items)
-        return loss + config.descriptor * each / 2 * far + config.relations * moved
+            cosines = (student.local[view::group_size] * teacher.local).sum(dim=1)
+            loss = loss + config.local * (1 - cosines).mean()
+        targets = teacher.descriptors.repeat_interleave(group_size, dim=0)
+        descriptor_loss = 1 - (student.descriptors * targets).sum(dim=1).mean()
+        student_descriptors, teacher_descriptors = (
+            student.descriptors[::group_size],
+            teacher.descriptors,
+        )
+        relation_loss = (
+            student_descriptors @ student_descriptors.T
+            - teacher_descriptors @ teacher_descriptors.T
+        ).square().mean() * len(items)
+        return (
+            loss
+            + config.descriptor * group_size / 2 * descriptor_loss
+            + config.relations * relation_loss
+        )
 
-    def _give(self, network: Network, photos: Tensor) -> Given:
-        half = self._device.type == "cuda"
-        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=half):
+    def _run_network(self, network: Network, photos: Tensor) -> NetworkOutput:
+        use_bfloat16 = self._device.type == "cuda"
+        with torch.autocast(self._device.type, dtype=torch.bfloat16, enabled=use_bfloat16):
             local = network.extract(photos).float()
         whitened = functional.linear(network.pool(local), self._matrix, self._offset)
-        return Given(functional.normalize(whitened, dim=1), local)
+        return NetworkOutput(functional.normalize(whitened, dim=1), local)
 
     def _whitening(self) -> tuple[Tensor, Tensor]:
         """The matrix (d, D) and the offset (d,) through which descriptors are compared."""
         views = [0, 2, *range(1 + STILL, 1 + STILL + self._config.moved)][:COMPARED]
-        made = []
+        descriptors = []
         with torch.no_grad():
             for start in range(0, len(self._pool.rows), 8):
                 photos = torch.from_numpy(self._pool.views[start : start + 8][:, views])
                 local = self._teacher.extract(photos.flatten(0, 1).to(self._device)).float()
-                made.append(self._teacher.pool(local).half().cpu().numpy())
+                descriptors.append(self._teacher.pool(local).half().cpu().numpy())
                 self._progress("Describing", start, len(self._pool.rows))
-        described = np.concatenate(made).reshape(len(self._pool.rows), len(views), -1)
+        described = np.concatenate(descriptors).reshape(len(self._pool.rows), len(views), -1)
         fit = fit_view_whitening(described, self._config.dims)
         matrix, offset = torch.from_numpy(fit.matrix), torch.from_numpy(fit.offset)
         return matrix.to(self._device), offset.to(self._device)

@@ -18,11 +18,11 @@ from place_search.training.loop.checkpoint import save_table
 def export_checkpoint(model: str | Path, out: Path) -> ModelCard:
     """Write a model as `out`, a checkpoint as pytorch-NetVlad's training leaves it.
 
-    The layout does not say how photos are resized; an entry of our own does, which place-search
-    alone reads. Returns the model's card.
+    The layout does not describe how photos are resized; an additional entry, which only
+    place-search reads, does. Returns the model's card.
 
     Raises:
-        TrainingError: the layout has no place for this backbone or for a whitening, or `out` exists
+        TrainingError: the layout has no names for this backbone or for a whitening, or `out` exists
             or cannot be written.
         ModelError: there is no such model, or it has no weights.
     """
@@ -67,9 +67,9 @@ def _state(network: Network) -> dict[str, Tensor]:
     layers = network.backbone.get_submodule("layers").state_dict()
     first = next(iter(layers)).split(".")[0]
     weight = layers[f"{first}.weight"].clone()
-    # (x − m) · s = ((x − m') · s') · s / s' + (m' − m) · s, for the first convolution to take in.
-    theirs, scale = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_SCALE)
-    shift = (theirs - network.pixel_mean) * network.pixel_scale
+    # (x − m) · s = ((x − m') · s') · s / s' + (m' − m) · s, which the first convolution absorbs.
+    mean, scale = torch.tensor(IMAGENET_MEAN), torch.tensor(IMAGENET_SCALE)
+    shift = (mean - network.pixel_mean) * network.pixel_scale
     if not torch.allclose(network.pixel_scale, scale) or shift.abs().max() > 1e-3:
         bias = layers.get(f"{first}.bias")
         if bias is None:

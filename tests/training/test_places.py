@@ -102,8 +102,8 @@ def test_what_is_held_out_is_near_nothing_that_is_trained_on(tmp_path: Path) -> 
         kept, held = hold_out(places, 0.2)
         assert len(held.database) == 12
         assert len(kept.queries) > 40
-        for row in held.used.tolist():
-            assert not np.isin(places.not_negatives[row], kept.used).any()
+        for row in held.used_rows.tolist():
+            assert not np.isin(places.not_negatives[row], kept.used_rows).any()
 
 
 def test_views_ask_for_photos_of_the_database_alone(tmp_path: Path) -> None:
@@ -231,7 +231,7 @@ def test_photos_without_a_position_are_no_other_place(tmp_path: Path) -> None:
     assert len(everything.database) == 12
     assert related(everything, 4) == ([], [])
     for places in (of_known_places(everything), with_views(of_known_places(everything))):
-        assert not np.isin(places.used, [0, 4, 8]).any()
+        assert not np.isin(places.used_rows, [0, 4, 8]).any()
         assert len(places.database) == 9
 
 

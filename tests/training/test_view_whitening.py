@@ -19,8 +19,8 @@ from place_search.models.quantize import _keep_bytes
 from place_search.training import TrainingError, whiten, whitening
 from place_search.training.data.viewed_photos import ViewedPhoto, read_viewed_photos
 from place_search.training.view_whitening import (
+    FEATURES_A_VIEW,
     FLOOR,
-    SPOTS,
     SPREAD_POWER,
     VIEWS,
     WITHIN_POWER,
@@ -109,7 +109,7 @@ def test_a_model_is_whitened_by_views_of_photos(photos: Path, tmp_path: Path, fe
     again = describe_views(listed, plain)
     np.testing.assert_array_equal(described.descriptors, again.descriptors)
     assert described.local_features is not None
-    assert described.local_features.shape == (4 * VIEWS * SPOTS, 112)
+    assert described.local_features.shape == (4 * VIEWS * FEATURES_A_VIEW, 112)
     norms = np.linalg.norm(described.local_features.astype(float), axis=1)
     np.testing.assert_allclose(norms, 1, atol=1e-2)
     np.testing.assert_array_equal(described.local_features, again.local_features)

@@ -1,4 +1,4 @@
-"""Which photos a batch of places holds; drawn anew from seed, epoch and step."""
+"""Draws the photos of batches of places, from seed and epoch."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -16,48 +16,52 @@ def place_batches(
 ) -> list[list[tuple[int, list[Item]]]]:
     """This process's batches of an epoch: for each place of a batch its number and its items.
 
-    Every query is the first photo of a place once, as far as batches can be filled with photos of
-    which none are near each other.
+    Every query is the first photo of a place once, unless too few photos far from each other are
+    left to fill a batch.
     """
     random = np.random.default_rng((config.seed, epoch))
-    return processes.share([list(enumerate(group)) for group in _apart(places, config, random)])
+    return processes.share(
+        [list(enumerate(group)) for group in _separate_groups(places, config, random)]
+    )
 
 
-def _apart(
+def _separate_groups(
     places: Places, config: TrainingConfig, random: np.random.Generator
 ) -> Iterator[list[list[Item]]]:
-    """Random groups of queries with their items, no item near one of another query.
+    """Random groups of queries with their items; items of different queries are not near.
 
-    Small groups are left out.
+    Groups of one query are left out.
     """
     size = config.batch
     waiting = deque(random.permutation(places.queries).tolist())
     while waiting:
         group: list[list[Item]] = []
-        taken: set[int] = set()
-        later: list[int] = []
-        # Looking on for ever would cost more than a smaller group does.
-        while waiting and len(group) < size and len(later) < 50 * size:
+        nearby: set[int] = set()
+        postponed: list[int] = []
+        # The search is bounded: a smaller group costs less than an endless search.
+        while waiting and len(group) < size and len(postponed) < 50 * size:
             row = waiting.popleft()
-            items = [] if row in taken else _items(places, config, row, random)
-            if items and taken.isdisjoint(photo for photo, _ in items):
+            items = [] if row in nearby else _items(places, config, row, random)
+            if items and nearby.isdisjoint(photo for photo, _ in items):
                 group.append(items)
                 for photo, _ in items:
-                    taken.update(places.not_negatives[photo].tolist())
+                    nearby.update(places.not_negatives[photo].tolist())
             else:
-                later.append(row)
+                postponed.append(row)
         if len(group) < 2:
             return
         yield group
-        waiting.extendleft(reversed(later))
+        waiting.extendleft(reversed(postponed))
 
 
 def _items(
     places: Places, config: TrainingConfig, row: int, random: np.random.Generator
 ) -> list[Item]:
-    """The photo and some of its positives; each in another view where views are drawn."""
-    others = random.choice(places.positives[row], config.photos_a_place - 1).tolist()
+    """A photo and some of its positives; each in a different view if views are drawn."""
+    positives = random.choice(places.positives[row], config.photos_a_place - 1).tolist()
     if not config.views:
-        return [(chosen, 0) for chosen in dict.fromkeys([row, *others])]
+        return [(photo, 0) for photo in dict.fromkeys([row, *positives])]
     views = random.permutation(config.views)[: config.photos_a_place] + 1
-    return [(chosen, int(views[at % len(views)])) for at, chosen in enumerate([row, *others])]
+    return [
+        (photo, int(views[number % len(views)])) for number, photo in enumerate([row, *positives])
+    ]

@@ -1,4 +1,4 @@
-"""Photos and their views on the way to what is trained: decoded ahead, or computed once."""
+"""Loads the inputs of the trained part: photos decoded ahead, or features computed once."""
 
 import hashlib
 import os
@@ -24,17 +24,17 @@ from place_search.training.data.places import Places
 from place_search.training.data.shards import Shards
 from place_search.training.errors import TrainingError
 from place_search.training.process_group import ProcessGroup
-from place_search.training.split_network import Frozen, weights_stamp
+from place_search.training.split_network import FrozenPart, weights_stamp
 
 Item: TypeAlias = tuple[int, int]
-"""A photo's row, and which view of it: 0 is the photo as it is."""
+"""A photo's row, and the number of its view: 0 is the unaltered photo."""
 
 DECODERS = max(2, min(16, (os.cpu_count() or 1) // 2))
-"""Threads, each with a batch of its own."""
+"""The number of decoding threads, each with a batch of its own."""
 AHEAD = DECODERS + 1
-"""Batches that are decoded while one is trained on."""
+"""The number of batches that are decoded ahead of training."""
 ROOM = 1.75
-"""How much larger than a view a photo is decoded, so that a crop of it is still sharp."""
+"""The scale of a decoded photo to a view, so that a crop of it is still sharp."""
 SHARD_ITEMS = 128
 MAX_CACHE_BYTES = 24 << 30
 
@@ -42,7 +42,7 @@ MAX_CACHE_BYTES = 24 << 30
 class FeatureLoader:
     """The features of items of `places`, in batches; `waited` are seconds spent waiting for them.
 
-    What the frozen part gives is the same in every epoch: where the disk has room it is computed
+    The frozen part's features are the same in every epoch: if the disk has room, they are computed
     once, into `folder`, and read from there.
     """
 
@@ -50,7 +50,7 @@ class FeatureLoader:
         self,
         places: Places,
         config: TrainingConfig,
-        frozen: Frozen,
+        frozen: FrozenPart,
         processes: ProcessGroup,
         folder: Path,
     ) -> None:
@@ -58,28 +58,28 @@ class FeatureLoader:
         self._processes, self._folder = processes, folder
         self._size = config.width, config.height
         self._shards: Shards | None = None
-        self._row_at = {row: at for at, row in enumerate(places.used.tolist())}
+        self._row_at = {row: at for at, row in enumerate(places.used_rows.tolist())}
         self._pool = ThreadPoolExecutor(DECODERS, thread_name_prefix="decode")
         self.waited = 0.0
 
     @property
     def cache_bytes(self) -> int:
-        """The size that a cache of all features would have."""
+        """The size of a cache of all features, in bytes."""
         with torch.no_grad():
             photo = torch.zeros((1, self._config.height, self._config.width, 3), dtype=torch.uint8)
             features = self._frozen(photo.to(self._processes.device))
         return 2 * int(features.numel()) * len(self._row_at) * (1 + self._config.views)
 
     def worth_caching(self) -> bool:
-        """Whether the frozen part does anything and the disk has room for what it gives."""
+        """Whether the frozen part has layers and the disk has room for its features."""
         if not len(self._frozen.units):
             return False
         self._folder.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(self._folder).free
-        return self.cache_bytes <= min(MAX_CACHE_BYTES, free // 2)
+        free_size = shutil.disk_usage(self._folder).free
+        return self.cache_bytes <= min(MAX_CACHE_BYTES, free_size // 2)
 
     def cache(self, stage: str = "", progress: Progress = silent) -> None:
-        """Compute the features of all items that are not there yet."""
+        """Compute the features of all items that are not cached yet."""
         views = 1 + self._config.views
         rows = list(self._row_at)
         shards = Shards(self._folder, self._stamp(rows), views * len(rows), SHARD_ITEMS)
@@ -119,16 +119,16 @@ class FeatureLoader:
         return features
 
     def close(self) -> None:
-        """End the threads and let go of the cache."""
+        """End the threads and close the cache."""
         self._pool.shutdown(cancel_futures=True)
         if self._shards is not None:
             self._shards.close()
 
     def _stamp(self, rows: Sequence[int]) -> str:
         config = self._config
-        drawn = (*self._size, config.views, config.night, config.seed)
+        view_settings = (*self._size, config.views, config.night, config.seed)
         names = [self._places.photos[row] for row in rows]
-        text = f"{weights_stamp(self._frozen)} {drawn} {names}"
+        text = f"{weights_stamp(self._frozen)} {view_settings} {names}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _load(self, items: Sequence[Item]) -> Tensor:

@@ -1,4 +1,4 @@
-"""Lists that name each photo's place, or the video that it is a frame of."""
+"""Lists that name each photo's place, or its video and frame."""
 
 import math
 from collections import defaultdict
@@ -14,7 +14,7 @@ from place_search.training.data.places import Places, make_places
 from place_search.training.errors import TrainingError
 
 NEGATIVE_WINDOWS = 5
-"""Frames of one video are negatives of each other from this many windows on."""
+"""The distance, in windows, beyond which frames of a video are negatives of each other."""
 
 
 def columns_of(file: Path) -> frozenset[str]:
@@ -27,13 +27,12 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
     """Read a CSV with `image` (or `path`) and either `place`, or `video` and `frame`.
 
     Photos of one place are positives of each other; so are frames of one video that are at most
-    `window` apart, and those within `NEGATIVE_WINDOWS` windows are no negatives. A photo whose
-    frame is blank is neither a positive nor a negative of the others of its video: one of many of
-    a landmark.
+    `window` apart, and frames within `NEGATIVE_WINDOWS` windows are no negatives. A photo without
+    a frame number is neither a positive nor a negative of the other photos of its video, as one of
+    many photos of a landmark.
 
     Raises:
-        TrainingError: a row without a photo, a place or a frame, a photo that stands there twice,
-            or no rows.
+        TrainingError: a row without a photo, a place or a frame, a repeated photo, or no rows.
     """
     names: list[str] = []
     groups: list[str] = []
@@ -61,11 +60,11 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
     numbers = np.array(frames, dtype=np.float64)
     members = _members(groups)
     positives, not_negatives = [], []
-    for at, group in enumerate(groups):
-        away = np.abs(numbers[members[group]] - numbers[at])
-        fits = members[group][away <= window]
-        positives.append(fits[fits != at])
-        not_negatives.append(members[group][~(away > NEGATIVE_WINDOWS * window)])
+    for row_number, group in enumerate(groups):
+        distances = np.abs(numbers[members[group]] - numbers[row_number])
+        near_rows = members[group][distances <= window]
+        positives.append(near_rows[near_rows != row_number])
+        not_negatives.append(members[group][~(distances > NEGATIVE_WINDOWS * window)])
     return make_places(
         root,
         names,
@@ -85,13 +84,13 @@ def _members(groups: Sequence[str]) -> Mapping[str, Rows]:
 
 
 def _holdout_order(groups: Sequence[str], frames: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Groups one after the other, in an order that has nothing to do with their names."""
+    """Numbers that keep each group together, in an order independent of the groups' names."""
     frames = np.nan_to_num(frames)
     names = list(dict.fromkeys(groups))
-    place = dict(zip(names, np.random.default_rng(0).permutation(len(names)), strict=True))
-    first = np.array([place[group] for group in groups], dtype=np.float64)
-    within = (frames - frames.min()) / (1.0 + float(np.ptp(frames)))
-    return np.asarray(first + within, dtype=np.float64)
+    position = dict(zip(names, np.random.default_rng(0).permutation(len(names)), strict=True))
+    first = np.array([position[group] for group in groups], dtype=np.float64)
+    fraction = (frames - frames.min()) / (1.0 + float(np.ptp(frames)))
+    return np.asarray(first + fraction, dtype=np.float64)
 
 
 def _frame(file: Path, number: int, row: Mapping[str, str]) -> float:

@@ -1,4 +1,4 @@
-"""Where training places come from: splits, positions, lists with places or frames, or photos."""
+"""Opens training data: splits, positions, lists with places or frames, or photos alone."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field
@@ -22,17 +22,17 @@ from place_search.indexer import open_source
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.split import is_split
 from place_search.training.data.label_lists import columns_of, read_labels
-from place_search.training.data.places import NONE, Places, make_places
+from place_search.training.data.places import NO_ROWS, Places, make_places
 from place_search.training.errors import TrainingError
 
 LISTS = ("images.csv", "photos.csv")
-"""Lists that a folder may hold beside its photos."""
+"""Names of lists in a folder of photos."""
 Part: TypeAlias = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What counts as one place: metres, or frames of one video.
+    """The extent of a place: in metres, or in frames of a video.
 
     Positives are within `positive_m`, negatives beyond `negative_m` (NetVLAD's training: 10 and
     25); frames within `window` of each other are positives.
@@ -46,7 +46,7 @@ class Range:
     window: int = 2
 
     def __post_init__(self) -> None:
-        """Make sure that no photo is of the same place and of another."""
+        """Make sure that no pair of photos is of the same place and of different places."""
         if self.positive_m > self.negative_m:
             raise TrainingError(
                 f"--positive-m {self.positive_m:g} is above --negative-m {self.negative_m:g}, so "
@@ -57,10 +57,10 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class TrainingData:
-    """Where the photos are: `validation` are others to validate on, by default a share is held out.
+    """Photos to train on, and photos for `validation`: by default a share of `photos`.
 
-    `root` and `queries_dir` are those of a split, as `open_places` takes them; the validation's
-    photos are under the same root.
+    `root` and `queries_dir` are those of a split, as `open_places` takes them; photos for
+    validation are under the same root.
     """
 
     photos: Path
@@ -78,7 +78,7 @@ def open_places(
     rules: Range | None = None,
     part: Part = "train",
 ) -> Places:
-    """Read the photos of `data` and what is known of their places.
+    """Read the photos of `data` and their labels.
 
     `data` is a split (`.mat`, `.npz`; its photos under `root`), a folder with `database/` and
     `queries/`, a data set with such folders in its `part`, photos with positions (a CSV, `@` names,
@@ -106,22 +106,22 @@ def open_places(
         return read_labels(listing, root or listing.parent, rules.window)
     try:
         return _from_positions(read_places_truth(data, None, rules.positive_m), rules)
-    except TruthError:  # none of them has a position
+    except TruthError:  # no photo has a position
         return _from_photos(data)
 
 
 def _part_of(data: Path, part: Part) -> Path:
-    """The folder of one part of a benchmark's data set; any other data as it is.
+    """The folder of a part of a benchmark's data set; any other data unchanged.
 
     Raises:
-        TrainingError: the data set has other parts only, which are not to be trained on.
+        TrainingError: the data set has only other parts.
     """
     if not data.is_dir() or _listing(data) is not None:
         return data
     for parent in (data / "images", data):
         parts = [name for name in get_args(Part) if (parent / name).is_dir()]
         if len(parts) < 2 and not any((parent / name / "database").is_dir() for name in parts):
-            continue  # one folder that happens to be called so
+            continue  # a folder that happens to have the name of a part
         if part not in parts:
             raise TrainingError(
                 f"{data} has the folders {', '.join(parts)} in {parent}, but no {part}; name the "
@@ -139,11 +139,11 @@ def _listing(data: Path) -> Path | None:
 
 def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     """Photos with positions; a query may be a photo of the database itself."""
-    metres, asked = truth.database_metres, truth.query_metres
-    if metres is None or asked is None:
+    metres, query_metres = truth.database_metres, truth.query_metres
+    if metres is None or query_metres is None:
         raise TrainingError(f"{truth.name} has no positions; give another list.")
     photos, positives = _photos_and_positives(truth)
-    everything = np.concatenate([metres, asked[[not own.size for own in truth.own_rows]]])
+    everything = np.concatenate([metres, query_metres[[not own.size for own in truth.own_rows]]])
     not_negatives = within(everything, everything, rules.negative_m)
     order = _along_longest_axis(plane(everything))
     database = np.arange(len(truth.database))
@@ -153,9 +153,9 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
 
 
 def _photos_and_positives(truth: GroundTruth) -> tuple[list[str], list[Rows]]:
-    """All photos, the database and then queries that are not in it, and the positives of each."""
+    """All photos, the database and then the queries outside it, and the positives of each."""
     photos = list(truth.database)
-    positives: list[Rows] = [NONE] * len(photos)
+    positives: list[Rows] = [NO_ROWS] * len(photos)
     for query, own, rows in zip(truth.queries, truth.own_rows, truth.positives, strict=True):
         for row in own.tolist():
             positives[row] = rows
@@ -166,41 +166,41 @@ def _photos_and_positives(truth: GroundTruth) -> tuple[list[str], list[Rows]]:
 
 
 def _along_longest_axis(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far each point is along the longest way through all of them."""
-    known = np.asarray(np.isfinite(points).all(axis=1))
-    centred = np.where(known[:, None], points - points[known].mean(axis=0), 0.0)
+    """The coordinate of each point along the axis of their largest variance."""
+    is_known = np.asarray(np.isfinite(points).all(axis=1))
+    centred = np.where(is_known[:, None], points - points[is_known].mean(axis=0), 0.0)
     axis = np.linalg.svd(centred, full_matrices=False)[2][0]
     return np.asarray(centred @ axis, dtype=np.float64)
 
 
 def _from_truth(truth: GroundTruth) -> Places:
-    """What a truth file lists; near a query are also queries that share a positive, and theirs."""
+    """The photos of a truth file; photos linked by up to three positives are no negatives."""
     photos, positives = _photos_and_positives(truth)
-    near: defaultdict[int, set[int]] = defaultdict(set)
-    for row, others in enumerate(positives):
-        for other in others.tolist():
-            near[row].add(other)
-            near[other].add(row)
-    around = []
+    neighbours: defaultdict[int, set[int]] = defaultdict(set)
+    for row, positive_rows in enumerate(positives):
+        for neighbour in positive_rows.tolist():
+            neighbours[row].add(neighbour)
+            neighbours[neighbour].add(row)
+    not_negatives = []
     for row in range(len(photos)):
         reached = {row}
         for _ in range(3):
-            reached |= {other for at in reached for other in near[at]}
-        around.append(np.array(sorted(reached)))
-    # A query stands where the first photo near it does.
-    order = np.array([rows[0] for rows in around], dtype=np.float64)
+            reached |= {neighbour for photo in reached for neighbour in neighbours[photo]}
+        not_negatives.append(np.array(sorted(reached)))
+    # A query has the holdout order of the first photo near it.
+    order = np.array([rows[0] for rows in not_negatives], dtype=np.float64)
     database = np.arange(len(truth.database))
     return make_places(
-        truth.root, photos, database, positives, around, order, "truth", truth.warnings
+        truth.root, photos, database, positives, not_negatives, order, "truth", truth.warnings
     )
 
 
 def _from_photos(data: Path) -> Places:
-    """Photos of which nothing is known: each is a place of its own."""
+    """Photos without labels: each is a place of its own."""
     source = open_source(data)
     rows = np.arange(len(source.photos))
     own = [rows[row : row + 1] for row in rows.tolist()]
     photos = [stored_path(photo.path, source.root) for photo in source.photos]
-    # Scattered, so that those held out are of all kinds.
+    # A random order, so that held-out photos are of all kinds.
     order = np.random.default_rng(0).permutation(len(rows)).astype(np.float64)
     return make_places(source.root, photos, rows, own, own, order, "photos", source.left_unread)

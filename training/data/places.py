@@ -1,4 +1,4 @@
-"""What to train on: photos, and which of them show the place of which."""
+"""Photos to train on, with their positives and negatives."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,21 +10,20 @@ from numpy.typing import NDArray
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.errors import TrainingError
 
-NONE = np.empty(0, dtype=np.int64)
+NO_ROWS = np.empty(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """Photos with what is known of their places, all by row.
+    """Photos and their places, all by row.
 
     `positives[row]` are the rows of `database` that show the place of that photo;
-    `not_negatives[row]` are all rows that may show it or a part of it, its own among them; none
-    where others have a position and this photo has not.
-    `queries` are rows with positives. A photo may be its own positive: it is then compared with
-    views of itself. `holdout_order` (N,) puts photos of one neighbourhood next to each other, so
-    that a part of it can be held out. `kind` says where this is known from: positions, places,
-    sequences, truth, or nothing but the photos. `left_out`
-    are sentences on folders that may not be read.
+    `not_negatives[row]` are all rows that may show it or a part of it, the row itself included;
+    empty for a photo without a position where others have one. `queries` are the rows with
+    positives. A photo may be its own positive: it is then compared with views of itself.
+    `holdout_order` (N,) puts neighbouring photos next to each other, so that whole neighbourhoods
+    can be held out. `kind` is the source of the labels: positions, places, sequences, truth, or
+    photos without labels. `left_out` are sentences on folders that may not be read.
     """
 
     root: Path
@@ -39,11 +38,11 @@ class Places:
 
     @property
     def unlabelled(self) -> bool:
-        """Whether nothing is known but the photos themselves."""
+        """Whether the photos have no labels."""
         return self.kind == "photos"
 
     @property
-    def used(self) -> Rows:
+    def used_rows(self) -> Rows:
         """The rows that are a query or in the database, ascending."""
         return np.union1d(self.queries, self.database)
 
@@ -63,11 +62,11 @@ def make_places(
     left_out: tuple[str, ...] = (),
 ) -> Places:
     """Places whose queries are all photos that have a positive."""
-    asking = [row for row, rows in enumerate(positives) if len(rows)]
+    queries = [row for row, rows in enumerate(positives) if len(rows)]
     return Places(
         root=root,
         photos=tuple(photos),
-        queries=np.array(asking, dtype=np.int64),
+        queries=np.array(queries, dtype=np.int64),
         database=database,
         positives=tuple(positives),
         not_negatives=tuple(not_negatives),
@@ -77,30 +76,30 @@ def make_places(
     )
 
 
-def require_places(places: Places, what: str) -> None:
-    """Make sure that something can be learnt.
+def require_places(places: Places, photos: str) -> None:
+    """Make sure that the photos are enough for training.
 
     Raises:
         TrainingError: no query has a positive, or none has a negative.
     """
     if not len(places.queries):
         raise TrainingError(
-            f"No photo of {what} has another one within range, so there is nothing to learn; give "
-            "photos nearer to each other, a larger --positive-m or --window, or train on views of "
-            "each photo with --views 8."
+            f"No photo of {photos} has another one within range, so there is nothing to learn; "
+            "give photos nearer to each other, a larger --positive-m or --window, or train on "
+            "views of each photo with --views 8."
         )
-    require_negatives(places, places.queries, what)
+    require_negatives(places, places.queries, photos)
 
 
-def require_negatives(places: Places, rows: Rows, what: str) -> None:
-    """Make sure that some of these photos can be told from others.
+def require_negatives(places: Places, rows: Rows, photos: str) -> None:
+    """Make sure that some of these rows have negatives.
 
     Raises:
-        TrainingError: none has a negative in the database.
+        TrainingError: no row has a negative in the database.
     """
     if all(np.isin(places.database, places.not_negatives[row]).all() for row in rows):
         raise TrainingError(
-            f"All photos of {what} show one place, so there is nothing to tell apart; add photos "
+            f"All photos of {photos} show one place, so there is nothing to tell apart; add photos "
             "of other places."
         )
 
@@ -111,57 +110,59 @@ def of_known_places(places: Places) -> Places:
 
 
 def as_evaluated(places: Places) -> Places:
-    """The same photos, where right is what `eval` calls right: of positions all that may show it.
+    """The same photos with the positives of `eval`: of positions all photos within --negative-m.
 
-    Those are within --negative-m, 25 m; for training only those within --positive-m, 10 m, are sure
-    to show the place.
+    These are photos within 25 m by default; for training only photos within --positive-m, 10 m,
+    are sure to show the place.
     """
     if places.kind != "positions":
         return places
-    known = [row for row, rows in enumerate(places.not_negatives) if len(rows)]
-    asking = np.setdiff1d(known, places.database)  # where there are none, all ask for the others
+    with_position = [row for row, rows in enumerate(places.not_negatives) if len(rows)]
+    # Without queries outside the database, each database photo is a query for the others.
+    outside = np.setdiff1d(with_position, places.database)
     positives = list(places.positives)
-    for row in (asking if len(asking) else places.database).tolist():
-        near = np.intersect1d(places.not_negatives[row], places.database)
-        positives[row] = near[near != row]
+    for row in (outside if len(outside) else places.database).tolist():
+        positive_rows = np.intersect1d(places.not_negatives[row], places.database)
+        positives[row] = positive_rows[positive_rows != row]
     queries = [row for row, rows in enumerate(positives) if len(rows)]
     return replace(places, positives=tuple(positives), queries=np.array(queries, np.int64))
 
 
 def with_views(places: Places) -> Places:
-    """Every photo of the database is a query too, and its own positive: its views ask for it.
+    """Make every photo of the database a query and its own positive, searched for by its views.
 
-    Other queries ask for their positives, since they are not there to be found themselves.
+    Queries outside the database keep only their positives.
     """
     positives = list(places.positives)
     for row in places.database.tolist():
         positives[row] = np.union1d(positives[row], [row])
-    return replace(places, queries=places.used, positives=tuple(positives))
+    return replace(places, queries=places.used_rows, positives=tuple(positives))
 
 
 def hold_out(places: Places, share: float) -> tuple[Places, Places]:
     """Split off the last `share` of the photos, by `holdout_order`, to validate on.
 
-    No place is on both sides: photos near one that is held out are not trained on.
+    No place is on both sides: photos near a held-out photo are not trained on.
     """
     order = np.argsort(places.holdout_order, kind="stable")
-    held = np.zeros(len(order), dtype=np.bool_)
-    held[order[len(order) - max(1, round(share * len(order))) :]] = True
-    touched = held.copy()
-    for row in np.flatnonzero(held).tolist():
-        touched[places.not_negatives[row]] = True
-    return keep(places, ~touched), keep(places, held)
+    is_held_out = np.zeros(len(order), dtype=np.bool_)
+    is_held_out[order[len(order) - max(1, round(share * len(order))) :]] = True
+    is_excluded = is_held_out.copy()
+    for row in np.flatnonzero(is_held_out).tolist():
+        is_excluded[places.not_negatives[row]] = True
+    return keep(places, ~is_excluded), keep(places, is_held_out)
 
 
-def keep(places: Places, kept: NDArray[np.bool_]) -> Places:
-    """Only some photos, (N,) bool; the others keep their rows but are in no list any more."""
+def keep(places: Places, is_kept: NDArray[np.bool_]) -> Places:
+    """Keep only the photos of the mask `is_kept`, (N,); the others keep their row numbers."""
     positives = tuple(
-        rows[kept[rows]] if kept[row] else NONE for row, rows in enumerate(places.positives)
+        rows[is_kept[rows]] if is_kept[row] else NO_ROWS
+        for row, rows in enumerate(places.positives)
     )
-    asking = [row for row in places.queries.tolist() if len(positives[row])]
+    queries = [row for row in places.queries.tolist() if len(positives[row])]
     return replace(
         places,
-        queries=np.array(asking, dtype=np.int64),
-        database=places.database[kept[places.database]],
+        queries=np.array(queries, dtype=np.int64),
+        database=places.database[is_kept[places.database]],
         positives=positives,
     )

@@ -1,4 +1,4 @@
-"""Rows of numbers in HDF5 shards: whole or absent, so that a job that was killed goes on."""
+"""Rows of numbers in HDF5 shards, each whole or absent, so that a killed job can continue."""
 
 import io
 from collections.abc import Callable, Iterator
@@ -18,9 +18,9 @@ Fill = Callable[[range], Values]
 
 
 class Shards:
-    """`count` rows in files of `rows` each, in `folder`; all of them carry one `stamp`.
+    """`count` rows in files of `rows` rows each, in `folder`; all files carry the same `stamp`.
 
-    A file with another stamp, of another make or cut short is as good as absent.
+    A file with another stamp, in another format or cut short counts as absent.
     """
 
     def __init__(self, folder: Path, stamp: str, count: int, rows: int) -> None:
@@ -37,25 +37,25 @@ class Shards:
         stage: str = "",
         progress: Progress = silent,
     ) -> None:
-        """Compute what is missing; of several processes each does its own part."""
+        """Compute the missing shards; several processes share the work."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        mine = range(processes.rank, len(self._ranges), processes.size)
-        for done, number in enumerate(mine, 1):
-            if not self._whole(number):
+        own_numbers = range(processes.rank, len(self._ranges), processes.size)
+        for count, number in enumerate(own_numbers, 1):
+            if not self._is_whole(number):
                 self._write(number, compute(self._ranges[number]))
-            progress(stage, done, len(mine))
-        processes.wait()
+            progress(stage, count, len(own_numbers))
+        processes.wait_for_all()
 
     def take(self, rows: NDArray[np.int64]) -> Values:
-        """Some rows in the order asked for, (n, …)."""
+        """The given rows, in their order, (n, …)."""
         out: Values | None = None
         for number in np.unique(rows // self._rows).tolist():
-            here = np.flatnonzero(rows // self._rows == number)
+            at = np.flatnonzero(rows // self._rows == number)
             values = self._values(number)
             if out is None:
                 out = np.empty((len(rows), *values.shape[1:]), dtype=values.dtype)
-            within, back = np.unique(rows[here] - number * self._rows, return_inverse=True)
-            out[here] = values[within][back]
+            unique_rows, inverse = np.unique(rows[at] - number * self._rows, return_inverse=True)
+            out[at] = values[unique_rows][inverse]
         if out is None:
             raise ValueError("no rows asked for")
         return out
@@ -66,7 +66,7 @@ class Shards:
             yield rows, self._values(number)[:]
 
     def close(self) -> None:
-        """Let go of the files."""
+        """Close the files."""
         for file in self._open.values():
             file.close()
         self._open.clear()
@@ -79,17 +79,17 @@ class Shards:
     def _path(self, number: int) -> Path:
         return self._folder / f"{number:05d}.h5"
 
-    def _whole(self, number: int) -> bool:
+    def _is_whole(self, number: int) -> bool:
         try:
             with h5py.File(self._path(number), "r") as file:
-                right = len(file["values"]) == len(self._ranges[number])
-                return bool(right and file.attrs["stamp"] == self._stamp)
+                is_full = len(file["values"]) == len(self._ranges[number])
+                return bool(is_full and file.attrs["stamp"] == self._stamp)
         except (OSError, KeyError):
             return False
 
     def _write(self, number: int, values: Values) -> None:
-        made = io.BytesIO()  # HDF5 raises no OSError where the disk is full
-        with h5py.File(made, "w") as file:
+        buffer = io.BytesIO()  # HDF5 raises no OSError where the disk is full
+        with h5py.File(buffer, "w") as file:
             file.create_dataset("values", data=values)
             file.attrs["stamp"] = self._stamp
-        write_whole(self._path(number), made.getbuffer())
+        write_whole(self._path(number), buffer.getbuffer())

@@ -1,4 +1,4 @@
-"""Views of photos and of parts of them, drawn once, and read from a file as often as needed."""
+"""Views of photos and of their parts, drawn once into a file that is mapped into memory."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -24,14 +24,14 @@ from place_search.training.data.places import Places
 from place_search.training.data.viewed_photos import ViewedPhoto, photo_parts
 
 STILL = 4
-"""Views of a part from the same standpoint; one of them by day."""
+"""The number of views of a part from the same standpoint, one of them by day."""
 
 
 class ViewPool(NamedTuple):
     """`views` (P, 1 + `STILL` + moved, H, W, 3) uint8 RGB of P photos and parts of photos.
 
-    The first view of each is as it is, `STILL` are by other light, the others from other
-    standpoints. `rows` (P,) says which photo each is of.
+    The first view of each is unaltered, `STILL` are in other light, the others from other
+    standpoints. `rows` (P,) are the rows of their photos.
     """
 
     views: NDArray[np.uint8]
@@ -58,7 +58,7 @@ def draw_view_pool(
     rows = np.repeat(np.arange(len(photos)), [1 + photo.crops for photo in photos])
     shape = (len(rows), 1 + STILL + moved, size[1], size[0], 3)
     views = np.lib.format.open_memmap(file, mode="w+", dtype=np.uint8, shape=shape)
-    # Writing to a file with holes would end the process where the disk is full.
+    # Writing to a sparse mapped file would kill the process when the disk is full.
     with file.open("r+b") as stream:
         os.posix_fallocate(stream.fileno(), 0, file.stat().st_size)
     starts = np.searchsorted(rows, np.arange(len(photos)))
@@ -66,35 +66,35 @@ def draw_view_pool(
     def draw(number: int) -> None:
         random = np.random.default_rng((seed, number))
         parts = photo_parts(photos[number], random, max_pixels=max_pixels)
-        for at, part in enumerate(parts, int(starts[number])):
+        for row, part in enumerate(parts, int(starts[number])):
             pixels = resize_photo(part, preprocessing)
-            for view, drawn in enumerate(_draw(pixels, size, moved, random)):
-                views[at, view] = drawn
+            for view, view_pixels in enumerate(_draw(pixels, size, moved, random)):
+                views[row, view] = view_pixels
 
     with ThreadPoolExecutor(os.cpu_count()) as threads:
-        for done, _ in enumerate(threads.map(draw, range(len(photos))), 1):
-            progress("Drawing views", done, len(photos))
+        for count, _ in enumerate(threads.map(draw, range(len(photos))), 1):
+            progress("Drawing views", count, len(photos))
     return ViewPool(views, rows)
 
 
 def batches_of_parts(
     pool: ViewPool, places: Places, size: int, random: np.random.Generator
 ) -> Iterator[list[int]]:
-    """Parts of `size` photos of which none is near another, without end.
+    """Endless batches of parts of `size` photos, none of which are near each other.
 
-    Two photos at least must be of places apart.
+    At least two photos must be of different places.
     """
     while True:
         batch: list[int] = []
-        taken: set[int] = set()
+        nearby: set[int] = set()
         for part in random.permutation(len(pool.rows)).tolist():
             row = int(pool.rows[part])
-            if row not in taken:
+            if row not in nearby:
                 batch.append(part)
-                taken.update(places.not_negatives[row].tolist(), [row])
+                nearby.update(places.not_negatives[row].tolist(), [row])
             if len(batch) == size:
                 yield batch
-                batch, taken = [], set()
+                batch, nearby = [], set()
         if len(batch) > 1:
             yield batch
 
@@ -108,11 +108,11 @@ def _draw(
         yield make_night(clean, random) if number else change_day(clean, random)
     for number in range(moved):
         least, bend = ((0.7, 0.06), (0.5, 0.12))[number % 2]
-        seen = move(pixels, size, random, least=least, bend=bend)
+        moved_view = move(pixels, size, random, least=least, bend=bend)
         chance = random.random()
         if chance < 0.5:
-            yield make_night(seen, random)
+            yield make_night(moved_view, random)
         elif chance < 0.85:
-            yield change_day(seen, random)
+            yield change_day(moved_view, random)
         else:
-            yield lower_resolution(seen, random)
+            yield lower_resolution(moved_view, random)

@@ -1,4 +1,4 @@
-"""Photos that altered views are drawn of: of each as a whole, and of parts of it."""
+"""Photos for altered views, which are drawn of the whole photo and of its parts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,22 +13,22 @@ from place_search.photos.photo import Photo
 from place_search.training.errors import TrainingError
 
 LONG_SIDE = 1600
-"""Pixels; photos are decoded at about this size, so that crops of them are sharp."""
+"""The longest side of decoded photos in pixels, at which crops are sharp."""
 
 
 class ViewedPhoto(NamedTuple):
-    """A photo, and of how many of its parts views are drawn beside those of the whole."""
+    """A photo, and the number of its parts, `crops`, of which views are drawn too."""
 
     path: Path
     crops: int
 
 
 def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
-    """Read a CSV with the column `image`, under `root`, and `crops` where there are any.
+    """Read a CSV with the column `image`, under `root`, and the optional column `crops`.
 
     Raises:
-        TrainingError: no such table, a photo that stands there twice, or `crops` that is not a
-            whole number of at least 0.
+        TrainingError: no such table, a repeated photo, or `crops` that is not a whole number of at
+            least 0.
     """
     photos = []
     with open_table(file, ("path",), error=TrainingError) as table:
@@ -46,14 +46,14 @@ def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
 def photo_parts(
     photo: ViewedPhoto, random: np.random.Generator, *, max_pixels: int = MAX_PIXELS
 ) -> Iterator[Photo]:
-    """The whole photo, and then its crops, each drawn when it is asked for.
+    """The whole photo, and then its crops, each drawn when the iterator reaches it.
 
     Raises:
         PhotoError: the photo is missing or cannot be read.
     """
-    whole = decode_photo(photo.path, target_size=_sharp, max_pixels=max_pixels).pixels
+    full_pixels = decode_photo(photo.path, target_size=_sharp, max_pixels=max_pixels).pixels
     for part in range(1 + photo.crops):
-        pixels = whole if part == 0 else crop_part(whole, random)
+        pixels = full_pixels if part == 0 else crop_part(full_pixels, random)
         yield Photo(pixels, pixels.shape[1], pixels.shape[0])
 
 

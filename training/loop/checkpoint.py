@@ -1,4 +1,4 @@
-"""Where a run stands: its checkpoint, whole or absent, in the run's folder."""
+"""The state of a run, and its checkpoint in the run's folder, whole or absent."""
 
 import os
 import pickle
@@ -22,11 +22,11 @@ BEST = "best.pt"
 
 @dataclass(slots=True)
 class RunState:
-    """How far a run is: `done` batches of pass `part` of `epoch`, and `step` batches in all.
+    """The progress of a run: `done` batches of pass `part` of `epoch`, and `step` batches in all.
 
-    `first` and `best` are Recall@1, 5 and 10 in per cent before training and of the best epoch,
-    `since` counts the epochs since then. `waited` are the `seconds` spent waiting for photos,
-    and `cached` is whether the frozen part's features are kept on disk.
+    `first` and `best` are Recall@1, 5 and 10 in per cent before training and of the best epoch;
+    `since` counts the epochs since the best. Of the run's `seconds`, `waited` were spent waiting
+    for photos. `cached` is whether the frozen part's features are kept on disk.
     """
 
     epoch: int = 0
@@ -53,15 +53,15 @@ def save_table(table: Mapping[str, Any], path: Path) -> None:
         part.touch()
         try:
             torch.save(dict(table), part)
-        except RuntimeError as error:  # what torch makes of a full disk
+        except RuntimeError as error:  # torch's error for a full disk
             raise OSError(ENOSPC, os.strerror(ENOSPC)) from error
 
 
 def load_table(path: Path) -> Mapping[str, Any]:
-    """Read such a table, running nothing that is in it.
+    """Read such a table without running code from it.
 
     Raises:
-        TrainingError: there is none, or it is damaged.
+        TrainingError: the file is missing or damaged.
     """
     try:
         table: Mapping[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
@@ -79,7 +79,7 @@ def load_weights(network: Network, state: Mapping[str, Tensor], path: Path) -> N
     """Put a checkpoint's weights into a network.
 
     Raises:
-        TrainingError: they are of another shape.
+        TrainingError: the weights are of another network.
     """
     try:
         network.load_state_dict(state)
@@ -93,7 +93,7 @@ def load_weights(network: Network, state: Mapping[str, Tensor], path: Path) -> N
 
 @contextmanager
 def plain_errors(folder: Path) -> Iterator[None]:
-    """Turn what the system says of a full disk or a forbidden folder into a `TrainingError`."""
+    """Turn an OSError, as of a full disk or a forbidden folder, into a `TrainingError`."""
     try:
         yield
     except OSError as error:

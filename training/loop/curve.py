@@ -1,4 +1,4 @@
-"""What a run reports as it goes: a CSV, a picture of it, and TensorBoard's events."""
+"""The reports of a run: a CSV, its plot, and TensorBoard's events."""
 
 import csv
 import os
@@ -17,11 +17,11 @@ COLUMNS = ("step", "epoch", "loss", "learning_rate", "recall@1", "recall@5", "re
 class Curve:
     """`curve.csv` in a run's folder: a row for each step, and one for each validation.
 
-    It holds nothing that differs from one machine or one interruption to another.
+    Its content does not depend on the machine or on interruptions.
     """
 
     def __init__(self, folder: Path, step: int) -> None:
-        """Go on after `step`; rows of later steps will be written again."""
+        """Continue after `step`; rows of later steps are dropped, as these steps are repeated."""
         self._path = folder / "curve.csv"
         self._folder = folder
         self._rows: list[list[str]] = []
@@ -31,11 +31,11 @@ class Curve:
             self._rows = [row for row in rows if int(row[0]) <= step]
 
     def add_loss(self, step: int, epoch: int, loss: float, rate: float) -> None:
-        """One step's loss."""
+        """Add the loss of a step."""
         self._rows.append([str(step), str(epoch), f"{loss:.9g}", f"{rate:.6g}", "", "", ""])
 
     def add_recall(self, step: int, epoch: int, recall: Mapping[int, float]) -> None:
-        """What a validation measured; a row that is there already is not written twice."""
+        """Add the recall of a validation, unless the curve has that row already."""
         row = [str(step), str(epoch), "", "", *(f"{share:.2f}" for share in recall.values())]
         if row not in self._rows:
             self._rows.append(row)
@@ -54,28 +54,28 @@ class Curve:
             return
         figure = Figure(figsize=(8, 4), layout="constrained")
         canvas = FigureCanvasAgg(figure)
-        left = figure.add_subplot()
+        loss_axes = figure.add_subplot()
         losses = [(int(row[0]), float(row[2])) for row in self._rows if row[2]]
         if losses:
-            left.plot(*zip(*losses, strict=True), color="#8899aa", linewidth=0.8)
-        left.set_xlabel("step")
-        left.set_ylabel("loss")
-        right = left.twinx()
-        right.set_ylabel("recall on held-out photos, %")
-        right.set_ylim(0, 102)
+            loss_axes.plot(*zip(*losses, strict=True), color="#8899aa", linewidth=0.8)
+        loss_axes.set_xlabel("step")
+        loss_axes.set_ylabel("loss")
+        recall_axes = loss_axes.twinx()
+        recall_axes.set_ylabel("recall on held-out photos, %")
+        recall_axes.set_ylim(0, 102)
         for column, name in enumerate(COLUMNS[4:], 4):
             points = [(int(row[0]), float(row[column])) for row in self._rows if row[column]]
             if points:
-                right.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
-        if right.get_legend_handles_labels()[0]:
-            right.legend(loc="lower right")
+                recall_axes.plot(*zip(*points, strict=True), marker="o", markersize=3, label=name)
+        if recall_axes.get_legend_handles_labels()[0]:
+            recall_axes.legend(loc="lower right")
         with replacing(self._folder / "curve.png") as part:
             canvas.print_png(str(part))  # type: ignore[no-untyped-call]
 
 
 @contextmanager
 def _fonts_listed_elsewhere() -> Iterator[None]:
-    """Keep matplotlib, while it is imported, from writing its list of fonts into the home."""
+    """Keep matplotlib, while it is imported, from writing its font list into the home folder."""
     before = os.environ.get("MPLCONFIGDIR")
     with TemporaryDirectory() as folder:
         os.environ["MPLCONFIGDIR"] = before or folder
@@ -90,7 +90,7 @@ class Board:
     """TensorBoard's events in a run's folder, where tensorboard is installed."""
 
     def __init__(self, folder: Path, step: int, *, writes: bool) -> None:
-        """Go on after `step`; only the main process `writes`."""
+        """Continue after `step`; only the main process `writes`."""
         self._writer: Any = None
         if writes:
             with suppress(ImportError):
@@ -99,12 +99,12 @@ class Board:
                 self._writer = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
 
     def add(self, step: int, values: Mapping[str, float]) -> None:
-        """Some numbers of one step."""
+        """Add numbers of a step, by name."""
         if self._writer is not None:
             for name, value in values.items():
                 self._writer.add_scalar(name, value, step)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write events that are still in memory."""
         if self._writer is not None:
             self._writer.close()

@@ -1,4 +1,4 @@
-"""What an epoch trains on: batches of places, or passes of tuples that are mined one by one."""
+"""The batches of an epoch: of places, or of tuples mined pass by pass."""
 
 import json
 import math
@@ -18,12 +18,12 @@ from place_search.training.data.mining import TrainingTuple, mine, plan_pass
 from place_search.training.data.places import Places
 from place_search.training.loop.run_folder import MINED
 from place_search.training.process_group import ProcessGroup
-from place_search.training.split_network import Trained
+from place_search.training.split_network import TrainedPart
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Photos of one backward pass; `places` are the numbers of their places, None for a tuple."""
+    """Photos of a backward pass; `places` are the numbers of their places, None for a tuple."""
 
     items: Sequence[Item]
     places: Sequence[int] | None = None
@@ -33,7 +33,7 @@ Batch = list[Part]
 
 
 class PlacePasses:
-    """Multi-similarity: an epoch is one pass over batches of places."""
+    """Multi-similarity: an epoch is a single pass over batches of places."""
 
     count = 1
 
@@ -42,7 +42,7 @@ class PlacePasses:
 
     def batches(self, epoch: int, part: int) -> list[Batch]:
         """This process's batches."""
-        drawn = place_batches(self._places, self._config, epoch, self._processes)
+        place_groups = place_batches(self._places, self._config, epoch, self._processes)
         return [
             [
                 Part(
@@ -50,15 +50,15 @@ class PlacePasses:
                     [number for number, items in batch for _ in items],
                 )
             ]
-            for batch in drawn
+            for batch in place_groups
         ]
 
 
 class TuplePasses:
     """Triplets: `queries_a_cache` queries are mined at once, then trained on.
 
-    Mined tuples are written down before they are trained on, so that a run that is killed goes on
-    with the same ones.
+    Mined tuples are saved before training on them, so that a killed run continues with the same
+    tuples.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class TuplePasses:
         config: TrainingConfig,
         processes: ProcessGroup,
         inputs: FeatureLoader,
-        trained: Trained,
+        trained: TrainedPart,
         folder: Path,
         progress: Progress,
         save: Callable[[], None],
@@ -80,34 +80,34 @@ class TuplePasses:
 
     def batches(self, epoch: int, part: int) -> list[Batch]:
         """This process's batches, one part a tuple."""
-        parts = [Part(one.items) for one in self._processes.share(self._tuples(epoch, part))]
+        parts = [Part(mined.items) for mined in self._processes.share(self._tuples(epoch, part))]
         size = self._config.batch
         return [parts[start : start + size] for start in range(0, len(parts), size)]
 
     def _tuples(self, epoch: int, part: int) -> list[TrainingTuple]:
         path = self._folder / MINED
         if path.is_file():
-            known = json.loads(path.read_text("utf-8"))
+            saved = json.loads(path.read_text("utf-8"))
             self._remembered = {
                 int(row): np.array(rows, dtype=np.int64)
-                for row, rows in known["remembered"].items()
+                for row, rows in saved["remembered"].items()
             }
-            if known["pass"] == [epoch, part]:
-                return [_tuple(items) for items in known["tuples"]]
+            if saved["pass"] == [epoch, part]:
+                return [_tuple(items) for items in saved["tuples"]]
         tuples = self._mine(epoch, part)
-        for one in tuples:
-            self._remembered[one.query[0]] = np.array([row for row, _ in one.negatives])
-        self._processes.wait()
+        for mined in tuples:
+            self._remembered[mined.query[0]] = np.array([row for row, _ in mined.negatives])
+        self._processes.wait_for_all()
         if self._processes.is_main:
-            # The tuples of the pass before are needed until a checkpoint is past them.
+            # The saved tuples of the previous pass are needed until a checkpoint is past them.
             self._save()
             table = {
                 "pass": [epoch, part],
-                "tuples": [one.items for one in tuples],
+                "tuples": [mined.items for mined in tuples],
                 "remembered": {row: rows.tolist() for row, rows in self._remembered.items()},
             }
             write_whole(path, json.dumps(table).encode())
-        self._processes.wait()
+        self._processes.wait_for_all()
         return tuples
 
     def _mine(self, epoch: int, part: int) -> list[TrainingTuple]:
@@ -115,7 +115,7 @@ class TuplePasses:
         order = np.random.default_rng((config.seed, epoch)).permutation(self._places.queries)
         start = part * config.queries_a_cache
         rows = order[start : start + config.queries_a_cache].tolist()
-        # Where views are drawn, a query is compared as another one in each epoch.
+        # With views, a query is another view of its photo in each epoch.
         views = config.views
         queries = [(row, 1 + (row + epoch) % views if views else 0) for row in rows]
         random = np.random.default_rng((config.seed, epoch, part))

@@ -1,4 +1,4 @@
-"""Steps downhill: the optimiser, its learning rate by time, and half precision on GPUs."""
+"""The optimiser, its learning rate over time, and half precision on GPUs."""
 
 import math
 from collections.abc import Mapping
@@ -9,24 +9,24 @@ import torch
 from torch import Tensor
 
 from place_search.training.config import TrainingConfig
-from place_search.training.split_network import Trained
+from place_search.training.split_network import TrainedPart
 
 WARM_UP = 30
-"""Steps over which AdamW's rate rises, while it does not know its gradients yet."""
+"""Steps over which AdamW's rate rises, while its statistics of gradients are still poor."""
 
 
-def warm_cosine(done: float, step: int) -> float:
-    """The share of the learning rate when `done`, 0 to 1, of a run is over, at a step from 0 on.
+def warm_cosine(fraction: float, step: int) -> float:
+    """The share of the learning rate at a `fraction` (0–1) of a run, and at a step, from 0.
 
     It follows a cosine to zero, and rises over the first `WARM_UP` steps.
     """
-    return 0.5 * (1 + math.cos(math.pi * min(1, done))) * min(1.0, (step + 1) / WARM_UP)
+    return 0.5 * (1 + math.cos(math.pi * min(1, fraction))) * min(1.0, (step + 1) / WARM_UP)
 
 
 class Optimizer:
     """An optimiser over the trained part; the NetVLAD layer has a rate of its own."""
 
-    def __init__(self, trained: Trained, config: TrainingConfig, device: torch.device) -> None:
+    def __init__(self, trained: TrainedPart, config: TrainingConfig, device: torch.device) -> None:
         self._config = config
         self._kind = {
             "auto": _best_kind(device),
@@ -62,37 +62,37 @@ class Optimizer:
         return config.learning_rate * warm_cosine(epoch / config.epochs, step)
 
     def begin(self, rate: float) -> None:
-        """Set the rate and forget the last gradients."""
+        """Set the rate and clear the gradients."""
         for group in self._torch.param_groups:
             group["lr"] = rate * group["share"]
         self._torch.zero_grad()
 
     def cast(self) -> AbstractContextManager[object]:
-        """Inside, products are computed in half precision where that is chosen."""
+        """A context in which products are computed in the chosen precision."""
         return torch.autocast(self._device.type, dtype=self._kind, enabled=self._kind is not None)
 
     def backward(self, loss: Tensor) -> None:
-        """Add a loss's gradients."""
+        """Add the gradients of a loss."""
         self._scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
 
     def step(self) -> None:
-        """Change the weights."""
+        """Update the weights."""
         self._scaler.step(self._torch)
         self._scaler.update()
 
     def state(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """The state for a checkpoint."""
         return {"optimizer": self._torch.state_dict(), "scaler": self._scaler.state_dict()}
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """Go on from such a state. Raises ValueError where it is of other weights."""
+        """Restore such a state. Raises ValueError if it is of other weights."""
         self._torch.load_state_dict(state["optimizer"])
         if state["scaler"]:
             self._scaler.load_state_dict(state["scaler"])
 
 
 def _best_kind(device: torch.device) -> torch.dtype | None:
-    """Half precision on GPUs, and of that bfloat16 where it needs no emulation; CPUs gain none."""
+    """Half precision for GPUs, bfloat16 if they have it in hardware; None for CPUs."""
     if device.type != "cuda":
         return None
     return torch.bfloat16 if torch.cuda.is_bf16_supported(False) else torch.float16

@@ -1,4 +1,4 @@
-"""A run's folder, `MODEL.run` beside the model: what it began with, and where it stands."""
+"""A run's folder, `MODEL.run` beside the model: the run's settings and its state."""
 
 import json
 import shutil
@@ -19,29 +19,29 @@ from place_search.training.process_group import ProcessGroup
 
 START = "start"
 MINED = "mined.json"
-ABOUT = "run.json"
+RECORD = "run.json"
 
 
 @dataclass(frozen=True, slots=True)
 class RunFolder:
-    """The folder of one run, and what it began with."""
+    """The folder of a run, and the `record` of its settings and data."""
 
     path: Path
-    about: Mapping[str, Any]
+    record: Mapping[str, Any]
 
     @property
     def start(self) -> Path:
-        """The model that the run began with, as it was then."""
+        """The copy of the model that the run started from."""
         return self.path / START
 
     @property
     def skipped(self) -> Sequence[Sequence[int]]:
-        """Rows that could not be read when the run began: to train on, and to validate on."""
-        rows: list[list[int]] = self.about["skipped"]
+        """Rows of photos that could not be read when the run began: of training, of validation."""
+        rows: list[list[int]] = self.record["skipped"]
         return rows
 
     def close(self) -> None:
-        """Remove what only a run that goes on needs."""
+        """Remove the files that only an unfinished run needs."""
         for name in (CHECKPOINT, MINED):
             (self.path / name).unlink(missing_ok=True)
         for name in ("features", "mining", START):
@@ -49,7 +49,7 @@ class RunFolder:
 
 
 def folder_of(out: Path) -> Path:
-    """Where the run that makes the model `out` is kept."""
+    """The folder of the run that makes the model `out`."""
     return out.with_name(f"{out.name}.run")
 
 
@@ -63,7 +63,7 @@ def begin_run(
 ) -> RunFolder:
     """Make the folder of a new run, with a copy of the model that it starts from."""
     path = folder_of(out)
-    about = {
+    record = {
         "recipe": recipe,
         "data": data,
         "model": read_card(start).id,
@@ -74,19 +74,19 @@ def begin_run(
             shutil.rmtree(path, ignore_errors=True)
             path.mkdir(parents=True)
             shutil.copytree(start, path / START)
-            write_whole(path / ABOUT, json.dumps(about, indent=1).encode())
-    processes.wait()
-    return RunFolder(path, about)
+            write_whole(path / RECORD, json.dumps(record, indent=1).encode())
+    processes.wait_for_all()
+    return RunFolder(path, record)
 
 
 def require_no_run(out: Path) -> None:
     """Make sure that no run of this name is unfinished.
 
     Raises:
-        TrainingError: there is one, or a folder of other files in its place.
+        TrainingError: there is an unfinished run, or the folder has other files.
     """
     path = folder_of(out)
-    require_own_folder(path, ABOUT, "recipe", TrainingError)
+    require_own_folder(path, RECORD, "recipe", TrainingError)
     if (path / START).is_dir():
         raise TrainingError(
             f"{path} holds a run already: go on with it by --resume, delete that folder, or choose "
@@ -97,28 +97,28 @@ def require_no_run(out: Path) -> None:
 def find_run(
     out: Path, recipe: Mapping[str, Any], model: str | Path | None, data: str
 ) -> RunFolder | None:
-    """The run to resume; None where it was killed before there was anything to resume.
+    """The run to resume; None if it was killed before its folder was complete.
 
     Raises:
-        TrainingError: it is finished, or began otherwise, from another model or with other photos.
+        TrainingError: it is finished, or began with other settings, another model or other photos.
         ModelError: an unknown model.
     """
     path = folder_of(out)
-    if not (path / ABOUT).is_file():
+    if not (path / RECORD).is_file():
         return None
     if not (path / START).is_dir():
         raise TrainingError(f"{path} holds a run that is finished; its model is {out}.")
     try:
-        about = json.loads((path / ABOUT).read_text("utf-8"))
-        began, photos, _ = about["recipe"], about["data"], about["skipped"]
-        began_from = about["model"]
+        record = json.loads((path / RECORD).read_text("utf-8"))
+        settings, photos, _ = record["recipe"], record["data"], record["skipped"]
+        began_from = record["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
-            f"{path / ABOUT} is damaged ({error}); delete that folder and start anew."
+            f"{path / RECORD} is damaged ({error}); delete that folder and start anew."
         ) from error
-    changed = differences(began, recipe)
-    if model is not None and (given := read_card(find_model(model)).id) != began_from:
-        changed.append(f"model {began_from} is now {given}")
+    changed = differences(settings, recipe)
+    if model is not None and (model_id := read_card(find_model(model)).id) != began_from:
+        changed.append(f"model {began_from} is now {model_id}")
     if changed:
         raise TrainingError(
             f"{path} began with other settings ({', '.join(changed)}); resume it with those it "
@@ -129,11 +129,11 @@ def find_run(
             f"{path} began with other photos; bring back the list it began with, or start a new "
             "run under another --out."
         )
-    return RunFolder(path, about)
+    return RunFolder(path, record)
 
 
 def data_stamp(places: Places, validation: Places | None) -> str:
-    """A hash of the photos' names and of what is known of them."""
+    """A hash of the photos' names and of their labels."""
     digest = sha256()
     for part in (places, validation):
         if part is None:
@@ -145,7 +145,7 @@ def data_stamp(places: Places, validation: Places | None) -> str:
 
 
 def replace_model(new: Path, out: Path) -> None:
-    """Put a finished model in the place of the clustered one that it was trained from."""
+    """Replace the clustered model `out` by the finished model that was trained from it."""
     old = out.with_name(f".{out.name}-old")
     shutil.rmtree(old, ignore_errors=True)
     if (out / CARD_NAME).is_file():

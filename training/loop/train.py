@@ -47,7 +47,7 @@ from place_search.training.vocabulary import sample_local_features
 
 SAVE_SECONDS = 60.0
 VIEWS_ALONE = 8
-"""Views of each photo where nothing else can be learnt from."""
+"""The number of views of each photo if photos have no labels."""
 MEAN_PHOTOS = 256
 
 
@@ -64,14 +64,14 @@ def train(
 ) -> ModelCard:
     """Train a model on places and write it as the model folder `out`.
 
-    It starts from `model`, or else from the clustered model that `out` is, which it replaces at
-    the end. Everything on the way is in `OUT.run`: the checkpoint, the curve, the caches. With
-    `resume` a run that was stopped goes on, and comes to the same weights.
+    It starts from `model`, or else from the clustered model at `out`, which it replaces at the end.
+    The checkpoint, the curve and the caches are in `OUT.run`. With `resume` a stopped run
+    continues, and ends with the same weights.
 
     Raises:
-        TrainingError: photos that nothing can be learnt from, no clustered model, settings that
-            contradict those of the run, a loss that is no number, a photo that is gone, a full
-            disk, a checkpoint of another network.
+        TrainingError: photos without positives or negatives, no clustered model, settings that
+            contradict those of the run, a loss that is not finite, a photo that has disappeared, a
+            full disk, a checkpoint of another network.
         ModelError: an unknown model, one without weights, or `out` is a model already.
         PlaceSearchError: photos that cannot be listed.
     """
@@ -83,32 +83,33 @@ def train(
         places = _open(data.photos, "train", data)
         if places.unlabelled and not config.views:
             config = replace(config, views=VIEWS_ALONE)
-        judged = as_evaluated(places)  # the same, for those of them that are held out
+        evaluated = as_evaluated(places)  # the same photos, for validation
         if config.views:
-            places, judged = with_views(places), with_views(judged)
+            places, evaluated = with_views(places), with_views(evaluated)
         require_places(places, str(data.photos))
-        given = _validation(data, config)
-        stamp = data_stamp(places, given)
+        validation_places = _validation(data, config)
+        stamp = data_stamp(places, validation_places)
         recipe = {**asdict(config), **asdict(data.rules)}
         run = find_run(out, recipe, model, stamp) if resume else None
         if not resume:
             require_no_run(out)
-        # Before one of the processes begins a run that another would find.
-        processes.wait()
+        # All processes must look for a run before one of them begins it.
+        processes.wait_for_all()
         if run is None:
             start = _start(out, model)
             skipped = [
-                [] if part is None else _unreadable(part, progress) for part in (judged, given)
+                [] if part is None else _unreadable(part, progress)
+                for part in (evaluated, validation_places)
             ]
             run = begin_run(out, start, recipe, stamp, skipped, processes)
-        places = _without(places, run.skipped[0])
-        if given is None:
+        places = _without_skipped(places, run.skipped[0])
+        if validation_places is None:
             places, _ = hold_out(places, config.validation)
-            _, validation = hold_out(_without(judged, run.skipped[0]), config.validation)
+            _, validation = hold_out(_without_skipped(evaluated, run.skipped[0]), config.validation)
             require_places(places, f"{data.photos}, less those held out,")
             require_places(validation, f"{data.photos} that are held out")
         else:
-            validation = _without(given, run.skipped[1])
+            validation = _without_skipped(validation_places, run.skipped[1])
         card = read_card(run.start)
         network = load_network(run.start, card)
         network.whitening = None  # it was fitted to other descriptors
@@ -120,23 +121,23 @@ def train(
         network = network.cpu().eval()
         if config.train_last:
             set_mean(network, card, places)
-        written = trained_card(
+        new_card = trained_card(
             card, out, config, data, about, run, places, trainer, netvlad_of(network)
         )
         if processes.is_main:
             new = folder_of(out) / "model"
             rmtree(new, ignore_errors=True)  # of a run that was killed just before its end
-            written = write_model(network, written, new)
+            new_card = write_model(network, new_card, new)
             replace_model(new, out)
             run.close()
-        processes.wait()
+        processes.wait_for_all()
         processes.leave()
-        return written
+        return new_card
 
 
 @contextmanager
 def _deterministic(processes: ProcessGroup) -> Iterator[None]:
-    """On CPUs the same run gives the same numbers."""
+    """A context in which runs on CPUs are deterministic."""
     before = torch.are_deterministic_algorithms_enabled()
     torch.use_deterministic_algorithms(processes.device.type == "cpu")
     try:
@@ -168,7 +169,7 @@ def _validation(data: TrainingData, config: TrainingConfig) -> Places | None:
 
 
 def _start(out: Path, model: str | Path | None) -> Path:
-    """The model to start from: the one that is named, or the clustered one that `out` is."""
+    """The model to start from: `model` if given, else the clustered model at `out`."""
     if model is not None:
         require_free(out)
         read_card(start := find_model(model)).require_weights()
@@ -185,15 +186,15 @@ def _start(out: Path, model: str | Path | None) -> Path:
 
 def _unreadable(places: Places, progress: Progress) -> list[int]:
     """Rows of photos that cannot be read, each decoded once."""
-    rows = places.used.tolist()
-    lost = []
+    rows = places.used_rows.tolist()
+    unreadable = []
     with ThreadPoolExecutor(2) as pool:
         readable = pool.map(_is_readable, map(places.path, rows))
-        for done, (row, fine) in enumerate(zip(rows, readable, strict=True), 1):
-            if not fine:
-                lost.append(row)
-            progress("Checking photos", done, len(rows))
-    return lost
+        for count, (row, is_readable) in enumerate(zip(rows, readable, strict=True), 1):
+            if not is_readable:
+                unreadable.append(row)
+            progress("Checking photos", count, len(rows))
+    return unreadable
 
 
 def _is_readable(path: Path) -> bool:
@@ -204,10 +205,10 @@ def _is_readable(path: Path) -> bool:
     return True
 
 
-def _without(places: Places, skipped: Sequence[int]) -> Places:
-    kept = np.ones(len(places.photos), dtype=np.bool_)
-    kept[list(skipped)] = False
-    return keep(places, kept)
+def _without_skipped(places: Places, skipped: Sequence[int]) -> Places:
+    is_kept = np.ones(len(places.photos), dtype=np.bool_)
+    is_kept[list(skipped)] = False
+    return keep(places, is_kept)
 
 
 def set_mean(network: Network, card: ModelCard, places: Places) -> None:

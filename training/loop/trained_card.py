@@ -1,4 +1,4 @@
-"""The card of a model that a run has trained."""
+"""The card of a trained model."""
 
 import subprocess
 from dataclasses import asdict, replace
@@ -26,17 +26,17 @@ def trained_card(
     trainer: Trainer,
     pool: NetVLAD,
 ) -> ModelCard:
-    """The card of what a run made of the model of `card`."""
+    """The card of the model that a run trained from the model of `card`."""
     state = trainer.state
     training: dict[str, Any] = {
         "from": card.id,
         "from_fingerprint": card.fingerprint,
         "data": places.kind,
         "about": about,
-        "photos": len(places.used),
+        "photos": len(places.used_rows),
         "queries": len(places.queries),
         "photos_skipped": len(run.skipped[0]),
-        "photos_sha256": run.about["data"],
+        "photos_sha256": run.record["data"],
         "epochs": state.epoch,
         "best_epoch": state.best_epoch,
         "steps": state.step,
@@ -47,7 +47,7 @@ def trained_card(
         "recall_after": {n: round(share, 1) for n, share in state.best.items()},
         "settings": asdict(config),
     }
-    held = "held-out photos" if data.validation is None else data.validation.stem
+    data_name = "held-out photos" if data.validation is None else data.validation.stem
     return replace(
         card,
         id=out.name,
@@ -57,7 +57,7 @@ def trained_card(
         files={},
         recall=(
             Recall(
-                held,
+                data_name,
                 "measured",
                 training["recall_after"],
                 f"before training {training['recall_before']['1']}, at "
@@ -69,11 +69,11 @@ def trained_card(
 
 
 def _revision() -> str:
-    """The program's git revision where it runs from its repository, else its version."""
-    here = Path(__file__).resolve().parent
-    command = ["git", "-C", str(here), "describe", "--always", "--dirty", "--abbrev=12"]
+    """The git revision if the program runs from its repository, else its version."""
+    folder = Path(__file__).resolve().parent
+    command = ["git", "-C", str(folder), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
-        return done.stdout.strip()
+        process = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603
+        return process.stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return program_version()

@@ -1,4 +1,4 @@
-"""The training loop: from the checkpoint, or the beginning, until nothing gets better."""
+"""The training loop: from the checkpoint, or from the start, to the last epoch."""
 
 import math
 import time
@@ -37,7 +37,7 @@ BOARD_STEPS = 10
 
 
 class Trainer:
-    """One run over `places`, validated on `validation`, kept in a run's folder."""
+    """A run over `places`, validated on `validation`, with its state in a run's folder."""
 
     def __init__(
         self,
@@ -57,7 +57,9 @@ class Trainer:
         frozen, self._trained = split_network(network, config.train_last)
         features = run.path / "features"
         self._inputs = FeatureLoader(places, config, frozen, processes, features / "train")
-        self._checks = FeatureLoader(validation, config, frozen, processes, features / "held-out")
+        self._validation_inputs = FeatureLoader(
+            validation, config, frozen, processes, features / "held-out"
+        )
         self._passes = (
             PlacePasses(places, config, processes)
             if config.loss == "multi-similarity"
@@ -75,20 +77,22 @@ class Trainer:
         self._board = Board(run.path, self.state.step, writes=processes.is_main)
 
     def go(self) -> None:
-        """Train to the end; the best weights so far are in the run's folder at any time.
+        """Train to the end; the run's folder always holds the best weights up to now.
 
         Raises:
-            TrainingError: the loss is no number, a photo is gone, the disk is full.
+            TrainingError: the loss is not finite, a photo has disappeared, the disk is full.
         """
         state = self.state
         began, waited = time.monotonic() - state.seconds, state.waited
         try:
             with plain_errors(self._run.path):
                 if state.cached is None:
-                    state.cached = self._inputs.worth_caching() and self._checks.worth_caching()
+                    state.cached = (
+                        self._inputs.worth_caching() and self._validation_inputs.worth_caching()
+                    )
                 if state.cached:
                     self._inputs.cache("Describing photos", self._progress)
-                    self._checks.cache("Describing held-out", self._progress)
+                    self._validation_inputs.cache("Describing held-out", self._progress)
                 if not state.first:
                     state.first = state.best = self._validate()
                     self._save_best()
@@ -100,11 +104,11 @@ class Trainer:
                     self._save()
         finally:
             self._inputs.close()
-            self._checks.close()
+            self._validation_inputs.close()
             self._board.close()
 
     def load_best(self) -> None:
-        """Give the network the weights that found most in validation."""
+        """Load the weights with the best validation recall into the network."""
         path = self._run.path / BEST
         load_weights(self._network, load_table(path)["state_dict"], path)
 
@@ -115,7 +119,7 @@ class Trainer:
             state.part, state.done = state.part + 1, 0
         state.epoch, state.part = state.epoch + 1, 0
         recall = self._validate()
-        if _worth(recall) > _worth(state.best):
+        if _recall_order(recall) > _recall_order(state.best):
             state.best, state.best_epoch, state.since = recall, state.epoch, 0
             self._save_best()
         else:
@@ -130,10 +134,10 @@ class Trainer:
                 "No two photos are of places apart, so there is no batch to train on; give photos "
                 "of more places, or a smaller --window or --negative-m."
             )
-        left = batches[state.done :]
-        features = self._inputs.stream(part.items for batch in left for part in batch)
+        remaining = batches[state.done :]
+        features = self._inputs.stream(part.items for batch in remaining for part in batch)
         stage = f"Epoch {state.epoch + 1}" + (f", {state.part + 1} of {count}" if count > 1 else "")
-        for batch in left:
+        for batch in remaining:
             time_now = state.epoch + (state.part + state.done / len(batches)) / count
             rate = self._optimizer.rate(time_now, state.step)
             loss = self._step(batch, features, rate)
@@ -153,7 +157,7 @@ class Trainer:
                     descriptors = self._module(next(features))
                 loss = self._loss(descriptors, part) / len(batch)
                 self._optimizer.backward(loss)
-            # A loss that leaves pairs out may leave out just those that are no numbers.
+            # The sum of descriptors shows NaN even where the loss leaves out the pairs with NaN.
             total += loss.detach() + 0 * descriptors.detach().sum()
         value = self._processes.mean(total)
         if not math.isfinite(value):
@@ -162,7 +166,7 @@ class Trainer:
                 f"{rate:g}; go on from the last checkpoint with --resume and a lower "
                 "--learning-rate."
             )
-        # Only now are the weights known to be good.
+        # A finite loss shows that the weights are good, so they may be saved.
         if time.monotonic() - self._saved >= self._save_seconds:
             self._save()
         self._optimizer.step()
@@ -177,7 +181,9 @@ class Trainer:
 
     def _validate(self) -> dict[str, float]:
         state = self.state
-        recall = validate(self._validation, self._config.views, self._checks, self._trained)
+        recall = validate(
+            self._validation, self._config.views, self._validation_inputs, self._trained
+        )
         self._curve.add_recall(state.step, state.epoch, recall)
         self._board.add(state.step, {f"recall@{n}": share for n, share in recall.items()})
         return {str(n): share for n, share in recall.items()}
@@ -191,7 +197,7 @@ class Trainer:
             save_table({"state_dict": self._network.state_dict()}, self._run.path / BEST)
 
     def _save(self) -> None:
-        """Write where this run stands: the curve first, so that it is never behind."""
+        """Write the run's state: the curve first, so that it is never behind the checkpoint."""
         self._saved = time.monotonic()
         if not self._processes.is_main:
             return
@@ -211,10 +217,10 @@ class Trainer:
         load_weights(self._network, table["state_dict"], path)
         self._optimizer.load(table)
         self.state = RunState(**table["progress"])
-        if self.state.finished:  # more epochs, or more patience, may have been asked for
+        if self.state.finished:  # the resumed run may have more epochs or more patience
             self._check_end()
 
 
-def _worth(recall: dict[str, float]) -> tuple[float, float]:
-    """Recall@5 decides, as in the paper, and where it is equal Recall@1."""
+def _recall_order(recall: dict[str, float]) -> tuple[float, float]:
+    """The key to compare recalls by: Recall@5, as in the paper, then Recall@1."""
     return recall["5"], recall["1"]

@@ -1,4 +1,4 @@
-"""Recall on photos that are not trained on."""
+"""Recall on photos for validation."""
 
 from collections.abc import Mapping
 
@@ -8,14 +8,14 @@ from place_search.evaluation import RECALL_KS, rank, recall_at
 from place_search.evaluation.truth.ground_truth import rows_of_photos
 from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import describe
-from place_search.training.data.places import NONE, Places
-from place_search.training.split_network import Trained
+from place_search.training.data.places import NO_ROWS, Places
+from place_search.training.split_network import TrainedPart
 
 CHUNK = 256
 
 
 def validation_queries(places: Places, views: int) -> list[Item]:
-    """Queries as they are; where a photo is its own positive, a view of it asks for it."""
+    """The queries as items: unaltered photos, or a view of a photo that is its own positive."""
     return [
         (row, 1 + row % views if views and row in places.positives[row] else 0)
         for row in places.queries.tolist()
@@ -23,7 +23,7 @@ def validation_queries(places: Places, views: int) -> list[Item]:
 
 
 def validate(
-    places: Places, views: int, inputs: FeatureLoader, trained: Trained
+    places: Places, views: int, inputs: FeatureLoader, trained: TrainedPart
 ) -> Mapping[int, float]:
     """Recall@1, 5 and 10 in per cent of the queries of `places` among its database."""
     queries = validation_queries(places, views)
@@ -35,10 +35,10 @@ def validate(
         for start in range(0, len(database), CHUNK)
         if (chunk := database[start : start + CHUNK])
     )
-    asked = rows_of_photos(
+    own_rows = rows_of_photos(
         [places.photos[row] for row, _ in queries], [places.photos[row] for row, _ in database]
     )
-    own = [NONE if view else rows for rows, (_, view) in zip(asked, queries, strict=True)]
+    own = [NO_ROWS if view else rows for rows, (_, view) in zip(own_rows, queries, strict=True)]
     ranked = rank(descriptors, numbered, max(RECALL_KS), own=own)
     right = [np.array([number_of[at] for at in places.positives[row]]) for row, _ in queries]
-    return recall_at([one.rows for one in ranked], right, RECALL_KS)
+    return recall_at([results.rows for results in ranked], right, RECALL_KS)

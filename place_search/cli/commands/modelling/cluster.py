@@ -67,7 +67,7 @@ def command(
             about=about,
             seed=seed,
             progress=advance,
-            say=print_message,
+            print_message=print_message,
         )
     fitting = card.fitting
     print_message(
