@@ -1,4 +1,4 @@
-"""A photo → its descriptor and local features: model cards, the registry, runtimes."""
+"""From a photo to its descriptor and local features: model cards, the registry, runtimes."""
 
 from place_search.models.calibration import (
     Calibration,

@@ -1,4 +1,4 @@
-"""A model's calibration: what turns its similarities and matches into a probability."""
+"""A model's calibration, which turns similarities and matches into a probability."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -10,23 +10,23 @@ from typing import Any
 from place_search.core.settings import MODEL
 
 THRESHOLD = 0.95
-"""The probability from which a place is found."""
+"""The probability from which on the verdict is "found"."""
 UNSURE_FROM = 0.5
-"""From here on the same place is likelier than another one, though not yet sure."""
+"""The probability from which on the verdict is "unsure": the same place is likelier than not."""
 NOTHING_KNOWN = (0.0, 0.0, 0.0)
-"""What `unverified` is where any similarity may be that of the same place or of another."""
+"""The value of `unverified` for a probability of ½ at any similarity."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
     """From similarity and geometry to the probability that two photos show the same place.
 
-    Three logistic functions, of what `search.probability` measures: `weights` and `intercept` for
-    a pair by itself; `among`, (agreement, contrast, intercept), for a candidate beside others;
-    `unverified`, (similarity, contrast, intercept), without geometry. From the probability
-    `threshold` on, "found" and "same" are said. `precision`, `recall`, `auc` and
-    `calibration_error` were measured on pairs that were held back; there is no precision
-    where nothing is found.
+    It has three logistic functions of the evidence in `search.probability`: `weights` and
+    `intercept` for a pair by itself; `among`, (agreement, contrast, intercept), for a candidate
+    beside others; `unverified`, (similarity, contrast, intercept), without geometry. From the
+    probability `threshold` on, the verdicts are "found" and "same". `precision`, `recall`, `auc`
+    and `calibration_error` were measured on held-back pairs; `precision` is None where nothing was
+    found.
     """
 
     intercept: float
@@ -43,10 +43,10 @@ class Calibration:
     unverified: Sequence[float] = ()
 
     def completed(self) -> "Calibration":
-        """The same, with what version 0.1 and labelled pairs do not fit.
+        """The calibration with the functions that version 0.1 and labelled pairs do not fit.
 
-        What agreement says beside other candidates is taken from the included model. What a
-        similarity says cannot be: 0.6 is much to one model and nothing to another.
+        The weight of agreement beside other candidates is that of the included model. The weight of
+        a similarity cannot be borrowed: 0.6 is high for one model and low for another.
         """
         if self.among and self.unverified:
             return self
@@ -61,21 +61,25 @@ class Calibration:
 def read_calibration(table: Mapping[str, Any]) -> Calibration:
     """A calibration from a card's or a file's table.
 
-    One that would call found what is as likely another place, which nearly separable pairs once
-    led to, has the usual threshold.
+    A threshold not above `UNSURE_FROM`, which nearly separable pairs once led to, is replaced by
+    the default.
 
     Raises:
-        TypeError: a key that it lacks or does not know.
+        TypeError: a missing or an unknown key.
     """
     sequences = {
         key: tuple(map(float, table.get(key, ()))) for key in ("weights", "among", "unverified")
     }
-    read = Calibration(**{"precision": None, **table, **sequences})
-    return read if read.threshold > UNSURE_FROM else replace(read, threshold=THRESHOLD)
+    calibration = Calibration(**{"precision": None, **table, **sequences})
+    return (
+        calibration
+        if calibration.threshold > UNSURE_FROM
+        else replace(calibration, threshold=THRESHOLD)
+    )
 
 
 @lru_cache(maxsize=1)
 def included_calibration() -> Calibration:
-    """The calibration of the included model, which others borrow while they have none."""
+    """The calibration of the included model, for models without their own."""
     card = files("place_search.weights") / MODEL.default / "card.toml"
     return read_calibration(tomllib.loads(card.read_text("utf-8"))["calibration"])

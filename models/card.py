@@ -1,6 +1,6 @@
-"""Model cards: what a model is, where it came from, and how a photo must be prepared for it.
+"""Model cards: a model's network, its sources, and the preprocessing of its photos.
 
-A model is a folder: `card.toml` beside one graph a precision (`f32.onnx`, `int8.xml`).
+A model is a folder: `card.toml` and a graph for each precision (`f32.onnx`, `int8.xml`).
 """
 
 import hashlib
@@ -23,7 +23,7 @@ from place_search.photos import Preprocessing
 CARD_NAME = "card.toml"
 WEIGHTS_NAME = "weights.safetensors"
 MAX_DIMS = 1 << 17
-"""The longest descriptor that a model which is imported may give."""
+"""The largest number of dimensions of an imported model."""
 DIRECTIONS_NAME = "directions.npy"
 """The directions that local features are projected to, (C, bits) float32."""
 
@@ -40,7 +40,7 @@ class WeightSource:
 
 @dataclass(frozen=True, slots=True)
 class Recall:
-    """Recall@N in per cent on a named data set; `kind` says whether we measured or quote it."""
+    """Recall@N in per cent on a named data set, measured by place-search or published by others."""
 
     dataset: str
     kind: Literal["measured", "published"]
@@ -50,7 +50,7 @@ class Recall:
 
 @dataclass(frozen=True, slots=True)
 class Aggregation:
-    """How local features become a descriptor: a part of `models.aggregations` and its settings."""
+    """The aggregation of a model: a part of `models.aggregations` and its settings."""
 
     name: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
@@ -58,10 +58,10 @@ class Aggregation:
 
 @dataclass(frozen=True, slots=True)
 class LocalFeatures:
-    """The grid of local features that a graph gives beside the descriptor.
+    """The grid of local features that a graph gives with the descriptor.
 
-    `channels` is the width of one, `stride` the pixels from one to the next, a multiple of the
-    backbone's own stride.
+    `channels` is the length of a feature, `stride` the pixels from one to the next, a multiple of
+    the backbone's own stride.
     """
 
     channels: int
@@ -72,12 +72,12 @@ class LocalFeatures:
 class ModelCard:
     """The contents of `card.toml`.
 
-    `dims` is the length of the descriptor. `local_features` is None where the graph gives none:
-    then those of the model `verify_with` verify its results, by default the included one's. `files`
-    maps the name of each file beside the card to its sha256.
-    `cropped` says that `dims` are only the first of those that the graph gives, `precision` which
-    graph it is, and `saturates` that this processor cuts the sums of its int8 products
-    (`int8_saturates`); they are set when a model is opened, never in a file.
+    `dims` is the length of the descriptor. `local_features` is None for a graph without them: then
+    the model `verify_with`, by default the included one, verifies its results. `files` maps the
+    name of each file beside the card to its sha256. Opening a model sets the last three fields,
+    which are never in a file: `cropped` where `dims` are only the first of the graph's dimensions,
+    `precision` of the graph, and `saturates` where this processor saturates the sums of int8
+    products (`int8_saturates`).
     """
 
     id: str
@@ -103,7 +103,7 @@ class ModelCard:
 
     @property
     def graph_files(self) -> tuple[str, ...]:
-        """The files of the graph in this precision, the one to open first."""
+        """The files of the graph in this precision; the first is the one to open."""
         return self.f32_files if self.precision == "f32" else GRAPHS[self.precision]
 
     @property
@@ -113,7 +113,7 @@ class ModelCard:
 
     @property
     def opened_files(self) -> tuple[str, ...]:
-        """What is read to open the model in this precision, its graph first."""
+        """The files that opening the model in this precision reads, its graph first."""
         own = (DIRECTIONS_NAME,) if DIRECTIONS_NAME in self.files else ()
         return (*self.graph_files, *own)
 
@@ -124,11 +124,11 @@ class ModelCard:
 
     @property
     def has_weights(self) -> bool:
-        """Whether the folder holds weights for torch beside the graph."""
+        """Whether the folder holds weights for torch, too."""
         return WEIGHTS_NAME in self.files
 
     def require_weights(self) -> None:
-        """Raise `ModelError` where the folder holds a graph alone."""
+        """Raise `ModelError` if the folder holds only a graph."""
         if not self.has_weights:
             raise ModelError(
                 f"'{self.id}' is a graph alone, so torch can neither run, train, whiten nor export "
@@ -137,12 +137,12 @@ class ModelCard:
 
     @property
     def main_file(self) -> str:
-        """The file of the weights: torch's, or those of a model that is a graph alone."""
+        """The file of the weights: torch's, or the graph's for a model without torch weights."""
         return WEIGHTS_NAME if self.has_weights else F32_IR[1]
 
     @property
     def in_0_1_words(self) -> dict[str, int | None]:
-        """The keys by which version 0.1 described a model; None for what this one has not."""
+        """The values of the keys by which version 0.1 described a model; None if it has none."""
         local = self.local_features
         return {
             "clusters": self.aggregation.parameters.get("clusters"),
@@ -152,20 +152,20 @@ class ModelCard:
 
     @property
     def fitted_in_words(self) -> str | None:
-        """How the weights came to be, where the card says."""
+        """How the weights were fitted and trained, in words; None where the card does not say."""
         what: str | None = self.fitting.get("what")
         if what is None:
             return None
-        # Cards of version 0.1 say it in `what` too, and so before they were trained further.
+        # Cards of version 0.1 describe training in `what`, too, after a semicolon.
         fitted = what.partition("; ")[0]
         return f"{fitted}; {'then' if 'training' in self.fitting else 'not'} trained on places"
 
     @property
     def fingerprint(self) -> str:
-        """A hash of weights, preprocessing and int8 graph: descriptors compare where it is equal.
+        """A hash of weights, preprocessing and int8 graph, equal for comparable descriptors.
 
-        Those of float32 and int8 do not: by the cosines on the cards they are further apart than
-        what similarities, calibrations and the order of close places can bear.
+        Descriptors in float32 and int8 are not comparable: the cosines on the cards show that they
+        differ more than similarities, calibrations and the order of close places tolerate.
         """
         parts: dict[str, Any] = {
             "weights": self.files[self.main_file],
@@ -183,13 +183,13 @@ class ModelCard:
 
 
 def crop_card(card: ModelCard, dims: int) -> ModelCard:
-    """The card of a model of which only the first `dims` numbers of a descriptor are kept.
+    """The card of a model whose descriptors are cropped to their first `dims` numbers.
 
-    It has no calibration, since fewer numbers make photos of other places more similar, and none of
-    the figures that were measured with all of them.
+    It has no calibration, since fewer numbers make photos of other places more similar, and no
+    figures, which were measured with all numbers.
 
     Raises:
-        ModelError: the model is not whitened, so that its first numbers are no better than any,
+        ModelError: the model is not whitened, so that its first numbers are no better than others,
             or gives fewer than `dims`.
     """
     if is_whole(dims) and dims == card.dims:
@@ -216,7 +216,7 @@ def read_card(folder: Path) -> ModelCard:
     """Read a model folder's card.
 
     Raises:
-        ModelError: no card, or a card that does not say what it must.
+        ModelError: no card, or a card with missing or wrong entries.
     """
     path = folder / CARD_NAME
     try:
@@ -240,7 +240,7 @@ def read_card(folder: Path) -> ModelCard:
 
 
 def _from_version_0_1(table: dict[str, Any]) -> dict[str, Any]:
-    """A card as version 0.1 wrote it, where every model was NetVLAD's, in today's keys."""
+    """A card of version 0.1, when every model was a NetVLAD, in today's keys."""
     if "clusters" not in table:
         return table
     clusters, channels, stride = (table.pop(key) for key in ("clusters", "channels", "stride"))
@@ -265,7 +265,7 @@ def _quantization(table: Mapping[str, Any] | None) -> Quantization | None:
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
-    """Write a card so that `read_card` gives it back; one that is there is replaced at once."""
+    """Write a card for `read_card`; an existing card is replaced atomically."""
     table = {
         key: value
         for key, value in asdict(card, dict_factory=_without_none).items()
@@ -275,5 +275,5 @@ def write_card(card: ModelCard, folder: Path) -> None:
 
 
 def _without_none(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-    """TOML has no word for what is not there."""
+    """Drop None, which TOML cannot express."""
     return {key: value for key, value in items if value is not None}

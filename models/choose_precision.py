@@ -1,4 +1,4 @@
-"""Which precision a model is opened in: the one asked for, or what its card and processor allow."""
+"""Chooses the precision of a model: the requested one, or by its card and the processor."""
 
 from typing import NamedTuple, get_args
 
@@ -8,36 +8,39 @@ from place_search.models.errors import ModelError
 from place_search.models.precision import Precision
 
 MAX_LOSS = 1.0
-"""Points of Recall@1 that int8 may lose on average for `auto` to take it."""
+"""The largest mean loss of int8, in points of Recall@1, with which `auto` is int8."""
 
 
 class Choice(NamedTuple):
-    """A precision, and why it was chosen, in words that go on after it."""
+    """A precision, and the reason for it, as a clause that follows its name."""
 
     precision: Precision
     reason: str
 
 
-def choose_precision(card: ModelCard, asked: AskedPrecision, *, instructions: str | None) -> Choice:
+def choose_precision(
+    card: ModelCard, requested: AskedPrecision, *, instructions: str | None
+) -> Choice:
     """The precision to open a model in.
 
     `auto` is int8 where the card's measured loss is at most `MAX_LOSS` points and the processor has
     `instructions` for it (`int8_instructions`).
 
     Raises:
-        ModelError: no such precision, or int8 of a model that has no such graph.
+        ModelError: no such precision, or int8 of a model without an int8 graph.
     """
-    if asked not in get_args(AskedPrecision):
+    if requested not in get_args(AskedPrecision):
         raise ModelError(
-            f"There is no precision '{asked}'; choose one of {', '.join(get_args(AskedPrecision))}."
+            f"There is no precision '{requested}'; choose one of "
+            f"{', '.join(get_args(AskedPrecision))}."
         )
-    if asked == "int8" and not card.has_int8:
+    if requested == "int8" and not card.has_int8:
         raise ModelError(
             f"'{card.id}' has no int8 graph; make one with `place-search quantize {card.id} "
             "--photos DIR`, or use --precision f32."
         )
-    if asked != "auto":
-        return Choice(asked, "as asked")
+    if requested != "auto":
+        return Choice(requested, "as asked")
     if card.quantization is None or not card.has_int8:
         return Choice("f32", "the model has no int8 graph")
     loss = card.quantization.loss
@@ -47,5 +50,5 @@ def choose_precision(card: ModelCard, asked: AskedPrecision, *, instructions: st
         return Choice("f32", f"int8 was measured to lose {loss:.1f} points of Recall@1 on average")
     if instructions is None:
         return Choice("f32", "this processor has no instructions that make int8 quicker")
-    lost = f"loses {loss:.1f} points of Recall@1 on average" if loss > 0 else "loses nothing"
-    return Choice("int8", f"this processor has {instructions}, and int8 {lost}")
+    effect = f"loses {loss:.1f} points of Recall@1 on average" if loss > 0 else "loses nothing"
+    return Choice("int8", f"this processor has {instructions}, and int8 {effect}")

@@ -1,4 +1,4 @@
-"""Downloads that go on where they broke off, checked by sha256 where it is known."""
+"""Downloads that resume after an interruption, checked by sha256 where it is known."""
 
 from pathlib import Path
 
@@ -15,21 +15,21 @@ _TIMEOUT = httpx.Timeout(30.0)
 
 
 def fetch_file(
-    model: Published, folder: Path, *, given: Path | None = None, progress: Progress = silent
+    model: Published, folder: Path, *, own_file: Path | None = None, progress: Progress = silent
 ) -> Path:
-    """The file of a published model: the one that is `given`, else downloaded into `folder`.
+    """The file of a published model: `own_file` if given, else downloaded into `folder`.
 
-    Sources are tried in their order; a download that broke off goes on at the next call.
-    `progress` is told megabytes.
+    Sources are tried in their order; an interrupted download resumes at the next call. `progress`
+    counts megabytes.
 
     Raises:
-        ModelError: the given file is not there.
-        DownloadError: no source answers, or the file is not the one of the registry's sha256.
+        ModelError: `own_file` does not exist.
+        DownloadError: no source answers, or the file's sha256 is not the registry's.
     """
-    if given is not None:
-        if not given.is_file():
-            raise ModelError(f"{given} is not a file; name the downloaded {model.file}.")
-        return _checked(model, given)
+    if own_file is not None:
+        if not own_file.is_file():
+            raise ModelError(f"{own_file} is not a file; name the downloaded {model.file}.")
+        return _checked(model, own_file)
     target = folder / model.file
     if target.is_file():
         return _checked(model, target)
@@ -53,47 +53,49 @@ def fetch_file(
 
 
 def download(url: str, target: Path, *, progress: Progress = silent) -> None:
-    """Download to `target`, which appears whole or not at all; goes on where it broke off.
+    """Download to `target`, which appears whole or not at all; resumes an interrupted download.
 
     Raises:
         DownloadError: the server does not answer, or the connection breaks.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     part, version = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.etag")
-    done = part.stat().st_size if part.is_file() and version.is_file() else 0
-    # Goes on only where the server still has the same file.
+    size = part.stat().st_size if part.is_file() and version.is_file() else 0
+    # Resumes only if the server still has the same file.
     headers = {"Accept-Encoding": "identity"}
-    if done:
-        headers |= {"Range": f"bytes={done}-", "If-Range": version.read_text()}
+    if size:
+        headers |= {"Range": f"bytes={size}-", "If-Range": version.read_text()}
     try:
         with httpx.stream(
             "GET", url, headers=headers, follow_redirects=True, timeout=_TIMEOUT
         ) as reply:
             reply.raise_for_status()
             if reply.status_code != httpx.codes.PARTIAL_CONTENT:
-                done = 0
+                size = 0
                 _note_version(reply, version)
-            total = done + int(reply.headers.get("Content-Length", 0))
-            with part.open("ab" if done else "wb") as stream:
+            total = size + int(reply.headers.get("Content-Length", 0))
+            with part.open("ab" if size else "wb") as stream:
                 for chunk in reply.iter_raw():
                     stream.write(chunk)
-                    done += len(chunk)
-                    progress("Downloading", done // _MEGABYTE, max(total, done) // _MEGABYTE)
+                    size += len(chunk)
+                    progress("Downloading", size // _MEGABYTE, max(total, size) // _MEGABYTE)
     except httpx.HTTPStatusError as error:
         status = error.response.status_code
-        if done and status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
-            # A process was killed after the last byte, before the file had its name.
+        if size and status == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:
+            # An earlier process was killed after the last byte, before renaming the file.
             part.unlink()
             download(url, target, progress=progress)
             return
         raise DownloadError(f"{url} answers {status}; it may have moved.") from None
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        kept = f"{done:,} bytes are kept, run the same command again" if done else "try again later"
-        raise DownloadError(f"{url} does not answer ({type(error).__name__}); {kept}.") from None
+        remedy = (
+            f"{size:,} bytes are kept, run the same command again" if size else "try again later"
+        )
+        raise DownloadError(f"{url} does not answer ({type(error).__name__}); {remedy}.") from None
     except OSError as error:
         raise DownloadError(f"{part} cannot be written ({error.strerror}).") from None
-    if done < total:
-        raise DownloadError(f"{url} broke off at {done:,} bytes; run the same command again.")
+    if size < total:
+        raise DownloadError(f"{url} broke off at {size:,} bytes; run the same command again.")
     part.replace(target)
     version.unlink(missing_ok=True)
 

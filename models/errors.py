@@ -1,11 +1,11 @@
-"""What can be wrong with a model."""
+"""Errors of models."""
 
 from place_search.core.errors import PlaceSearchError
 
 
 class ModelError(PlaceSearchError):
-    """A model folder that is missing, incomplete, altered or not usable here."""
+    """A model folder that is missing, incomplete, altered or unusable on this machine."""
 
 
 class VocabularyError(ModelError):
-    """A model without a NetVLAD vocabulary that could be shown."""
+    """A model without a NetVLAD vocabulary to show."""

@@ -1,4 +1,4 @@
-"""Export a torch network to the ONNX graph that the other runtimes serve."""
+"""Exports a torch network to an ONNX graph for the other runtimes."""
 
 import warnings
 from pathlib import Path
@@ -16,12 +16,11 @@ MAX_SIDE = 16384
 def export_onnx(network: Network, path: Path) -> None:
     """Write the graph: `photos` (N, H, W, 3) uint8 to `descriptor` (N, D) and `cells` (N, h, w, C).
 
-    A network without local features has the first output alone.
-
-    N, H and W are free, as far as the network takes them (`photo_size`, `multiple`, `MIN_SIDE`).
+    A network without local features has only the first output. N, H and W are free within the
+    network's own limits (`photo_size`, `multiple`, `MIN_SIDE`).
     """
     step = network.backbone.multiple
-    # Odd sides, where they may be odd: the exporter takes a divisible example for a rule.
+    # Odd sides where allowed: the exporter would make a rule of an example's divisibility.
     height, width = network.photo_size or (243 // step * step, 325 // step * step)
     example = torch.zeros((2, height, width, 3), dtype=torch.uint8)
     shapes = {0: torch.export.Dim("photos")}
@@ -45,7 +44,7 @@ def export_onnx(network: Network, path: Path) -> None:
         raise RuntimeError("torch.onnx.export gave no program")
     program.save(str(path), include_initializers=True)
     graph = onnx.load(path)
-    # The exporter notes the exporting machine's stack traces; a graph is only its mathematics.
+    # Removes the stack traces of the exporting machine, which the exporter stores.
     for part in (
         graph,
         graph.graph,

@@ -1,4 +1,4 @@
-"""Write a torch network as a model folder: weights, graph and card."""
+"""Writes a torch network as a model folder: weights, graph and card."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -29,7 +29,7 @@ def write_model(
 ) -> ModelCard:
     """Write `out` as a model folder and return its card with the files' hashes filled in.
 
-    `directions`, (C, bits) float32, are those that its local features are projected to. The folder
+    `directions`, (C, bits) float32, are the directions for the codes of local features. The folder
     appears whole or not at all.
 
     Raises:
@@ -38,10 +38,12 @@ def write_model(
     """
     network.eval()
     with new_folder(out) as scratch:
-        # Before the export, which takes seconds.
+        # This check comes before the export, which takes seconds.
         photos = _noise(card)
         expected = [embed_with(network, pixels) for pixels in photos]
-        require_telling_apart(f"'{card.id}'", np.stack([one.descriptor for one in expected]))
+        require_telling_apart(
+            f"'{card.id}'", np.stack([embedding.descriptor for embedding in expected])
+        )
         try:
             save_network(network, scratch)
         except SafetensorError as error:
@@ -53,7 +55,7 @@ def write_model(
             np.save(scratch / DIRECTIONS_NAME, directions)
             names.append(DIRECTIONS_NAME)
         files = {name: sha256_of(scratch / name) for name in names}
-        # An int8 graph would be that of other weights, a calibration one of their similarities.
+        # The int8 graph and the calibration of the original card belong to other weights.
         card = replace(
             card, files=files, quantization=None, calibration=None, precision="f32", saturates=False
         )
@@ -72,11 +74,12 @@ def _check_graph(
     graph: Path, photos: Sequence[NDArray[np.uint8]], expected: Sequence[Embedding]
 ) -> None:
     runtime = OpenVinoRuntime(graph)
-    for pixels, ours in zip(photos, expected, strict=True):
-        made = runtime.embed(pixels)
-        cosine = float(ours.descriptor @ made.descriptor)
+    for pixels, network_embedding in zip(photos, expected, strict=True):
+        graph_embedding = runtime.embed(pixels)
+        cosine = float(network_embedding.descriptor @ graph_embedding.descriptor)
         shapes = [
-            None if of.local_features is None else of.local_features.shape for of in (ours, made)
+            None if of.local_features is None else of.local_features.shape
+            for of in (network_embedding, graph_embedding)
         ]
         if not cosine >= MIN_PARITY or shapes[0] != shapes[1]:
             raise ModelError(

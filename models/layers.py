@@ -1,4 +1,4 @@
-"""What the parts of a network are: backbone, aggregation and whitening, as torch modules."""
+"""The parts of a network as torch modules: backbone, aggregation and whitening."""
 
 from collections.abc import Mapping
 from typing import Any, Self
@@ -9,22 +9,22 @@ from torch.nn import functional
 
 
 class Backbone(nn.Module):
-    """A convolutional network cut where an aggregation reads its local features.
+    """A network up to the local features that an aggregation pools.
 
     Maps (N, 3, H, W) normalised RGB photos to (N, `channels`, h, w) features, one every `stride`
     pixels. H and W are multiples of `multiple`, and at least `photos.preprocessing.MIN_SIDE`.
-    A photo passes `layers` one after the other, unless a subclass says otherwise.
+    `forward` applies `layers` in their order, unless a subclass overrides it.
     """
 
     channels: int
     stride: int
     multiple: int = 1
     grid: tuple[int, int] | None = None
-    """The only (h, w) that it can give, where it knows features by their place; None for any."""
+    """The only (h, w) of a backbone with fixed positions of features; None for any."""
     layers: nn.Sequential
 
     def units(self) -> list[nn.Module]:
-        """The parts that a photo passes one after the other, from the first to the last."""
+        """The parts of the network in the order in which they are applied."""
         return list(self.layers)
 
     def forward(self, photos: Tensor) -> Tensor:
@@ -33,11 +33,11 @@ class Backbone(nn.Module):
         return features
 
     def with_token(self, photos: Tensor) -> tuple[Tensor, Tensor]:
-        """Features, and one token (N, C) of the whole photo; only transformers have one."""
+        """Features, and a token (N, C) of the whole photo, which only transformers have."""
         raise NotImplementedError
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Take ImageNet weights as their publisher names them: here `features.0.weight`, …"""
+        """Load ImageNet weights under their publisher's names, here `features.0.weight`, …"""
         names = self.layers.state_dict()
         self.layers.load_state_dict({name: state[f"features.{name}"] for name in names})
 
@@ -46,13 +46,13 @@ class AggregationLayer(nn.Module):
     """Pools (N, C, h, w) local features to (N, `dims`) descriptors of L2 norm 1."""
 
     name: str
-    """The name of the part, as model cards give it."""
+    """The name of the part in model cards."""
     of_unit_features = True
     """Whether local features are L2-normalised before they are pooled."""
     takes_token = False
-    """Whether it pools a transformer's token of the whole photo, (N, C), too."""
+    """Whether the layer also pools a transformer's token of the whole photo, (N, C)."""
     grid: tuple[int, int] | None = None
-    """The only (h, w) that it can pool, where it knows features by their place; None for any."""
+    """The only (h, w) of a layer with fixed positions of features; None for any."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -64,19 +64,19 @@ class AggregationLayer(nn.Module):
     ) -> Self:
         """The layer that a card's `parameters` describe.
 
-        `weights` are those that will be loaded into it, by their names within the layer; empty for
-        a layer that is to be trained.
+        `weights` are those that will be loaded into the layer, by their names in it; empty for a
+        layer that will be trained.
         """
         return cls(channels)
 
     @property
     def dims(self) -> int:
-        """The length of the descriptor: here one number a channel."""
+        """The length of the descriptor, here the number of channels."""
         return self.channels
 
     @property
     def in_words(self) -> str:
-        """What a model's title says of it."""
+        """The layer's name and size, for a model's title."""
         return self.name
 
     @property
@@ -86,7 +86,7 @@ class AggregationLayer(nn.Module):
 
 
 class SizedAggregation(AggregationLayer):
-    """One that a card describes by whole numbers: the `sizes` of its layers, by name."""
+    """An aggregation with whole numbers as its parameters: the `sizes` of its layers, by name."""
 
     def __init__(self, channels: int, **sizes: int) -> None:
         super().__init__(channels)
@@ -101,15 +101,15 @@ class SizedAggregation(AggregationLayer):
 
     @property
     def parameters_of_card(self) -> dict[str, Any]:
-        """The sizes of its layers."""
+        """The sizes of the layers."""
         return self.sizes
 
 
 class ByteLinear(nn.Module):
-    """A linear layer whose matrix is kept in 8 bits, with a number a row that scales them.
+    """A linear layer whose matrix is kept in 8 bits, with a scale for each row.
 
-    `weight` (out, in) int8, `scale` (out, 1), `bias` (out,). A fitted matrix of a thousand rows is
-    right to a hundredth or so anyway, and takes a quarter of the bytes on disk and in memory.
+    `weight` (out, in) int8, `scale` (out, 1), `bias` (out,). It takes a quarter of the bytes of
+    float32; a fitted matrix of a thousand rows is only precise to about a hundredth anyway.
     """
 
     weight: Tensor

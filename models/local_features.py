@@ -1,9 +1,10 @@
 """Local features: the descriptors of the backbone's grid, and their one-bit codes.
 
-Each is projected to some directions and keeps the sign of each. A model can bring directions of its
-own, a multiple of 8 and at most `CODE_BITS`, which tell places apart with fewer bits. Else there
-are `CODE_BITS`, whatever the backbone's width: rows of a Hadamard matrix with random signs, so that
-each bit hears every channel (as in SRHT; Ailon & Chazelle 2009), the same on every machine.
+A code holds the signs of a feature's projections to some directions. A model can have directions of
+its own, a multiple of 8 and at most `CODE_BITS`, which tell places apart with fewer bits. The
+default is `CODE_BITS` directions for any number of channels: rows of a Hadamard matrix with random
+signs, so that each bit depends on every channel (as in SRHT; Ailon & Chazelle 2009), the same on
+every machine.
 """
 
 from functools import lru_cache
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-# numpy imports it late, in compiled code that can swallow an interrupt in the middle of a job.
+# Imported early: numpy would import it in compiled code, which can swallow an interrupt.
 from numpy.random import PCG64
 from numpy.typing import NDArray
 
@@ -25,14 +26,14 @@ Grid = tuple[int, int]
 Codes = tuple[NDArray[np.uint8], Grid]
 """(h·w, bytes) codes of a photo's local features with their grid (h, w)."""
 _PRODUCT = 1 << 18
-"""Multiplications that OpenBLAS makes in one thread."""
+"""The number of multiplications up to which OpenBLAS uses one thread."""
 
 
 def read_directions(folder: Path, card: ModelCard) -> NDArray[np.float32] | None:
     """A model's own directions, (C, bits) float32; None where it has none.
 
     Raises:
-        ModelError: they are not such numbers, or not for this model's local features.
+        ModelError: the file is damaged, or does not fit this model's local features.
     """
     if DIRECTIONS_NAME not in card.files:
         return None
@@ -53,8 +54,8 @@ def read_directions(folder: Path, card: ModelCard) -> NDArray[np.float32] | None
 
 @lru_cache(maxsize=8)
 def _signs(order: int) -> NDArray[np.float32]:
-    """(order,) float32 of ±1, the same everywhere."""
-    # Raw bits of the generator, which numpy promises never to change.
+    """(order,) float32 of ±1, the same on every machine."""
+    # Raw bits of the generator: numpy guarantees their stream.
     bits = PCG64(0).random_raw(order) >> np.uint64(63)
     return bits.astype(np.float32) * 2 - 1
 
@@ -66,7 +67,7 @@ def _project(
     rows = features.reshape(-1, features.shape[2])
     if directions is None:
         return _hadamard(rows)
-    # In parts, since threads of the product would take turns with the network's.
+    # In small products of one thread, whose threads do not compete with the network's.
     step = max(_PRODUCT // directions.size, 1)
     parts = [rows[at : at + step] @ directions for at in range(0, len(rows), step)]
     return np.concatenate(parts) if parts else np.zeros((0, directions.shape[1]), np.float32)
@@ -75,11 +76,11 @@ def _project(
 def _hadamard(features: NDArray[np.float32]) -> NDArray[np.float32]:
     """(n, C) to (n, CODE_BITS) by the fast Walsh–Hadamard transform.
 
-    A matrix product would be as quick, but its threads would take turns with the network's.
+    A matrix product would be as quick, but its threads would compete with the network's.
     """
     count, channels = features.shape
     order = 1 << max(channels - 1, CODE_BITS).bit_length()
-    # Channels first, so that whatever is added lies together in memory.
+    # Channels first, so that added rows are contiguous in memory.
     rows = np.zeros((order, count), np.float32)
     np.multiply(features.T, _signs(order)[:channels, None], out=rows[:channels])
     spare = np.empty_like(rows)
@@ -90,7 +91,7 @@ def _hadamard(features: NDArray[np.float32]) -> NDArray[np.float32]:
         np.subtract(pairs[:, 0], pairs[:, 1], out=mixed[:, 1])
         rows, spare = spare, rows
         step *= 2
-    # The first direction is constant before the signs: it would hear their sum alone.
+    # The first row of a Hadamard matrix is constant and is left out.
     return np.ascontiguousarray(rows[1 : CODE_BITS + 1].T)
 
 
@@ -113,16 +114,16 @@ def encode_features(
 ) -> NDArray[np.uint8]:
     """Code centred features: (h, w, C) float32 to (h·w, bits / 8) uint8, bit 1 for > 0.
 
-    They are in row order; the first direction is the highest bit of the first byte. `directions`
+    Codes are in row order; the first direction is the highest bit of the first byte. `directions`
     are the model's own, (C, bits) float32.
     """
     return np.packbits(_project(features, directions) > 0, axis=1)
 
 
 def encode_grid(photo: Embedding) -> Codes:
-    """The codes of a photo's local features, with their grid (h, w); empty where there are none.
+    """The codes of a photo's local features, with their grid (h, w); empty without local features.
 
-    A code of zeros says that there is no scene, but the photo's black frame.
+    Codes within the photo's black frame are zeros.
     """
     local = photo.local_features
     if local is None:
@@ -141,8 +142,8 @@ def decode_codes(codes: NDArray[np.uint8]) -> NDArray[np.float32]:
 
 
 def are_empty(codes: NDArray[np.uint8]) -> NDArray[np.bool_]:
-    """Which of (…, bytes) codes are zeros, as `encode_grid` has them in a black frame: (…) bool."""
-    some = codes[..., 0].copy()
+    """A mask (…) of the (…, bytes) codes that are zeros, as `encode_grid` gives in black frames."""
+    any_bits = codes[..., 0].copy()
     for byte in range(1, codes.shape[-1]):  # a third of the time that `any` takes
-        some |= codes[..., byte]
-    return np.asarray(some == 0)
+        any_bits |= codes[..., byte]
+    return np.asarray(any_bits == 0)

@@ -1,4 +1,4 @@
-"""A model opened for use: photo in, descriptor and local features out."""
+"""Opened models, which give descriptors and local features of photos."""
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,12 +29,12 @@ from place_search.photos.preprocessing import decode_for, resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
 NO_DESCRIPTOR = "The model can tell nothing of this photo; use one that shows a place."
-"""Why a photo without a finite descriptor is not searched for."""
+"""The error for a photo without a finite descriptor."""
 UNWHITENED_MODEL = "lite0-netvlad"
-"""What the default model was before its whitening, for another one to be fitted on."""
+"""The default model without its whitening, to fit other whitenings on."""
 
 Views: TypeAlias = tuple[NDArray[np.uint8], ...]
-"""A photo as each of a model's networks takes it: (h, w, 3) uint8 RGB, another size for each."""
+"""A photo's pixels for each of a model's networks, at that network's size: (h, w, 3) uint8 RGB."""
 
 
 def weights_folder() -> Path:
@@ -44,24 +44,25 @@ def weights_folder() -> Path:
 
 
 def _shipped_weights() -> Path:
-    # A checkout's is found through links, and is to be told as the user knows it.
+    # In a checkout the path leads through links; users know the resolved path.
     return Path(str(files("place_search.weights"))).resolve()
 
 
 def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
-    """The folder of a model, given as that folder or as an id under weights/.
+    """The folder of a model, given as a folder or as an id under weights/.
 
     Raises:
-        ModelError: there is no such model; the message lists those there are.
+        ModelError: there is no such model; the message lists the installed models.
     """
     candidates = [Path(model), weights_folder() / model, _shipped_weights() / model]
     for folder in candidates:
         if (folder / CARD_NAME).is_file():
             return folder
-    known = sorted({card.parent.name for card in weights_folder().glob(f"*/{CARD_NAME}")})
+    installed = sorted({card.parent.name for card in weights_folder().glob(f"*/{CARD_NAME}")})
     raise ModelError(
-        f"There is no model '{model}': name a model folder or one of {', '.join(known) or 'none'}; "
-        "PLACE_SEARCH_WEIGHTS names the folder that models are looked for in."
+        f"There is no model '{model}': name a model folder or one of "
+        f"{', '.join(installed) or 'none'}; PLACE_SEARCH_WEIGHTS names the folder that models are "
+        "looked for in."
     )
 
 
@@ -82,9 +83,9 @@ def find_verifier(model: str | Path) -> Path:
 
 
 def find_card(model: str, fingerprint: str, dims: int) -> ModelCard | None:
-    """The card of a model as it was opened where it had this fingerprint and so many dimensions.
+    """The card of a model as opened with this fingerprint and `dims` dimensions.
 
-    None where there is no such model, or another one of its id.
+    None if there is no such model, or its id is that of another model.
     """
     try:
         return card_of(read_card(find_model(model)), fingerprint, dims)
@@ -93,9 +94,9 @@ def find_card(model: str, fingerprint: str, dims: int) -> ModelCard | None:
 
 
 def card_of(card: ModelCard, fingerprint: str, dims: int) -> ModelCard | None:
-    """A model's card as it was opened where it had this fingerprint and so many dimensions.
+    """A model's card as opened with this fingerprint and `dims` dimensions.
 
-    None where it never has.
+    None if no way of opening the model gives these.
     """
     try:
         card = card if card.dims == dims else crop_card(card, dims)
@@ -104,19 +105,18 @@ def card_of(card: ModelCard, fingerprint: str, dims: int) -> ModelCard | None:
     for precision in GRAPHS:
         for saturates in (False, True):
             opened = replace(card, precision=precision, saturates=saturates)
-            there = all(name in card.files for name in opened.graph_files)
-            if there and opened.fingerprint == fingerprint:
+            has_files = all(name in card.files for name in opened.graph_files)
+            if has_files and opened.fingerprint == fingerprint:
                 return opened
     return None
 
 
 class Model:
-    """A model card with a runtime behind it. Thread-safe.
+    """A model card with a runtime. Thread-safe.
 
-    `reason` says why it was opened in the card's precision; photos of which more than `max_pixels`
-    would be decoded are refused. Where there is a `verifier`, a second model, the local features of
-    a photo are those that it gives. They are projected to `directions`, (C, bits) float32, for
-    their codes, where the model has its own.
+    `reason` explains the precision of the card; photos of more than `max_pixels` are refused. A
+    `verifier` is a second model that gives the local features. Codes of local features come from
+    their projections to `directions`, (C, bits) float32, if the model has its own.
     """
 
     def __init__(
@@ -143,17 +143,17 @@ class Model:
 
     @property
     def in_words(self) -> str:
-        """The precision, and why it was chosen."""
+        """The precision, and the reason for it."""
         return f"{self.card.precision}, {self.reason}" if self.reason else self.card.precision
 
     @property
     def in_short(self) -> str:
-        """The precision, and what kept it from being int8."""
+        """The precision, and for f32 the reason for it."""
         return self.in_words if self.card.precision == "f32" else self.card.precision
 
     @property
     def named(self) -> str:
-        """The model's id and precision, and whose the local features are."""
+        """The model's id and precision, and the verifier's id if it has one."""
         by = "" if self.verifier is None else f", local features by {self.verifier.card.id}"
         return f"{self.card.id} in {self.in_short}{by}"
 
@@ -170,16 +170,16 @@ class Model:
 
     @property
     def local_features(self) -> LocalFeatures | None:
-        """The grid of local features that `embed` gives beside the descriptor."""
+        """The grid of local features that `embed` gives with the descriptor."""
         return (self.verifier or self).card.local_features
 
     def with_verifier(self, verifier: "Model | None") -> "Model":
         """The same model with another verifier, or with none."""
         if verifier is self.verifier:
             return self
-        same = copy(self)
-        same.verifier = verifier
-        return same
+        model = copy(self)
+        model.verifier = verifier
+        return model
 
     def alone(self) -> "Model":
         """The same model without its verifier."""
@@ -187,13 +187,13 @@ class Model:
 
     @property
     def preprocessings(self) -> Sequence[Preprocessing]:
-        """How a photo is resized for each of the networks."""
+        """The preprocessing of each of the networks."""
         models = (self,) if self.verifier is None else (self, self.verifier)
         return [model.card.preprocessing for model in models]
 
     @property
     def limit_in_words(self) -> str:
-        """The limit on pixels where it is not the usual one: other photos are then skipped."""
+        """The limit on pixels in words, "" for the default limit."""
         return "" if self.max_pixels == MAX_PIXELS else f" of at most {self.max_pixels} pixels"
 
     def read(
@@ -203,71 +203,71 @@ class Model:
         box: PhotoBox | None = None,
         panorama: bool | None = False,
     ) -> Photo:
-        """Decode a photo or a box of it, at no more scale than this model needs.
+        """Decode a photo or a box of it, at no larger scale than this model needs.
 
         A 360° `panorama` comes with its views, as `decode_for` cuts them.
 
         Raises:
-            PhotoError: the photo cannot be read, or the box is not one of it.
+            PhotoError: the photo cannot be read, or the box is not within it.
         """
         return decode_for(
             source, self.preprocessings, box, panorama=panorama, max_pixels=self.max_pixels
         )
 
     def prepare(self, photo: Photo) -> NDArray[np.uint8]:
-        """Resize a photo's pixels to what the graph takes: (h, w, 3) uint8."""
+        """Resize a photo's pixels for the graph: (h, w, 3) uint8."""
         return resize_photo(photo, self.card.preprocessing)
 
     def prepare_all(self, photo: Photo) -> Views:
-        """Resize a photo's pixels to what each of the networks takes."""
+        """Resize a photo's pixels for each of the networks."""
         return tuple(resize_photo(photo, preprocessing) for preprocessing in self.preprocessings)
 
     def embed(self, photo: Photo) -> Embedding:
-        """Embed one decoded photo.
+        """Embed a decoded photo.
 
         Raises:
-            UnreadablePhotoError: the model gives no finite descriptor for it.
+            UnreadablePhotoError: the model gives no finite descriptor for the photo.
         """
         pixels = self.prepare(photo)
-        made = self._finish(self.runtime.embed(pixels), pixels)
-        if not made.is_finite:
+        embedding = self._finish(self.runtime.embed(pixels), pixels)
+        if not embedding.is_finite:
             raise UnreadablePhotoError(NO_DESCRIPTOR)
         if photo.box is not None:
             zoom = self.card.preprocessing.box_zoom(photo.width, photo.height, photo.box)
-            made = made._replace(zoom=zoom)
+            embedding = embedding._replace(zoom=zoom)
         if self.verifier is None:
-            return made
-        return made.with_local_features_of(self.verifier.embed(photo))
+            return embedding
+        return embedding.with_local_features_of(self.verifier.embed(photo))
 
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
         """Embed many prepared photos (`prepare`), several at once, in their order.
 
-        The verifier has no part in it.
+        The verifier does not run.
         """
         if self.card.local_features is None:
-            for key, made in self.runtime.stream(photos):
-                yield key, self._finish(made)
+            for key, embedding in self.runtime.stream(photos):
+                yield key, self._finish(embedding)
             return
-        kept = (((key, pixels), pixels) for key, pixels in photos)
-        for (key, pixels), made in self.runtime.stream(kept):
-            yield key, self._finish(made, pixels)
+        with_pixels = (((key, pixels), pixels) for key, pixels in photos)
+        for (key, pixels), embedding in self.runtime.stream(with_pixels):
+            yield key, self._finish(embedding, pixels)
 
     def stream_all(self, photos: Iterable[tuple[Key, Views]]) -> Iterator[tuple[Key, Embedding]]:
-        """The same of photos for all networks (`prepare_all`), the verifier's among them."""
+        """Embed many photos prepared for all networks (`prepare_all`), with the verifier, too."""
         if self.verifier is None:
             yield from self.stream((key, views[0]) for key, views in photos)
             return
-        # Both networks read on at the same pace, so that hardly a photo waits in between.
-        one, other = tee(photos)
-        described = self.stream((key, views[0]) for key, views in one)
-        verified = self.verifier.stream((None, views[1]) for _, views in other)
-        for (key, made), (_, seen) in zip(described, verified, strict=True):
-            yield key, made.with_local_features_of(seen)
+        # Both networks advance at the same pace, so that `tee` holds hardly any photo.
+        first_photos, second_photos = tee(photos)
+        described = self.stream((key, views[0]) for key, views in first_photos)
+        verified = self.verifier.stream((None, views[1]) for _, views in second_photos)
+        for (key, embedding), (_, verifier_embedding) in zip(described, verified, strict=True):
+            yield key, embedding.with_local_features_of(verifier_embedding)
 
     def _finish(self, embedding: Embedding, pixels: NDArray[np.uint8] | None = None) -> Embedding:
-        """Add what the graph leaves out, from `pixels` where there are local features."""
+        """Add directions and black frame, and crop the descriptor; `pixels` give the frame."""
         embedding = embedding._replace(directions=self.directions)
         local = embedding.local_features
         if local is not None and pixels is not None:
@@ -275,9 +275,9 @@ class Model:
             embedding = embedding._replace(black_frame=frame)
         if not self.card.cropped:
             return embedding
-        kept = embedding.descriptor[: self.card.dims]
-        # Like torch's normalize, so that a row of zeros stays one.
-        return embedding._replace(descriptor=kept / max(float(np.linalg.norm(kept)), 1e-12))
+        cropped = embedding.descriptor[: self.card.dims]
+        # As torch's normalize: a row of zeros stays zeros.
+        return embedding._replace(descriptor=cropped / max(float(np.linalg.norm(cropped)), 1e-12))
 
 
 def open_model(
@@ -294,17 +294,17 @@ def open_model(
 ) -> Model:
     """Open a model by id or folder, after checking its graph against the card's sha256.
 
-    `mode` says whether one photo's time or many photos' rate counts; `threads` bounds the CPU
-    threads (default: all). Of a whitened model's descriptors the first `dims` numbers are kept,
-    L2-normalised again. `precision` "auto" is int8 where `choose_precision` says so; torch runs in
-    float32 only. Photos of which more than `max_pixels` would be decoded are refused. With `verify`
-    it comes with a second model for its local features where it has none: `verify_with`, else the
-    one that its card names, else the included one.
+    `mode` optimises the time of a photo or the rate of many photos; `threads` bounds the CPU
+    threads (default: all). Descriptors of a whitened model are cropped to `dims` numbers and
+    L2-normalised again. `precision` "auto" is decided by `choose_precision`; torch runs only in
+    float32. Photos of more than `max_pixels` are refused. With `verify` a model without local
+    features gets a second model for them: `verify_with`, else the model that its card names, else
+    the included model.
 
     Raises:
         ModelError: unknown model, altered or missing graph, a runtime that is not installed, no
-            thread, a precision that this model or runtime has not, `dims` that it cannot be cropped
-            to, or a second model without local features.
+            thread, a precision that this model or runtime lacks, `dims` that the model cannot be
+            cropped to, or a second model without local features.
     """
     if threads is not None and not (is_whole(threads) and threads >= 1):
         raise ModelError(f"A model runs on 1 or more threads, not on {threads!r:.40}.")
@@ -315,9 +315,9 @@ def open_model(
             raise ModelError("The torch runtime has no int8; use --precision f32.")
         precision = "f32"
     instructions = int8_instructions() if precision == "auto" else None
-    chosen = choose_precision(card, precision, instructions=instructions)
-    saturates = chosen.precision == "int8" and int8_saturates()
-    card = replace(card, precision=chosen.precision, saturates=saturates)
+    choice = choose_precision(card, precision, instructions=instructions)
+    saturates = choice.precision == "int8" and int8_saturates()
+    card = replace(card, precision=choice.precision, saturates=saturates)
     opened = card if dims is None else crop_card(card, dims)
     for file in (folder / name for name in card.opened_files):
         if not file.is_file() or sha256_of(file) != card.files.get(file.name):
@@ -327,7 +327,7 @@ def open_model(
         opened,
         opened_runtime,
         folder,
-        reason=chosen.reason,
+        reason=choice.reason,
         max_pixels=max_pixels,
         verifier=_open_verifier(opened, verify_with, mode, threads, precision) if verify else None,
         directions=read_directions(folder, card),
@@ -336,16 +336,18 @@ def open_model(
 
 def _open_verifier(
     card: ModelCard,
-    wanted: str | Path | None,
+    verify_with: str | Path | None,
     mode: Mode,
     threads: int | None,
     precision: AskedPrecision,
 ) -> Model | None:
-    """The second model whose local features verify what a model describes; None for its own."""
-    name = wanted or card.verify_with or (DEFAULT_MODEL if card.local_features is None else None)
+    """The second model whose local features verify a model's results; None for the model's own."""
+    name = (
+        verify_with or card.verify_with or (DEFAULT_MODEL if card.local_features is None else None)
+    )
     if name is None:
         return None
-    # What one model can do says nothing about the other.
+    # The verifier may lack the graph of the first model's precision.
     precision = "auto" if precision == "int8" else precision
     folder = find_verifier(name)
     opened = open_model(folder, mode=mode, threads=threads, precision=precision)

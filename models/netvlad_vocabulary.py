@@ -1,4 +1,4 @@
-"""A model's NetVLAD layer, read without torch: what becomes of each local feature?"""
+"""A model's NetVLAD layer, read and computed without torch."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ class Vocabulary(NamedTuple):
     """The layer of NetVLAD (Arandjelović et al., CVPR 2016, eq. 3 and 4).
 
     `directions` and `centroids` are (K, C) float32, `bias` (K,) float32, zero in NetVLAD v1;
-    `cell_mean` (C,) float32 is what a model subtracts from the local features that it gives.
+    `cell_mean` (C,) float32 is the mean that the model subtracts from its local features.
     """
 
     directions: NDArray[np.float32]
@@ -25,11 +25,11 @@ class Vocabulary(NamedTuple):
     cell_mean: NDArray[np.float32]
 
     def assign(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
-        """The cluster with the largest share in each: (h, w, C) centred features to (h, w)."""
+        """The cluster with the largest share of each feature: (h, w, C) centred to (h, w)."""
         return np.asarray(np.argmax(self._scores(features), axis=-1), dtype=np.int64)
 
     def sums(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """What each cluster sums up of (h, w, C) centred features: (K, C), of length 1 in all."""
+        """The sums of residuals by cluster, (K, C), of (h, w, C) centred features; of norm 1."""
         rows = (features + self.cell_mean).reshape(-1, features.shape[-1])
         scores = self._scores(features).reshape(len(rows), -1)
         shares = np.exp(scores - scores.max(axis=1, keepdims=True))
@@ -64,9 +64,9 @@ def read_vocabulary(folder: Path | None) -> Vocabulary:
             centroids = weights.get_tensor("pool.centroids")
             mean = weights.get_tensor("cell_mean")
     except (OSError, SafetensorError):
-        where = "This model" if folder is None else f"{folder.name}"
+        model = "This model" if folder is None else f"{folder.name}"
         raise VocabularyError(
-            f"{where} holds no NetVLAD vocabulary that could be shown; serve an index of a NetVLAD "
+            f"{model} holds no NetVLAD vocabulary that could be shown; serve an index of a NetVLAD "
             "model."
         ) from None
     return Vocabulary(

@@ -1,4 +1,4 @@
-"""The whole network in torch: upright RGB photo in, descriptor and local features out."""
+"""The whole network in torch, from an upright RGB photo to descriptor and local features."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,12 +19,12 @@ AGGREGATIONS = "place_search.models.aggregations"
 
 
 class Network(nn.Module):
-    """Backbone, aggregation and optional whitening behind one input and one or two outputs.
+    """Backbone, aggregation and optional whitening, with one input and one or two outputs.
 
-    `pixel_mean` and `pixel_scale` (3,) normalise RGB values 0–255: (x − mean) · scale. Weights
-    that were trained on BGR are turned when they are read. `cell_step` > 1 gives the mean of
-    `cell_step` × `cell_step` local features in place of each, which bounds what an index stores;
-    the descriptor is always made of all. With `gives_local` false it gives descriptors alone.
+    `pixel_mean` and `pixel_scale` (3,) normalise RGB values 0–255: (x − mean) · scale. Weights for
+    BGR are reordered when they are read. With `cell_step` > 1 the local features are means of
+    `cell_step` × `cell_step` features, which bounds the size of an index; the descriptor pools all
+    features. Without `gives_local` the network gives only descriptors.
     """
 
     pixel_mean: Tensor
@@ -52,7 +52,7 @@ class Network(nn.Module):
 
     @property
     def local_features(self) -> LocalFeatures | None:
-        """The grid that the network gives beside the descriptor."""
+        """The grid of local features that the network gives with the descriptor."""
         if not self.gives_local:
             return None
         return LocalFeatures(self.backbone.channels, self.backbone.stride * self.cell_step)
@@ -64,12 +64,12 @@ class Network(nn.Module):
 
     @property
     def photo_size(self) -> tuple[int, int] | None:
-        """The only (H, W) that it takes; None where it takes many."""
+        """The only (H, W) of photos that the network takes; None for any."""
         grid = self.pool.grid or self.backbone.grid
         return grid and (grid[0] * self.backbone.stride, grid[1] * self.backbone.stride)
 
     def normalised(self, photos: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 or float RGB 0–255 to what the backbone takes, (N, 3, H, W)."""
+        """(N, H, W, 3) uint8 or float RGB 0–255 to the backbone's input, (N, 3, H, W)."""
         return ((photos.float() - self.pixel_mean) * self.pixel_scale).permute(0, 3, 1, 2)
 
     def extract(self, photos: Tensor) -> Tensor:
@@ -96,10 +96,10 @@ class Network(nn.Module):
 
 
 def load_backbone(name: str) -> type[Backbone]:
-    """The class of a backbone. Raises `ModelError` where there is none of this name."""
+    """The class of a backbone. Raises `ModelError` for an unknown name."""
     if not has_part(BACKBONES, name):
-        known = ", ".join(part_names(BACKBONES))
-        raise ModelError(f"There is no backbone '{name}'; known are {known}.")
+        choices = ", ".join(part_names(BACKBONES))
+        raise ModelError(f"There is no backbone '{name}'; known are {choices}.")
     try:
         backbone: type[Backbone] = load_part(BACKBONES, name).BACKBONE
     except ModuleNotFoundError as error:
@@ -110,10 +110,10 @@ def load_backbone(name: str) -> type[Backbone]:
 
 
 def load_aggregation(name: str) -> type[AggregationLayer]:
-    """The class of an aggregation. Raises `ModelError` where there is none of this name."""
+    """The class of an aggregation. Raises `ModelError` for an unknown name."""
     if not has_part(AGGREGATIONS, name):
-        known = ", ".join(part_names(AGGREGATIONS))
-        raise ModelError(f"There is no aggregation '{name}'; known are {known}.")
+        choices = ", ".join(part_names(AGGREGATIONS))
+        raise ModelError(f"There is no aggregation '{name}'; known are {choices}.")
     aggregation: type[AggregationLayer] = load_part(AGGREGATIONS, name).AGGREGATION
     return aggregation
 
@@ -160,4 +160,4 @@ def save_network(network: Network, folder: Path) -> None:
     """Write a network's weights into a model folder."""
     path = folder / WEIGHTS_NAME
     save_file({name: value.contiguous() for name, value in network.state_dict().items()}, path)
-    path.chmod(0o644)  # safetensors writes for its owner alone
+    path.chmod(0o644)  # safetensors gives only the owner access

@@ -14,10 +14,10 @@ from place_search.models.verify import verify_model
 
 
 def free_folder(folder: Path, name: str) -> Path:
-    """Where a new model of this name goes.
+    """The folder for a new model `name`.
 
     Raises:
-        ModelError: the name cannot be a model's id, or is taken.
+        ModelError: the name cannot be a model's id, or is in use.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise ModelError(
@@ -29,7 +29,7 @@ def free_folder(folder: Path, name: str) -> Path:
 
 
 def require_free(out: Path) -> None:
-    """Raise `ModelError` where `out` exists, as no model is overwritten, or cannot be in a card."""
+    """Raise `ModelError` if `out` exists, since no model is overwritten, or is not UTF-8."""
     try:
         str(out).encode()
     except UnicodeEncodeError:
@@ -40,7 +40,7 @@ def require_free(out: Path) -> None:
 
 @contextmanager
 def new_folder(out: Path) -> Iterator[Path]:
-    """A hidden folder that is renamed to `out` at the end, or deleted where that is not reached.
+    """A hidden folder that is renamed to `out` at the end, or deleted after an error.
 
     Raises:
         ModelError: `out` exists or cannot be written.
@@ -49,17 +49,17 @@ def new_folder(out: Path) -> Iterator[Path]:
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(out.parent, out.name) as scratch:
-            made = scratch / out.name
-            made.mkdir()
-            yield made
-            made.chmod(0o755)
-            made.rename(out)
+            folder = scratch / out.name
+            folder.mkdir()
+            yield folder
+            folder.chmod(0o755)
+            folder.rename(out)
     except OSError as error:
         raise unwritable(out, error) from error
 
 
 def unwritable(out: Path, error: Exception) -> ModelError:
-    """What to raise where a model cannot be written."""
+    """The error for a model that cannot be written."""
     reason = (error.strerror if isinstance(error, OSError) else None) or error
     return ModelError(
         f"{out} cannot be written ({reason}); free some space, or name another weights folder with "
@@ -70,7 +70,7 @@ def unwritable(out: Path, error: Exception) -> ModelError:
 def copy_model(
     folder: Path, out: Path, *, title: str = "", origin: str = "", licence: str = ""
 ) -> ModelCard:
-    """Copy a model folder to `out`; what is said of it goes into the card.
+    """Copy a model folder to `out`; `title`, `origin` and `licence` go into the new card.
 
     Raises:
         ModelError: `out` exists or cannot be written, or the model is not whole.
@@ -82,13 +82,13 @@ def copy_model(
     if problems := verify_model(folder).problems:
         raise ModelError(problems[0])
     licence = licence or card.licence
-    named = WeightSource(card.family, origin, licence, card.files[card.main_file])
+    source = WeightSource(card.family, origin, licence, card.files[card.main_file])
     card = replace(
         card,
         id=out.name,
         title=title or card.title,
         licence=licence,
-        sources=(*card.sources, named) if origin else card.sources,
+        sources=(*card.sources, source) if origin else card.sources,
     )
     with new_folder(out) as scratch:
         for name in card.files:

@@ -1,4 +1,4 @@
-"""Precisions: a model's graph in float32 and, where that is measured to lose little, in int8."""
+"""Precisions of a model's graph: float32, and int8 where its measured loss is small."""
 
 import os
 import platform
@@ -16,10 +16,10 @@ GRAPHS: dict[Precision, tuple[str, ...]] = {
 """The files of a precision's graph; the first is the one to open."""
 
 F32_IR = ("f32.xml", "f32.bin")
-"""The same in float32 for a model that was imported as a graph."""
+"""The files of the float32 graph of a model that was imported as a graph."""
 
 _INSTRUCTIONS = {"amx_int8": "AMX", "avx512_vnni": "AVX512-VNNI", "avx_vnni": "AVX-VNNI"}
-# What ONEDNN_MAX_CPU_ISA leaves of them; its other values leave all.
+# The instructions that values of ONEDNN_MAX_CPU_ISA leave; other values leave all.
 _LIMITS: dict[str, tuple[str, ...]] = {
     **dict.fromkeys(("SSE41", "AVX", "AVX2", "AVX512_CORE"), ()),
     **dict.fromkeys(("AVX2_VNNI", "AVX2_VNNI_2"), ("avx_vnni",)),
@@ -41,12 +41,12 @@ class PrecisionRecall:
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """How a model's int8 graph was made, and what it was measured to lose.
+    """How a model's int8 graph was made, and its measured loss.
 
-    `photos` calibrated the ranges of the activations, with `views` most of them as they may look
-    by night or another day; `photos_sha256` hashes their contents. `f32_layers` names what was left
-    in float32. `cosine` is the mean over the photos of `measured`, or else over those, between a
-    descriptor in float32 and the same photo's in int8.
+    `photos` is the number of photos that calibrated the ranges of activations, with `views` most of
+    them altered to night or another day; `photos_sha256` hashes their contents. `f32_layers` names
+    the layers left in float32. `cosine` is the mean cosine between a photo's descriptors in float32
+    and int8, over some of these photos. `measured` has the recalls of both precisions.
     """
 
     photos: int
@@ -58,33 +58,35 @@ class Quantization:
 
     @property
     def loss(self) -> float | None:
-        """The points of Recall@1 that int8 lost, or None where nothing was measured.
+        """The points of Recall@1 that int8 loses, None if not measured.
 
-        It is the mean over the sets, plain or verified, whichever lost more: on one set of 200
-        queries recall moves by 1.5 points with any small change of the numbers.
+        It is the mean over the data sets, plain or verified, whichever is larger: on a single set
+        of 200 queries recall moves by 1.5 points with any small change of the numbers.
         """
         kinds = [
             [row.f32 - row.int8 for row in self.measured if row.verified is verified]
             for verified in (False, True)
         ]
-        return max((sum(lost) / len(lost) for lost in kinds if lost), default=None)
+        return max((sum(losses) / len(losses) for losses in kinds if losses), default=None)
 
 
 def int8_instructions(flags: Iterable[str] | None = None) -> str | None:
-    """The processor's instructions for int8 products, or None; `flags` stands in for its own."""
-    known = set(_processor_flags() if flags is None else flags)
-    known.intersection_update(_LIMITS.get(os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper(), known))
-    return next((name for flag, name in _INSTRUCTIONS.items() if flag in known), None)
+    """The processor's instructions for int8 products, or None; `flags` replace its own flags."""
+    supported = set(_processor_flags() if flags is None else flags)
+    supported.intersection_update(
+        _LIMITS.get(os.environ.get("ONEDNN_MAX_CPU_ISA", "").upper(), supported)
+    )
+    return next((name for flag, name in _INSTRUCTIONS.items() if flag in supported), None)
 
 
 def int8_saturates(flags: Iterable[str] | None = None) -> bool:
-    """Whether sums of int8 products are cut at 16 bits on this processor, or on one with `flags`.
+    """Whether sums of int8 products saturate at 16 bits on this processor, or on one with `flags`.
 
-    x86 processors without `int8_instructions` do that, and give descriptors as far from the others'
-    as from float32's. What the instructions are called makes no difference otherwise.
+    They do on x86 processors without `int8_instructions`, whose descriptors differ from other
+    processors' as much as from float32's. Which instructions a processor has does not matter else.
     """
-    known = _processor_flags() if flags is None else list(flags)
-    return bool(known) and int8_instructions(known) is None
+    supported = _processor_flags() if flags is None else list(flags)
+    return bool(supported) and int8_instructions(supported) is None
 
 
 def _processor_flags() -> list[str]:

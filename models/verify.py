@@ -1,4 +1,4 @@
-"""Check a model folder: files whole, graph and network of one mind, descriptors of norm 1."""
+"""Checks a model folder: its files, its graph against its network, the norm of descriptors."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +19,10 @@ MIN_INT8_COSINE = 0.6
 
 @dataclass(frozen=True, slots=True)
 class ModelCheck:
-    """What is wrong with a model, if anything; `parity` is None where torch is not installed
-    or the model is a graph alone."""
+    """The problems of a model; `parity` is the cosine of graph and network.
+
+    It is None if torch is not installed or the model has no weights for torch.
+    """
 
     id: str
     problems: list[str]
@@ -51,7 +53,7 @@ def require_telling_apart(model: object, descriptors: NDArray[np.float32]) -> No
     """Make sure that the descriptors of a few photos, (n, D), differ.
 
     Raises:
-        ModelError: one is all zeros, or all are the same; the message begins with `model`.
+        ModelError: a descriptor is all zeros, or all are the same; the text begins with `model`.
     """
     if not descriptors.any(axis=1).all():
         raise ModelError(f"{model} gives a vector of zeros for a photo; it can tell none apart.")
@@ -64,18 +66,18 @@ def require_telling_apart(model: object, descriptors: NDArray[np.float32]) -> No
 
 def _run(folder: Path, card: ModelCard, problems: list[str]) -> float | None:
     width, height = card.preprocessing.size(640, 480)
-    # Soft patches of colour: int8 graphs saturate on noise, which no photo is like.
+    # Soft patches of colour, as int8 graphs saturate on noise, which photos do not contain.
     patches = np.random.default_rng(0).integers(0, 256, (12, 16, 3), dtype=np.uint8)
-    grown = cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC)
-    pixels = np.asarray(grown, dtype=np.uint8)
-    made = OpenVinoRuntime(folder / card.f32_files[0]).embed(pixels)
-    descriptor, local = made.descriptor, made.local_features
-    given = 0 if local is None else local.shape[2]
+    enlarged = cv2.resize(patches, (width, height), interpolation=cv2.INTER_CUBIC)
+    pixels = np.asarray(enlarged, dtype=np.uint8)
+    embedding = OpenVinoRuntime(folder / card.f32_files[0]).embed(pixels)
+    descriptor, local = embedding.descriptor, embedding.local_features
+    channels = 0 if local is None else local.shape[2]
     expected = 0 if card.local_features is None else card.local_features.channels
-    if descriptor.shape != (card.dims,) or given != expected:
+    if descriptor.shape != (card.dims,) or channels != expected:
         problems.append(
             f"The graph of '{card.id}' gives {len(descriptor)} dimensions and local features of "
-            f"{given}, not {card.dims} and {expected} as its card says."
+            f"{channels}, not {card.dims} and {expected} as its card says."
         )
         return None
     if not abs(float(np.linalg.norm(descriptor)) - 1) < 1e-4:
@@ -102,7 +104,7 @@ def _check_int8(
     problems: list[str],
 ) -> None:
     descriptor = OpenVinoRuntime(folder / GRAPHS["int8"][0]).embed(pixels).descriptor
-    # However few photos it was calibrated on: only another graph is that far off.
+    # Even an int8 graph calibrated on few photos is nearer; only a graph of other weights is not.
     if descriptor.shape != exact.shape or not float(descriptor @ exact) >= MIN_INT8_COSINE:
         problems.append(
             f"The int8 graph of '{card.id}' is not one of its weights; make it again with "

@@ -7,7 +7,7 @@ from torch.nn import functional
 from place_search.models.layers import SizedAggregation
 
 HEAD = 64
-"""Numbers a head of attention works on."""
+"""The number of channels of an attention head."""
 
 
 class Attention(nn.Module):
@@ -20,21 +20,21 @@ class Attention(nn.Module):
         self.value = nn.Linear(width, width)
         self.output = nn.Linear(width, width)
 
-    def forward(self, asking: Tensor, asked: Tensor) -> Tensor:
+    def forward(self, queries: Tensor, features: Tensor) -> Tensor:
         """(N, q, W) queries and (N, n, W) features to (N, q, W)."""
         heads = (
             part.unflatten(2, (-1, HEAD)).transpose(1, 2)
-            for part in (self.query(asking), self.key(asked), self.value(asked))
+            for part in (self.query(queries), self.key(features), self.value(features))
         )
-        found = functional.scaled_dot_product_attention(*heads)
-        answer: Tensor = self.output(found.transpose(1, 2).flatten(2))
+        attended = functional.scaled_dot_product_attention(*heads)
+        answer: Tensor = self.output(attended.transpose(1, 2).flatten(2))
         return answer
 
 
 class Block(nn.Module):
-    """Features that attend to each other, and what the queries find in them.
+    """Self-attention of features, and cross-attention of learnt queries to them.
 
-    `queries` are as they are behind their own attention, which sees no photo.
+    `queries` are already the output of the queries' own attention, which does not depend on photos.
     """
 
     def __init__(self, width: int, hidden: int, queries: int) -> None:
@@ -58,7 +58,7 @@ class Block(nn.Module):
 
 
 class BoQ(SizedAggregation):
-    """Blocks of queries one behind the other, and a linear layer across all their answers."""
+    """A sequence of blocks, and a linear layer across the answers to all their queries."""
 
     name = "boq"
     of_unit_features = False

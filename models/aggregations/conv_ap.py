@@ -13,8 +13,8 @@ from place_search.models.layers import AggregationLayer
 class ConvAP(AggregationLayer):
     """A 1 × 1 convolution to fewer channels, and the mean of each region of the photo.
 
-    The mean comes first: that gives the same numbers, and there is less to convolve. Regions must
-    be as large when the graph is made as when it runs, so that it takes one `grid` alone.
+    The mean is computed first, which gives the same result with less to convolve. Regions have a
+    fixed size in the exported graph, so that the layer takes only one `grid`.
     """
 
     name = "conv-ap"
@@ -54,7 +54,7 @@ class ConvAP(AggregationLayer):
 
     @property
     def in_words(self) -> str:
-        """The name, the regions, and how long the descriptor is."""
+        """The name, the regions, and the length of the descriptor."""
         rows, columns = self.regions
         return f"Conv-AP, {rows} × {columns} regions, {self.dims} dimensions"
 

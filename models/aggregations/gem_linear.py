@@ -29,12 +29,12 @@ class GeMLinear(AggregationLayer):
 
     @property
     def dims(self) -> int:
-        """What the linear layer gives."""
+        """The length of the descriptor."""
         return self.projection.out_features
 
     @property
     def in_words(self) -> str:
-        """What is done, and how long the descriptor is."""
+        """The layers, and the length of the descriptor."""
         return f"GeM and a linear layer, {self.dims} dimensions"
 
     @property

@@ -1,4 +1,4 @@
-"""MixVPR: features mixed by what stands where in the photo (Ali-bey et al., WACV 2023)."""
+"""MixVPR: features mixed across their positions in the photo (Ali-bey et al., WACV 2023)."""
 
 import math
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ class Mixer(nn.Module):
 
 
 class MixVPR(AggregationLayer):
-    """Mixers one after the other, then fewer channels and fewer rows (eq. 4 and 5).
+    """A sequence of mixers, then projections to fewer channels and rows (eq. 4 and 5).
 
-    It knows each cell by its place in the grid, so that it takes one `grid` alone.
+    Its weights depend on positions in the grid, so that it takes only one `grid`.
     """
 
     name = "mixvpr"
@@ -51,7 +51,7 @@ class MixVPR(AggregationLayer):
         self.mixers = nn.Sequential(*(Mixer(cells, hidden) for _ in range(mixers)))
         self.fewer_channels = nn.Linear(channels, channels_out)
         self.fewer_rows = nn.Linear(cells, rows_out)
-        self.parameters_given = {
+        self._card_parameters = {
             "grid": list(grid),
             "mixers": mixers,
             "hidden": hidden,
@@ -65,8 +65,8 @@ class MixVPR(AggregationLayer):
     ) -> Self:
         """A layer of the card's sizes."""
         rows, columns = parameters["grid"]
-        rest = {name: int(value) for name, value in parameters.items() if name != "grid"}
-        return cls(channels, (rows, columns), **rest)
+        sizes = {name: int(value) for name, value in parameters.items() if name != "grid"}
+        return cls(channels, (rows, columns), **sizes)
 
     @property
     def dims(self) -> int:
@@ -75,13 +75,13 @@ class MixVPR(AggregationLayer):
 
     @property
     def in_words(self) -> str:
-        """The name, and how long the descriptor is."""
+        """The name, and the length of the descriptor."""
         return f"MixVPR, {self.dims} dimensions"
 
     @property
     def parameters_of_card(self) -> dict[str, Any]:
         """The sizes of its layers."""
-        return self.parameters_given
+        return self._card_parameters
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) local features to (N, channels_out · rows_out) descriptors."""

@@ -16,9 +16,9 @@ from place_search.models.network import Network
 class NetVLAD(AggregationLayer):
     """Pool a grid of local features into one descriptor (Arandjelović et al., CVPR 2016, eq. 4).
 
-    Each is L2-normalised and softly assigned to `clusters` centroids; the residuals of each cluster
-    are summed, L2-normalised (intra-normalisation), flattened cluster by cluster and L2-normalised
-    again. `bias` is there in NetVLAD v2 only.
+    Each feature is L2-normalised and softly assigned to `clusters` centroids; the residuals of each
+    cluster are summed, L2-normalised (intra-normalisation), flattened cluster by cluster and
+    L2-normalised again. Only NetVLAD v2 has a `bias`.
     """
 
     name = "netvlad"
@@ -83,7 +83,7 @@ class NetVLAD(AggregationLayer):
 
 
 def netvlad_of(network: Network) -> NetVLAD:
-    """The NetVLAD layer of a network. Raises `ModelError` where it pools otherwise."""
+    """The NetVLAD layer of a network. Raises `ModelError` for another aggregation."""
     if not isinstance(network.pool, NetVLAD):
         raise ModelError(
             f"The model pools with {network.pool.name}, and this needs NetVLAD; "

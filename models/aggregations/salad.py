@@ -10,14 +10,14 @@ from torch.nn import functional
 from place_search.models.layers import SizedAggregation
 
 ROUNDS = 3
-"""Sinkhorn's, as the paper has them."""
+"""The number of Sinkhorn iterations, as in the paper."""
 
 
 class SALAD(SizedAggregation):
-    """Features are shared out among clusters and a dustbin by Sinkhorn's algorithm (Cuturi 2013).
+    """Distributes features over clusters and a dustbin by Sinkhorn's algorithm (Cuturi 2013).
 
     A cluster's part of the descriptor is the sum of its shares of the features, which a perceptron
-    made shorter. A global token, made shorter as well, comes first.
+    has shortened. The descriptor begins with a global token, shortened as well.
     """
 
     name = "salad"
@@ -55,14 +55,14 @@ class SALAD(SizedAggregation):
         shares = transport(self.scores(features).flatten(2).transpose(1, 2), self.dustbin)
         sums = functional.normalize(self.shorten(features).flatten(2) @ shares, dim=1)
         # Flattened dimension by dimension, as published descriptors are.
-        whole = functional.normalize(self.token(token), dim=1)
-        return functional.normalize(torch.cat((whole, sums.flatten(1)), dim=1), dim=1)
+        token_part = functional.normalize(self.token(token), dim=1)
+        return functional.normalize(torch.cat((token_part, sums.flatten(1)), dim=1), dim=1)
 
 
 def transport(scores: Tensor, dustbin: Tensor) -> Tensor:
     """(N, n, m) scores of features for clusters to the shares (N, n, m) of an entropic transport.
 
-    Each feature gives 1. Each cluster takes 1, and the dustbin what is left, n − m.
+    Each feature gives 1. Each cluster takes 1, and the dustbin the remainder, n − m.
     """
     photos, features, clusters = scores.shape
     bin_scores = dustbin.expand(photos, features, 1)

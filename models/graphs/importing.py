@@ -1,4 +1,4 @@
-"""Turn an ONNX graph into a model folder, after running it."""
+"""Turns an ONNX graph into a model folder, after a trial run."""
 
 from pathlib import Path
 from typing import Any
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from place_search.core.files import sha256_of
 from place_search.models.card import MAX_DIMS, Aggregation, ModelCard, WeightSource, write_card
 from place_search.models.errors import ModelError
-from place_search.models.graphs.asked import Asked
 from place_search.models.graphs.fitted import fit_graph, normalised, reason_of
 from place_search.models.graphs.onnx_file import read_onnx
+from place_search.models.graphs.options import GraphOptions
 from place_search.models.new_folder import new_folder, require_free
 from place_search.models.precision import F32_IR
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
@@ -21,14 +21,14 @@ from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "onnx"
 _PHOTOS = ((640, 480), (480, 640))
-"""Sizes of the photos that a graph is tried on."""
+"""Sizes of the photos for the trial run of a graph."""
 _AS_GOOD_AS_UNIT = 1e-3
 
 
 def import_onnx(
     path: Path,
     out: Path,
-    asked: Asked | None = None,
+    options: GraphOptions | None = None,
     *,
     title: str = "",
     origin: str = "",
@@ -36,16 +36,16 @@ def import_onnx(
 ) -> ModelCard:
     """Write an ONNX graph that turns a photo into a vector as the model folder `out`.
 
-    What `asked` leaves open is read from the graph's metadata. The graph is run on photos before
-    anything appears; its descriptors get the L2 norm 1 where they have another.
+    Missing `options` are read from the graph's metadata. The graph is run on photos before the
+    folder appears; its descriptors are normalised if their L2 norm is not 1.
 
     Raises:
         ModelError: `out` exists, or the graph cannot be used.
     """
     require_free(out)
     file = read_onnx(path)
-    fitted = fit_graph(file, asked or Asked())
-    descriptors = _tried(path, fitted.graph, fitted.preprocessing)
+    fitted = fit_graph(file, options or GraphOptions())
+    descriptors = _trial_descriptors(path, fitted.graph, fitted.preprocessing)
     norms = np.linalg.norm(descriptors, axis=1)
     unit = bool((abs(norms - 1) < _AS_GOOD_AS_UNIT).all())
     graph = fitted.graph if unit else normalised(fitted.graph)
@@ -76,50 +76,51 @@ def import_onnx(
 
 
 def _photos(preprocessing: Preprocessing) -> list[NDArray[np.uint8]]:
-    """Noise and a gradient, at the sizes that photos of both orientations get."""
+    """Noise and a gradient, at the resized sizes of photos in both orientations."""
     random = np.random.default_rng(0)
-    made = []
+    photos = []
     for width, height in _PHOTOS:
         columns, rows = preprocessing.size(width, height)
-        made.append(random.integers(0, 256, (rows, columns, 3), dtype=np.uint8))
+        photos.append(random.integers(0, 256, (rows, columns, 3), dtype=np.uint8))
         slope = np.linspace(0, 255, columns).astype(np.uint8)
-        made.append(np.broadcast_to(slope[None, :, None], (rows, columns, 3)).copy())
-    return made
+        photos.append(np.broadcast_to(slope[None, :, None], (rows, columns, 3)).copy())
+    return photos
 
 
-def _tried(path: Path, graph: Any, preprocessing: Preprocessing) -> NDArray[np.float32]:
+def _trial_descriptors(path: Path, graph: Any, preprocessing: Preprocessing) -> NDArray[np.float32]:
     """The descriptors of some photos, (n, D).
 
     Raises:
-        ModelError: the graph cannot run on one, gives no finite vector, or always the same.
+        ModelError: the graph cannot run on a photo, gives no finite vector, or gives the same
+            vector for all photos.
     """
     rows, compiled, shape = [], None, None
     for pixels in _photos(preprocessing):
         try:
             if compiled is None or pixels.shape != shape:
                 shape = pixels.shape
-                alone = graph.clone()
-                alone.reshape({0: [1, *shape]})
+                single = graph.clone()
+                single.reshape({0: [1, *shape]})
                 options = {"INFERENCE_PRECISION_HINT": "f32"}
-                compiled = openvino.Core().compile_model(alone, "CPU", options)
-            given = np.array(compiled([pixels[None]])[0])
+                compiled = openvino.Core().compile_model(single, "CPU", options)
+            output = np.array(compiled([pixels[None]])[0])
         except RuntimeError as error:
             raise ModelError(
                 f"{path} cannot run on a photo of {pixels.shape[1]} × {pixels.shape[0]} "
                 f"({reason_of(error)}); give the --size that it was made for."
             ) from None
-        if given.ndim != 2 or given.shape[0] != 1 or not 2 <= given.shape[1] <= MAX_DIMS:
-            words = " × ".join(map(str, given.shape)) or "a single number"
+        if output.ndim != 2 or output.shape[0] != 1 or not 2 <= output.shape[1] <= MAX_DIMS:
+            words = " × ".join(map(str, output.shape)) or "a single number"
             raise ModelError(
                 f"{path} gives {words} for a photo; it must give one vector, 1 × D with D from 2 "
                 f"to {MAX_DIMS}: name that output with --output, or export it."
             )
-        if not np.isfinite(given).all():
+        if not np.isfinite(output).all():
             raise ModelError(
                 f"{path} gives values that are no finite numbers; check --mean and --std, or "
                 "export it in float32."
             )
-        rows.append(given[0])
+        rows.append(output[0])
     if len({row.size for row in rows}) > 1:
         raise ModelError(
             f"{path} gives vectors of {rows[0].size} and {rows[-1].size} numbers, by the size of "

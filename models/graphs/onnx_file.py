@@ -1,6 +1,6 @@
-"""An ONNX file before anything in it is run: what it says of itself, and whether it may be opened.
+"""Reads an ONNX file's metadata and checks the file before its graph is run.
 
-ONNX names the files of its weights; none that lies outside the graph's own folder is ever opened.
+An ONNX file names the files of its weights; files outside its own folder are never opened.
 """
 
 from collections.abc import Iterator, Mapping
@@ -13,13 +13,13 @@ from onnx import load as load_onnx
 from place_search.models.errors import ModelError
 
 MAX_BYTES = 2 << 30
-"""Bytes of a graph with all its weights; ONNX itself allows no more in one file."""
+"""The largest size of a graph with all its weights, in bytes: ONNX's own limit for a file."""
 _STANDARD = ("", "ai.onnx")
 
 
 @dataclass(frozen=True, slots=True)
 class OnnxFile:
-    """What an ONNX file says of itself; `custom` are operators that ONNX does not define."""
+    """The metadata of an ONNX file; `custom` are operators that ONNX does not define."""
 
     path: Path
     metadata: Mapping[str, str]
@@ -27,22 +27,22 @@ class OnnxFile:
 
 
 def is_onnx(path: Path) -> bool:
-    """Whether a file is called an ONNX graph, or begins as one does."""
+    """Whether a file has the name of an ONNX graph, or begins like one."""
     if path.suffix.lower() == ".onnx":
         return True
     if not path.is_file():
         return False
     with path.open("rb") as stream:
-        # The version of the format, then the next field: who made it, or the graph.
+        # The version of the format, then the key of the next field: the producer, or the graph.
         return stream.read(3)[::2] in (b"\x08\x12", b"\x08\x3a")
 
 
 def read_onnx(path: Path) -> OnnxFile:
-    """Read what a file says of itself, and make sure that it may be opened.
+    """Read a file's metadata, and make sure that the file may be opened.
 
     Raises:
-        ModelError: it is missing, too large or no ONNX graph, gives nothing, or names weights that
-            are missing or lie outside its folder.
+        ModelError: it is missing, too large or no ONNX graph, has no output, or names weights that
+            are missing or outside its folder.
     """
     if not path.is_file():
         raise ModelError(f"{path} is not a file; name an ONNX graph.")
@@ -53,7 +53,7 @@ def read_onnx(path: Path) -> OnnxFile:
         raise ModelError(
             f"{path} cannot be read ({error.strerror}); check its permissions."
         ) from None
-    except Exception:  # protobuf's and others', by what is damaged
+    except Exception:  # the type of error depends on the damage
         raise _no_graph(path) from None
     if not model.ir_version or not model.graph.node:
         raise _no_graph(path)
@@ -80,14 +80,14 @@ def _check_size(path: Path, size: int) -> None:
 
 
 def _check_weights(path: Path, model: ModelProto) -> None:
-    """Make sure that weights in other files are there, and in the folder of the graph."""
+    """Make sure that weights in other files exist, in the folder of the graph."""
     folder = path.parent.resolve()
     names: set[str] = set()
     for tensor in _tensors(model):
         if tensor.data_location != TensorProto.EXTERNAL:
             continue
-        about = {entry.key: entry.value for entry in tensor.external_data}
-        name = about.get("location", "")
+        entries = {entry.key: entry.value for entry in tensor.external_data}
+        name = entries.get("location", "")
         target = folder / name
         if (
             not name
@@ -105,7 +105,7 @@ def _check_weights(path: Path, model: ModelProto) -> None:
                 f"{path} keeps weights in '{name}', which is not there; put that file beside it."
             )
         try:
-            end = int(about.get("offset", 0)) + int(about.get("length", 0))
+            end = int(entries.get("offset", 0)) + int(entries.get("length", 0))
         except ValueError:
             raise _no_graph(path) from None
         if end > target.stat().st_size:
@@ -129,7 +129,7 @@ def _tensors(model: ModelProto) -> Iterator[TensorProto]:
 
 
 def _graphs(model: ModelProto) -> Iterator[GraphProto]:
-    """The graph, and those inside of it."""
+    """The graph and all nested graphs."""
     yield model.graph
     for attribute in _attributes(model):
         if attribute.HasField("g"):
@@ -138,7 +138,7 @@ def _graphs(model: ModelProto) -> Iterator[GraphProto]:
 
 
 def _attributes(model: ModelProto) -> Iterator[AttributeProto]:
-    """The attributes of all operators, however deep."""
+    """The attributes of all operators, those of nested graphs too."""
     waiting = [model.graph.node, *(function.node for function in model.functions)]
     while waiting:
         for node in waiting.pop():
@@ -150,10 +150,10 @@ def _attributes(model: ModelProto) -> Iterator[AttributeProto]:
 
 
 def _custom(model: ModelProto) -> set[str]:
-    ours = {(function.domain, function.name) for function in model.functions}
+    defined = {(function.domain, function.name) for function in model.functions}
     return {
         f"{node.domain}.{node.op_type}"
         for graph in _graphs(model)
         for node in graph.node
-        if node.domain not in _STANDARD and (node.domain, node.op_type) not in ours
+        if node.domain not in _STANDARD and (node.domain, node.op_type) not in defined
     }

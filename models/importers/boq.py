@@ -53,10 +53,10 @@ def read(file: WeightFile) -> Weights:
     tensors.fill(pool.norm, "aggregator.norm_input")
     for number, block in enumerate(pool.blocks):
         prefix = f"{_BLOCKS}{number}."
-        for ours, theirs in _PARTS.items():
-            tensors.fill(block.get_submodule(ours), f"{prefix}{theirs}")
-        for ours, theirs in (("attention", "encoder.self_attn"), ("search", "cross_attn")):
-            _fill_attention(tensors, block.get_submodule(ours), f"{prefix}{theirs}", width)
+        for part, published in _PARTS.items():
+            tensors.fill(block.get_submodule(part), f"{prefix}{published}")
+        for part, published in (("attention", "encoder.self_attn"), ("search", "cross_attn")):
+            _fill_attention(tensors, block.get_submodule(part), f"{prefix}{published}", width)
         block.get_parameter("queries").data.copy_(_attended(tensors, prefix, queries, width))
     tensors.fill(pool.rows, "aggregator.fc")
     tensors.finish()
@@ -66,17 +66,17 @@ def read(file: WeightFile) -> Weights:
 
 @torch.no_grad()
 def _attended(tensors: Tensors, prefix: str, queries: int, width: int) -> Tensor:
-    """The queries of a block behind their own attention, which is the same for every photo."""
-    asked = tensors.take(f"{prefix}queries", (1, queries, width))
+    """The output of a block's self-attention of queries, which is the same for every photo."""
+    own_queries = tensors.take(f"{prefix}queries", (1, queries, width))
     attention, norm = Attention(width), nn.LayerNorm(width)
     _fill_attention(tensors, attention, f"{prefix}self_attn", width)
     tensors.fill(norm, f"{prefix}norm_q")
-    attended: Tensor = norm(asked + attention(asked, asked))
+    attended: Tensor = norm(own_queries + attention(own_queries, own_queries))
     return attended
 
 
 def _fill_attention(tensors: Tensors, attention: nn.Module, name: str, width: int) -> None:
-    """Take the weights of an attention, whose three inputs lie in one matrix in torch."""
+    """Take the weights of an attention, whose three projections are one matrix in torch."""
     weights = tensors.take(f"{name}.in_proj_weight", (3 * width, width)).chunk(3)
     biases = tensors.take(f"{name}.in_proj_bias", (3 * width,)).chunk(3)
     for part, weight, bias in zip(("query", "key", "value"), weights, biases, strict=True):

@@ -41,14 +41,14 @@ def read(file: WeightFile) -> Weights:
 
 
 def _regions(file: WeightFile, channels_out: int) -> tuple[Any, Any]:
-    """Rows and columns of regions, which no tensor tells.
+    """Rows and columns of regions, which no tensor shows.
 
-    A checkpoint of a training run holds its settings. Published files have no more than their name,
+    A checkpoint of a training run holds its settings. Published files only show them in their name,
     as `resnet50_ConvAP_1024_2x2.ckpt`; all of these have 2 × 2.
     """
     settings = file.table.get("hyper_parameters")
     of_pool = settings.get("agg_config") if isinstance(settings, Mapping) else None
     if isinstance(of_pool, Mapping):
         return of_pool.get("s1", 2), of_pool.get("s2", 2)
-    named = re.search(rf"_{channels_out}_(\d+)x(\d+)(?!\d)", file.path.name)
-    return (int(named[1]), int(named[2])) if named else (2, 2)
+    match = re.search(rf"_{channels_out}_(\d+)x(\d+)(?!\d)", file.path.name)
+    return (int(match[1]), int(match[2])) if match else (2, 2)

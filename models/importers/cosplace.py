@@ -1,6 +1,6 @@
 """CosPlace and EigenPlaces: `backbone.*`, GeM's `aggregation.1.p`, a linear `aggregation.3`.
 
-Both publish the same layers, so that a file does not say which of the two it is of.
+Both publish the same layers, so that a file does not show which of the two it is.
 """
 
 from place_search.models.aggregations.gem_linear import GeMLinear

@@ -1,6 +1,6 @@
 """deep-visual-geo-localization-benchmark: `backbone.*` and `aggregation.*`, NetVLAD or GeM.
 
-Its PCA is fitted when it evaluates and is in no checkpoint, so descriptors come at full length.
+Its PCA is fitted during evaluation and is in no checkpoint, so descriptors have their full length.
 """
 
 from place_search.models.aggregations.gem import GeM
@@ -35,9 +35,9 @@ def read(file: WeightFile) -> Weights:
     if _POWER in tensors:
         pool = GeM(network.channels)
         pool.power.data.copy_(tensors.take(_POWER, (1,)))
-        built = normalise_as_imagenet(Network(network, pool, gives_local=False))
+        whole_network = normalise_as_imagenet(Network(network, pool, gives_local=False))
     else:
         centroids, assignment, bias = take_pool(tensors, "aggregation", network.channels)
-        built = assemble(network, assignment, centroids, bias=bias)
+        whole_network = assemble(network, assignment, centroids, bias=bias)
     tensors.finish()
-    return Weights(FAMILY, backbone, built, Preprocessing("exact", 640, 480), "MIT")
+    return Weights(FAMILY, backbone, whole_network, Preprocessing("exact", 640, 480), "MIT")

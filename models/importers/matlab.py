@@ -1,4 +1,4 @@
-"""NetVLAD's MATLAB release, as the struct export that hloc reads (Arandjelović et al. 2016)."""
+"""NetVLAD's MATLAB release, in the struct export that hloc reads (Arandjelović et al. 2016)."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,19 +20,19 @@ from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "NetVLAD (MATLAB)"
 _POOL, _WHITENING = 30, 33
-"""Numbers of the layers `vlad` and `WPCA`; those of VGG-16 are torchvision's."""
+"""Numbers of the layers `vlad` and `WPCA`; VGG-16's layers have torchvision's numbers."""
 
 
 def matches(file: WeightFile) -> bool:
-    """Whether a file is one of MATLAB's."""
+    """Whether a file is a MATLAB file."""
     return file.start.startswith(b"MATLAB ")
 
 
 def read(file: WeightFile) -> Weights:
-    """Build the network; the descriptor's order is turned to cluster by cluster.
+    """Build the network; the descriptor is reordered cluster by cluster.
 
     Raises:
-        ModelError: a MATLAB class file, a damaged one, or one that holds another network.
+        ModelError: a file of MATLAB classes, a damaged file, or a file of another network.
     """
     path = file.path
     net = _load(path)
@@ -50,19 +50,19 @@ def read(file: WeightFile) -> Weights:
     tensors = Tensors(path, FAMILY, table)
     backbone = load_backbone("vgg16")()
     state = {}
-    for name, ours in backbone.get_submodule("layers").state_dict().items():
+    for name, parameter in backbone.get_submodule("layers").state_dict().items():
         convolution, kind = name.split(".")
         if kind == "bias":
-            state[name] = tensors.take(f"{convolution}.1", ours.shape)
+            state[name] = tensors.take(f"{convolution}.1", parameter.shape)
         else:  # (H, W, IN, OUT)
-            outputs, inputs, height, width = ours.shape
-            theirs = tensors.take(f"{convolution}.0", (height, width, inputs, outputs))
-            state[name] = theirs.permute(3, 2, 0, 1)
+            outputs, inputs, height, width = parameter.shape
+            kernel = tensors.take(f"{convolution}.0", (height, width, inputs, outputs))
+            state[name] = kernel.permute(3, 2, 0, 1)
     backbone.get_submodule("layers").load_state_dict(state)
     assignment = tensors.take(f"{_POOL}.0", (backbone.channels, None)).T
     clusters = len(assignment)
     require_dims(path, backbone.channels * clusters)
-    # Stored as what is added to a cell.
+    # Stored with the opposite sign, as the term that is added to a local feature.
     centroids = -tensors.take(f"{_POOL}.1", (backbone.channels, clusters)).T
     whitening = None
     if f"{_WHITENING}.0" in tensors:
@@ -73,7 +73,7 @@ def read(file: WeightFile) -> Weights:
         ordered = matrix.reshape(-1, backbone.channels, clusters).transpose(1, 2)
         whitening = ordered.reshape(len(matrix), dims), offset
     tensors.finish()
-    built = assemble(
+    network = assemble(
         backbone,
         assignment,
         centroids,
@@ -82,7 +82,7 @@ def read(file: WeightFile) -> Weights:
         pixel_scale=(1.0, 1.0, 1.0),
         cell_step=2,
     )
-    return Weights(FAMILY, "vgg16", built, Preprocessing("longest", 1024, 768), "MIT")
+    return Weights(FAMILY, "vgg16", network, Preprocessing("longest", 1024, 768), "MIT")
 
 
 def _load(path: Path) -> Any:
@@ -94,7 +94,7 @@ def _load(path: Path) -> Any:
     except Exception as error:
         if "class" in str(error).lower() or "opaque" in str(error).lower():
             raise _class_file(path) from None
-        # SciPy raises zlib.error, ValueError, TypeError, … on cut and garbled files.
+        # SciPy raises zlib.error, ValueError, TypeError, … on cut and damaged files.
         raise ModelError(
             f"{path} is a MATLAB file that is cut short or damaged; get it again from its "
             "publisher."
@@ -124,8 +124,8 @@ def _class_file(path: Path) -> ModelError:
     )
 
 
-def _unknown(path: Path, what: str) -> ModelError:
+def _unknown(path: Path, fault: str) -> ModelError:
     return ModelError(
-        f"{path} is a MATLAB file that {what}; supported is the struct export of NetVLAD "
+        f"{path} is a MATLAB file that {fault}; supported is the struct export of NetVLAD "
         "(Pitts30K_struct.mat, TokyoTM_struct.mat)."
     )

@@ -21,7 +21,7 @@ def matches(file: WeightFile) -> bool:
 
 
 def read(file: WeightFile) -> Weights:
-    """Build the network: any length of descriptor, and any photos that are square."""
+    """Build the network: any length of descriptor, and any size of square photos."""
     tensors = Tensors(file.path, FAMILY, numbered(file.state, _BACKBONE))
     name, backbone = tensors.take_backbone(_BACKBONE)
     rows, cells = tensors.shape_of(f"{_ROWS}.weight", 2)

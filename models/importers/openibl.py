@@ -14,9 +14,9 @@ def matches(file: WeightFile) -> bool:
 
 
 def read(file: WeightFile) -> Weights:
-    """Build the network. Pixels lose the mean of VGG-16's Caffe release, but stay RGB."""
+    """Build the network. Its pixel mean is that of VGG-16's Caffe release, in RGB order."""
     tensors = Tensors(file.path, FAMILY, file.state)
-    backbone, built = take_network(
+    backbone, network = take_network(
         tensors,
         "base_model.base.",
         "net_vlad",
@@ -24,4 +24,4 @@ def read(file: WeightFile) -> Weights:
         pixel_mean=CAFFE_MEAN,
         pixel_scale=(1.0, 1.0, 1.0),
     )
-    return Weights(FAMILY, backbone, built, Preprocessing("exact", 640, 480), "MIT")
+    return Weights(FAMILY, backbone, network, Preprocessing("exact", 640, 480), "MIT")

@@ -16,5 +16,5 @@ def matches(file: WeightFile) -> bool:
 def read(file: WeightFile) -> Weights:
     """Build the network; any number of clusters (16 for Mapillary, 64 for Pittsburgh)."""
     tensors = Tensors(file.path, FAMILY, file.state)
-    backbone, built = take_network(tensors, "encoder.", "pool", "WPCA.0")
-    return Weights(FAMILY, backbone, built, Preprocessing("exact", 640, 480), "MIT")
+    backbone, network = take_network(tensors, "encoder.", "pool", "WPCA.0")
+    return Weights(FAMILY, backbone, network, Preprocessing("exact", 640, 480), "MIT")

@@ -22,8 +22,7 @@ from place_search.photos.preprocessing import Preprocessing
 
 FAMILY = "pytorch-NetVlad"
 OWN = "place_search"
-"""The entry of a checkpoint in which `place-search export` says what the layout has no place for.
-"""
+"""The entry of a checkpoint in which `place-search export` stores data outside the layout."""
 
 
 def matches(file: WeightFile) -> bool:
@@ -37,14 +36,14 @@ def matches(file: WeightFile) -> bool:
 def read(file: WeightFile) -> Weights:
     """Build the network.
 
-    Photos keep their own size up to that of the data it was made for, unless we exported it.
+    Photos keep their aspect ratio, within 640 × 480, unless place-search exported the file.
     """
     tensors = Tensors(file.path, FAMILY, file.state)
-    backbone, built = take_network(tensors, "encoder.", "pool")
+    backbone, network = take_network(tensors, "encoder.", "pool")
     return Weights(
         FAMILY,
         backbone,
-        built,
+        network,
         _preprocessing(file),
         "not stated by its publisher",
         _recalls(file.table),
@@ -60,7 +59,7 @@ def take_network(
     pixel_mean: Sequence[float] = IMAGENET_MEAN,
     pixel_scale: Sequence[float] = IMAGENET_SCALE,
 ) -> tuple[str, Network]:
-    """The backbone's name and the network of a whole file, with the whitening that it may have."""
+    """The backbone's name and the network of a whole file, with a whitening if it has one."""
     backbone, network = tensors.take_backbone(encoder)
     centroids, assignment, bias = take_pool(tensors, pool, network.channels)
     last = None
@@ -101,7 +100,7 @@ def _preprocessing(file: WeightFile) -> Preprocessing:
 
 
 def _recalls(table: Mapping[str, Any]) -> list[Recall]:
-    """The recalls that training wrote into its checkpoint, as shares of 1 by N; forks' are not."""
+    """The recalls that training wrote into its checkpoint; recalls of other forms are ignored."""
     recalls = table.get("recalls")
     if not isinstance(recalls, Mapping):
         return []

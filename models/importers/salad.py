@@ -21,7 +21,7 @@ def matches(file: WeightFile) -> bool:
 
 
 def read(file: WeightFile) -> Weights:
-    """Build the network, which takes photos of 322 × 322 alone."""
+    """Build the network, which takes only photos of 322 × 322."""
     tensors = Tensors(file.path, FAMILY, file.state)
     is_megaloc = "aggregator.agg.dust_bin" in tensors
     prefix = "aggregator.agg." if is_megaloc else "aggregator."
@@ -35,7 +35,7 @@ def read(file: WeightFile) -> Weights:
         token_dims=tensors.shape_of(f"{prefix}token_features.2.weight", 2)[0],
     )
     pool.dustbin.data.copy_(tensors.take(f"{prefix}dust_bin", ()))
-    # Dropout has a number too, where cells pass it.
+    # The perceptrons of local features have a dropout, which is numbered, too.
     tensors.fill(pool.scores[0], f"{prefix}score.0")
     tensors.fill(pool.scores[2], f"{prefix}score.3")
     tensors.fill(pool.shorten[0], f"{prefix}cluster_features.0")

@@ -1,7 +1,7 @@
 """SelaVPR: DINOv2's ViT-L/14 with adapters as `backbone.*`, and GeM's `aggregation.1.p`.
 
-Its global descriptor alone is read. What it re-ranks with, `LocalAdapt`, gives 61 × 61 local
-features of 128 numbers, for which place-search has no use: it verifies with its own.
+Only its global descriptor is read. Its part for re-ranking, `LocalAdapt`, gives 61 × 61 local
+features of 128 numbers, which place-search does not use: it verifies with its own features.
 """
 
 from place_search.models.aggregations.gem import GeM
@@ -21,7 +21,7 @@ def matches(file: WeightFile) -> bool:
 
 
 def read(file: WeightFile) -> Weights:
-    """Build the network, which takes photos of 224 × 224 alone."""
+    """Build the network, which takes only photos of 224 × 224."""
     tensors = Tensors(file.path, FAMILY, file.state)
     name, backbone = take_dinov2(tensors, "backbone.", "-adapted")
     pool = GeM(backbone.channels)

@@ -1,1 +1,1 @@
-"""What runs a model: OpenVINO on CPUs, torch for training, export and GPUs."""
+"""The runtimes of models: OpenVINO on CPUs, torch for training, export and GPUs."""

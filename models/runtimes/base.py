@@ -1,4 +1,4 @@
-"""What a runtime does: pixels in, descriptor and local features out."""
+"""The interface of runtimes, which turn pixels into descriptors and local features."""
 
 from collections.abc import Iterable, Iterator
 from typing import Literal, NamedTuple, Protocol, TypeAlias, TypeVar
@@ -10,18 +10,17 @@ from place_search.models.errors import ModelError
 
 Key = TypeVar("Key")
 Mode: TypeAlias = Literal["latency", "throughput"]
-"""What counts: one photo's time, or many photos' rate."""
+"""The aim of a runtime: a short time for a photo, or a high rate of photos."""
 
 
 class Embedding(NamedTuple):
-    """What a model says of one photo.
+    """A model's output for a photo.
 
-    `descriptor` is (D,) float32 of L2 norm 1; `local_features` is (h, w, C) float32, centred
-    on the mean of the model's fitting photos, row 0 at the top of the photo; None for a model that
-    gives a descriptor alone. `directions` (C, bits) float32 are those that they are projected to
-    for their codes, where the model has its own. `black_frame` (h, w) bool says where the photo
-    shows no scene: local features of black frames match each other, whatever they surround. `zoom`
-    is `Preprocessing.box_zoom` where they are those of a box.
+    `descriptor` is (D,) float32 of L2 norm 1; `local_features` is (h, w, C) float32, centred on
+    the mean of the model's fitting photos, row 0 at the top of the photo; None for a model without
+    them. `directions` (C, bits) float32 are the model's own for codes of local features, if any.
+    `black_frame` (h, w) bool masks features in a black frame, which would match those of any other
+    black frame. `zoom` is `Preprocessing.box_zoom` for the features of a box, else 1.
     """
 
     descriptor: NDArray[np.float32]
@@ -32,11 +31,11 @@ class Embedding(NamedTuple):
 
     @property
     def is_finite(self) -> bool:
-        """Whether the model can tell the photo from others: all numbers of the descriptor exist."""
+        """Whether all numbers of the descriptor are finite."""
         return bool(np.isfinite(self.descriptor).all())
 
     def with_local_features_of(self, other: "Embedding") -> "Embedding":
-        """The same with the local features that another model gives of the photo."""
+        """The embedding with the local features that another model gives of the same photo."""
         return other._replace(descriptor=self.descriptor)
 
     def require_local_features(self) -> NDArray[np.float32]:
@@ -47,7 +46,7 @@ class Embedding(NamedTuple):
 
 
 class Runtime(Protocol):
-    """Runs one model's graph on one kind of hardware. Thread-safe."""
+    """Runs a model's graph on a kind of hardware. Thread-safe."""
 
     name: str
 

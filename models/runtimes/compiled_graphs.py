@@ -96,10 +96,10 @@ class Graph:
         self.running -= 1
         self._idle.append(request)
 
-    def rest(self) -> None:
-        """Give the workspaces back."""
+    def release_workspaces(self) -> None:
+        """Release the memory of all workspaces."""
         self.workspaces = 0
-        with suppress(RuntimeError):  # busy after all: it stays
+        with suppress(RuntimeError):  # a busy graph keeps its workspaces
             self._compiled.release_memory()
 
 
@@ -122,63 +122,64 @@ class CompiledGraphs:
         self._uses: Counter[tuple[Mode, Shape]] = Counter()
         self._lock = threading.Lock()
         self._compiling = threading.Lock()
-        self._compiled_at: int | None = None
+        self._bytes_before_first: int | None = None
         self._graph_bytes = self._workspace_bytes = self._shared_bytes = 0
 
     def __len__(self) -> int:
         return len(self._graphs)
 
-    def take(self, wanted: Mode, other: Mode, shape: Shape) -> tuple[Graph, Any]:
+    def take(self, mode: Mode, other_mode: Mode, shape: Shape) -> tuple[Graph, Any]:
         """A graph for photos of this shape, and a request for one.
 
-        It is of the mode that is `wanted`; of the `other` where only that is compiled, and there is
-        no room for both.
+        It is of `mode`; of `other_mode` where only that is compiled, and there is no room for both.
         """
-        taken = self._compiled(wanted, other, shape)
-        if taken is None:
+        graph_and_request = self._compiled(mode, other_mode, shape)
+        if graph_and_request is None:
             # One at a time, and photos of other shapes go on meanwhile.
             with self._compiling:
-                taken = self._compiled(wanted, other, shape) or self._compile(wanted, shape)
-        return taken
+                graph_and_request = self._compiled(mode, other_mode, shape) or self._compile(
+                    mode, shape
+                )
+        return graph_and_request
 
     def give(self, graph: Graph, request: Any) -> None:
-        """Take a request back that is done."""
+        """Take back a request whose photo is computed."""
         with self._lock:
             graph.give(request)
-            if self._compiled_at is not None:  # this was the first photo
-                self._workspace_bytes = max(0, private_bytes() - self._compiled_at)
-                self._compiled_at = None
+            if self._bytes_before_first is not None:
+                self._workspace_bytes = max(0, private_bytes() - self._bytes_before_first)
+                self._bytes_before_first = None
 
     def shrink(self) -> bool:
-        """Give back the workspace that was used longest ago, or else a graph."""
+        """Release the workspaces of the graph that is used least often, or else a graph."""
         with self._lock:
             return self._shrink()
 
-    def _compiled(self, wanted: Mode, other: Mode, shape: Shape) -> tuple[Graph, Any] | None:
+    def _compiled(self, mode: Mode, other_mode: Mode, shape: Shape) -> tuple[Graph, Any] | None:
         with self._lock:
-            mode = wanted
-            if (wanted, shape) not in self._graphs:
-                if (other, shape) not in self._graphs or self._has_room(wanted):
+            key = (mode, shape)
+            if key not in self._graphs:
+                key = (other_mode, shape)
+                if key not in self._graphs or self._has_room(mode):
                     return None
-                mode = other
-            graph = self._graphs[mode, shape]
-            self._count((mode, shape))
+            graph = self._graphs[key]
+            self._count(key)
             if graph.workspaces == graph.running < graph.photos and self.ceiling.is_set:
                 self._make_room(self._workspace_bytes, keep=graph)
             return graph, graph.take()
 
     def _compile(self, mode: Mode, shape: Shape) -> tuple[Graph, Any]:
         with self._lock:
-            self._make_room(self._wanted_bytes)
+            self._make_room(self._bytes_of_one_more)
         before = private_bytes()
         compiled = self._compiler.compile(mode, shape)
         if self.ceiling.is_set:
             return_freed_memory()  # compiling frees more than it keeps
         graph = Graph(compiled, self._photos[mode])
         with self._lock:
-            if not self.made_count:  # nothing else runs yet, so that the process grew by this alone
-                self._compiled_at = private_bytes()
-                self._graph_bytes = max(0, self._compiled_at - before)
+            if not self.made_count:  # nothing else runs yet: the process grew by this alone
+                self._bytes_before_first = private_bytes()
+                self._graph_bytes = max(0, self._bytes_before_first - before)
             if compiled.head is not None:
                 self._shared_bytes = compiled.head.weight_bytes
             while self._graphs and not self._fits(graph.photos):
@@ -189,19 +190,19 @@ class CompiledGraphs:
             return graph, graph.take()
 
     def _count(self, key: tuple[Mode, Shape]) -> None:
-        """Count a use; what was long ago counts less."""
+        """Count a use; older uses count less."""
         self._uses[key] += 1
         if self._uses.total() > RECENT_USES:
             self._uses = Counter({key: uses // 2 for key, uses in self._uses.items() if uses > 1})
 
     @property
-    def _wanted_bytes(self) -> int:
-        """What one more graph takes, and its first photo."""
+    def _bytes_of_one_more(self) -> int:
+        """The bytes that one more graph and its first photo take."""
         return max(0, self._graph_bytes - self._shared_bytes) + self._workspace_bytes
 
     def _has_room(self, mode: Mode) -> bool:
-        """Whether one more graph fits in while all others stay as they are."""
-        return self._fits(self._photos[mode]) and self.ceiling.room(self._wanted_bytes)
+        """Whether another graph fits without releasing anything."""
+        return self._fits(self._photos[mode]) and self.ceiling.room(self._bytes_of_one_more)
 
     def _fits(self, photos: int) -> bool:
         if self.ceiling.is_set:
@@ -213,9 +214,9 @@ class CompiledGraphs:
         most = max(shapes * alone, shapes // 2 * in_company)
         return photos + sum(graph.photos for graph in self._graphs.values()) <= most
 
-    def _make_room(self, wanted: int, *, keep: Graph | None = None) -> None:
-        """Shrink until there is room for so many bytes, or nothing but `keep` and what runs."""
-        while not self.ceiling.room(wanted) and self._shrink(keep):
+    def _make_room(self, size: int, *, keep: Graph | None = None) -> None:
+        """Shrink until there is room for `size` bytes, or only `keep` and running graphs are left."""
+        while not self.ceiling.room(size) and self._shrink(keep):
             pass
 
     def _shrink(self, keep: Graph | None = None) -> bool:
@@ -226,7 +227,7 @@ class CompiledGraphs:
         ]
         with_workspace = next((key for key in idle if self._graphs[key].workspaces), None)
         if with_workspace is not None:
-            self._graphs[with_workspace].rest()
+            self._graphs[with_workspace].release_workspaces()
         elif idle:
             del self._graphs[idle[0]]
         else:

@@ -1,4 +1,4 @@
-"""The torch runtime: the reference for the others, and the one for GPUs."""
+"""The torch runtime: the reference for other runtimes, and the runtime for GPUs."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -14,20 +14,20 @@ from place_search.models.network import Network, load_network
 from place_search.models.runtimes.base import Embedding, Key
 
 GPU_BATCH = 16
-"""Photos of one shape that a GPU runs at once; what they take beside the weights is its memory."""
+"""The number of photos of one shape in a batch on a GPU, which bounds the memory in use."""
 
 
 @torch.inference_mode()
 def embed_with(network: Network, pixels: NDArray[np.uint8]) -> Embedding:
-    """Run a network on one photo, (h, w, 3) uint8 RGB, where the network's weights are."""
+    """Run a network on a photo, (h, w, 3) uint8 RGB, on the device of its weights."""
     photos = torch.tensor(pixels, device=network.pixel_mean.device)[None]
     return Embedding(*(output[0].cpu().numpy() for output in network(photos)))
 
 
 class HalfPrecision(nn.Module):
-    """A backbone in mixed precision: products in float16, sums and what comes out in float32.
+    """A backbone in mixed precision: products in float16, sums and outputs in float32.
 
-    NetVLAD stays outside of it: its softmax and normalisations make much of small errors.
+    NetVLAD stays in float32: its softmax and normalisations amplify small errors.
     """
 
     def __init__(self, backbone: Backbone, device: str) -> None:
@@ -42,14 +42,14 @@ class HalfPrecision(nn.Module):
         return features.float()
 
     def with_token(self, photos: Tensor) -> tuple[Tensor, Tensor]:
-        """As the backbone, in float32 both."""
+        """The backbone's features and token, in float32."""
         with torch.autocast(self.device, dtype=torch.float16):
             features, token = self.backbone.with_token(photos)
         return features.float(), token.float()
 
 
 class TorchRuntime:
-    """Runs a model's network in torch, on a GPU where there is one. Thread-safe.
+    """Runs a model's network in torch, on a GPU if available. Thread-safe.
 
     A GPU gets `batch` photos at once, from pinned memory, and runs the backbone in mixed precision.
     """
@@ -76,7 +76,7 @@ class TorchRuntime:
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
-        """Embed many photos in their order, neighbours of one shape together."""
+        """Embed many photos in their order, consecutive photos of one shape in batches."""
         waiting: list[tuple[Key, NDArray[np.uint8]]] = []
         for photo in photos:
             if waiting and waiting[0][1].shape != photo[1].shape:

@@ -1,6 +1,6 @@
-"""Weight files of other projects: recognise one, read it, and write it as a model folder.
+"""Weight files of other projects: recognised, read, and written as model folders.
 
-Nothing in a file is ever run: checkpoints are read by torch's restricted unpickler.
+No code in a file is ever run: checkpoints are read by torch's restricted unpickler.
 """
 
 from pathlib import Path
@@ -9,6 +9,6 @@ from place_search.models.errors import ModelError
 
 
 def require_file(path: Path) -> None:
-    """Make sure that a weight file is there, which needs no torch. Raises `ModelError`."""
+    """Raise `ModelError` if a weight file does not exist; needs no torch."""
     if not path.is_file():
         raise ModelError(f"{path} is not a file; name a weight file or a model folder.")

@@ -1,4 +1,4 @@
-"""torch checkpoints, read without running anything that is in them."""
+"""torch checkpoints, read without running code from them."""
 
 import io
 import pickle
@@ -23,7 +23,7 @@ from place_search.core.files import open_regular
 from place_search.models.errors import ModelError
 from place_search.models.weight_files.pickles import in_protocol_2
 
-# Recalls are stored as NumPy numbers. These only hold data; both of NumPy's module names occur.
+# Recalls are stored as NumPy numbers, whose types only hold data; both module names occur.
 _NUMBERS: list[Any] = [
     *(
         (part, f"{package}.multiarray.{part.__name__}")
@@ -40,15 +40,15 @@ _NUMBERS: list[Any] = [
 ]
 _STARTS = (b"PK\x03\x04", b"\x80")
 _STATES = ("state_dict", "model_state_dict", "model", "net", "network", "weights", "params")
-# pytorch-NetVlad's download is an archive of a run's folder; the better one comes first.
+# pytorch-NetVlad's download is an archive of a run's folder; the better checkpoint is first.
 _IN_ARCHIVE = ("model_best.pth.tar", "checkpoint.pth.tar")
 
 
 class WeightFile:
-    """A weight file that an importer may recognise: its first bytes, and a checkpoint's table.
+    """A weight file for importers to recognise: its first bytes, and a checkpoint's table.
 
-    `table` and `state` are empty where it is no checkpoint of torch, nor of safetensors. Raises
-    `ModelError` where it is one that is damaged or would run code.
+    `table` and `state` are empty if the file is no checkpoint of torch or safetensors. They raise
+    `ModelError` if the checkpoint is damaged or would run code.
     """
 
     def __init__(self, path: Path) -> None:
@@ -58,17 +58,17 @@ class WeightFile:
 
     @property
     def is_checkpoint(self) -> bool:
-        """Whether the file begins as torch's checkpoints do."""
+        """Whether the file begins like a checkpoint of torch."""
         return self.start.startswith(_STARTS)
 
     @property
     def is_safetensors(self) -> bool:
-        """Whether the file begins as those of safetensors do."""
+        """Whether the file begins like one of safetensors."""
         return self.start[8:10] == b'{"'
 
     @cached_property
     def table(self) -> Mapping[str, Any]:
-        """What the checkpoint holds beside its weights, too."""
+        """The checkpoint's whole table, with entries other than weights."""
         if self.is_safetensors:
             return _load_safetensors(self.path)
         return load_checkpoint(self.path) if self.is_checkpoint else {}
@@ -80,7 +80,7 @@ class WeightFile:
 
 
 def load_checkpoint(path: Path) -> Mapping[str, Any]:
-    """The table in a checkpoint, or in an archive that holds one.
+    """The table in a checkpoint, or in an archive of a checkpoint.
 
     Raises:
         ModelError: the file would run code, is damaged, or holds no table.
@@ -88,25 +88,25 @@ def load_checkpoint(path: Path) -> Mapping[str, Any]:
     try:
         table = _load(_open(path))
     except pickle.UnpicklingError as error:
-        named = re.search(r"GLOBAL ([\w.]+)|(torch\.distributed\.tensor)", str(error))
-        if named is None:
+        match = re.search(r"GLOBAL ([\w.]+)|(torch\.distributed\.tensor)", str(error))
+        if match is None:
             raise ModelError(
                 f"{path} is damaged, or holds more than weights; save its state_dict alone with "
                 "torch.save, or get it again from its publisher."
             ) from None
         raise ModelError(
-            f"{path} holds more than weights: it asks for {named[1] or named[2]}, and what a file "
+            f"{path} holds more than weights: it asks for {match[1] or match[2]}, and what a file "
             "asks for is never run; save its state_dict alone with torch.save, or get it from its "
             "publisher."
         ) from None
     except ModelError:
         raise
     except Exception as error:
-        # A cut or garbled file raises nearly anything: RuntimeError, EOFError, KeyError, …
-        what = "is cut short or damaged; get it again from its publisher"
+        # A cut or damaged file raises errors of many types: RuntimeError, EOFError, KeyError, …
+        fault = "is cut short or damaged; get it again from its publisher"
         if isinstance(error, OSError) and error.errno != EINVAL:  # a seek before the start
-            what = f"cannot be read ({error.strerror}); check the path"
-        raise ModelError(f"{path} {what}.") from None
+            fault = f"cannot be read ({error.strerror}); check the path"
+        raise ModelError(f"{path} {fault}.") from None
     if not isinstance(table, Mapping) or not all(isinstance(key, str) for key in table):
         raise ModelError(
             f"{path} holds a {type(table).__name__} instead of a table of weights; save the "
@@ -126,10 +126,10 @@ def _load_safetensors(path: Path) -> Mapping[str, Any]:
 
 
 def state_of(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """The weights in a checkpoint's table by name, without what training tools add to names.
+    """The weights in a checkpoint's table by name, without prefixes of training tools.
 
-    These are the wrappers of several GPUs and of torch.compile, and the attribute that Lightning
-    and others keep the network in.
+    Such prefixes come from wrappers for several GPUs and of torch.compile, and from the attribute
+    that holds the network in Lightning and others.
 
     Raises:
         ModelError: there are two tables of weights, or two weights whose names become equal.
@@ -150,9 +150,10 @@ def state_of(table: Mapping[str, Any], path: Path) -> dict[str, Any]:
     plain = {names[str(name)]: value for name, value in state.items()}
     if len(plain) < len(names):
         twice = next(name for name, count in Counter(names.values()).items() if count > 1)
-        both = " and ".join(name for name in names if names[name] == twice)
+        colliding = " and ".join(name for name in names if names[name] == twice)
         raise ModelError(
-            f"{path} holds {twice} twice, as {both}; save the one that is meant with torch.save."
+            f"{path} holds {twice} twice, as {colliding}; save the one that is meant with "
+            "torch.save."
         )
     return plain
 
@@ -170,25 +171,25 @@ def _load(source: Path | IO[bytes]) -> Any:
 
 
 def _open(path: Path) -> Path | io.BytesIO:
-    """The file, or what it is an archive of; refuses what is intact, but not by torch.save."""
+    """The file, or the checkpoint in it; refuses intact files that torch.save did not write."""
     if not zipfile.is_zipfile(path):
         with path.open("rb") as stream:
             if path.suffix == ".safetensors" or not stream.read(4).startswith(_STARTS):
-                raise _other(path, "no checkpoint of torch")
+                raise _not_a_checkpoint(path, "no checkpoint of torch")
         return path
     with zipfile.ZipFile(path) as archive:
         members = archive.namelist()
-        for wanted in _IN_ARCHIVE:
+        for ending in _IN_ARCHIVE:
             for name in members:
-                if name.endswith(wanted):
+                if name.endswith(ending):
                     return io.BytesIO(archive.read(name))
     names = {name.rpartition("/")[2] for name in members}
     if "constants.pkl" in names:
-        raise _other(path, "a program of TorchScript")
+        raise _not_a_checkpoint(path, "a program of TorchScript")
     if "data.pkl" not in names:
-        raise _other(path, "an archive without a checkpoint of torch")
+        raise _not_a_checkpoint(path, "an archive without a checkpoint of torch")
     return path
 
 
-def _other(path: Path, what: str) -> ModelError:
-    return ModelError(f"{path} is {what}; save the model's state_dict() with torch.save.")
+def _not_a_checkpoint(path: Path, kind: str) -> ModelError:
+    return ModelError(f"{path} is {kind}; save the model's state_dict() with torch.save.")

@@ -17,9 +17,9 @@ WIDTHS = {384: "dinov2-vits14", 768: "dinov2-vitb14", 1024: "dinov2-vitl14"}
 
 
 def take_dinov2(tensors: Tensors, prefix: str, ending: str = "") -> tuple[str, Backbone]:
-    """The DINOv2 backbone whose weights begin with `prefix`, by name, and with weights.
+    """The name of the DINOv2 backbone whose weights begin with `prefix`, and the backbone.
 
-    `ending` is what its name has besides, as of one that is cut before the last norm.
+    `ending` is added to the name, as for a backbone without the last norm.
     """
     channels = tensors.shape_of(f"{prefix}cls_token", 3)[2]
     if channels not in WIDTHS:
@@ -28,25 +28,25 @@ def take_dinov2(tensors: Tensors, prefix: str, ending: str = "") -> tuple[str, B
     if not has_part(BACKBONES, name):
         raise tensors.error(f"has a DINOv2 of {channels} channels, in which no one published it")
     backbone = load_backbone(name)()
-    # Imports timm, which other families do without.
+    # Imported here because it needs timm, which other families do not.
     from place_search.models.backbones.dinov2_vits14 import published_names
 
     layers = backbone.layers.state_dict()
     state = {}
-    for ours, theirs in published_names(backbone).items():
-        # Positions are those of the photos that it was trained on.
-        shape = (1, None, channels) if theirs == "pos_embed" else layers[ours].shape
-        state[theirs] = tensors.take(f"{prefix}{theirs}", shape)
+    for layer, published in published_names(backbone).items():
+        # The number of positions depends on the size of the photos in training.
+        shape = (1, None, channels) if published == "pos_embed" else layers[layer].shape
+        state[published] = tensors.take(f"{prefix}{published}", shape)
     patches = state["pos_embed"].shape[1] - 1
     if math.isqrt(patches) ** 2 != patches:
         raise tensors.error(f"has {prefix}pos_embed for {patches} patches, which are no square")
     backbone.load_imagenet(state)
-    tensors.drop(f"{prefix}mask_token")  # for its training alone
+    tensors.drop(f"{prefix}mask_token")  # used only in its training
     return name, backbone
 
 
 def dinov2_backbone(state: Mapping[str, Any]) -> str | None:
-    """The backbone that these weights are of, as DINOv2 publishes them, else None."""
+    """The name of the backbone of weights as DINOv2 publishes them, else None."""
     token = state.get("cls_token")
     if not isinstance(token, Tensor) or token.ndim != 3 or "blocks.0.ls1.gamma" not in state:
         return None

@@ -1,4 +1,4 @@
-"""ImageNet weights as torchvision names them: a backbone without a NetVLAD layer."""
+"""ImageNet weights under torchvision's names: a backbone without a NetVLAD layer."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ FAMILY = "torchvision"
 
 
 def numbered(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
-    """The same weights, ResNet's layers below `prefix` by number: `layer1.0.…` is `4.0.…`."""
+    """The weights with ResNet's layers below `prefix` by number: `layer1.0.…` is `4.0.…`."""
     names = {}
     for name in state:
         part, _, rest = name.removeprefix(prefix).partition(".")
@@ -22,7 +22,7 @@ def numbered(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
 
 
 def torchvision_backbone(state: Mapping[str, Any]) -> str | None:
-    """The backbone that these weights are of, whatever head is on it, else None."""
+    """The name of the torchvision backbone of these weights, with any head, else None."""
     if not all(isinstance(value, Tensor) for value in state.values()):
         return None
     names = set()

@@ -1,4 +1,4 @@
-"""Turn anybody's weights into a model folder that serves without torch."""
+"""Turns other people's weights into a model folder that serves without torch."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,8 +27,8 @@ def import_weights(
 ) -> ModelCard:
     """Read a weight file and write it as the model folder `out`.
 
-    `title`, `origin`, `licence` and `recall` go into the card; without them it says what the file
-    itself does. The exported graph is compared with the network before anything appears.
+    `title`, `origin`, `licence` and `recall` go into the card, by default those of the file's
+    family. The exported graph is compared with the network before the folder appears.
 
     Raises:
         ModelError: `out` exists, or the file cannot be used.

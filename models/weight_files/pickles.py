@@ -1,6 +1,6 @@
-"""Checkpoints of any pickle protocol, rewritten in the one that torch's restricted reader takes.
+"""Rewrites checkpoints of any pickle protocol in protocol 2, for torch's restricted reader.
 
-Only the opcodes change. Nothing is loaded here, so nothing in a file can run.
+Only the opcodes change. Nothing is loaded, so that no code in a file can run.
 """
 
 import io
@@ -18,25 +18,25 @@ _GET = frozenset(("GET", "BINGET", "LONG_BINGET"))
 _INTEGER = frozenset(("INT", "LONG", "LONG1", "LONG4"))
 _UNREADABLE = frozenset(("ADDITEMS", "FROZENSET", "NEWOBJ_EX", "LIST", "DICT", "OBJ"))
 _PICKLES_OF_OLD_FORMAT = 5
-"""Pickles before the tensors' bytes, where a checkpoint is no archive."""
+"""The number of pickles before the tensors' bytes in a checkpoint that is no archive."""
 
 
 def in_protocol_2(stream: IO[bytes]) -> IO[bytes]:
-    """A copy of the checkpoint in memory, its pickles in protocol 2.
+    """A copy of the checkpoint in memory, with its pickles in protocol 2.
 
     Raises:
-        pickle.UnpicklingError: it holds what weights need not, such as a set.
-        Exception: it is damaged; zipfile and pickletools raise many kinds.
+        pickle.UnpicklingError: the checkpoint holds objects that weights do not need, as a set.
+        Exception: the checkpoint is damaged; zipfile and pickletools raise many types.
     """
     copy = io.BytesIO()
     stream.seek(0)
     if zipfile.is_zipfile(stream):
-        with zipfile.ZipFile(stream) as theirs, zipfile.ZipFile(copy, "w") as ours:
-            for name in theirs.namelist():
-                data = theirs.read(name)
+        with zipfile.ZipFile(stream) as source, zipfile.ZipFile(copy, "w") as target:
+            for name in source.namelist():
+                data = source.read(name)
                 if name.rpartition("/")[2] == _PICKLE:
                     data = _rewritten(io.BytesIO(data))
-                ours.writestr(name, data)
+                target.writestr(name, data)
     else:
         stream.seek(0)
         for _ in range(_PICKLES_OF_OLD_FORMAT):
@@ -47,9 +47,9 @@ def in_protocol_2(stream: IO[bytes]) -> IO[bytes]:
 
 
 def _rewritten(stream: IO[bytes]) -> bytes:
-    """The pickle that begins here, which is read up to its end."""
+    """The pickle at the stream's position, rewritten; the stream is read up to the pickle's end."""
     out = bytearray(pickle.PROTO + b"\x02")
-    # Texts wait, because protocol 4 names what it asks for by two of them.
+    # Texts are held back, because protocol 4 names a global by the last two texts.
     waiting: list[str] = []
     texts: dict[int, str] = {}
     memos = 0
@@ -69,15 +69,15 @@ def _rewritten(stream: IO[bytes]) -> bytes:
                 out += pickle.LONG_BINPUT + pack("<I", number)
         elif kind == "STACK_GLOBAL":
             *waiting, module, name = waiting
-            out += _written(waiting) + f"c{module}\n{name}\n".encode()
+            out += _text_opcodes(waiting) + f"c{module}\n{name}\n".encode()
             waiting = []
         elif kind not in ("PROTO", "FRAME"):
-            out += _written(waiting) + _opcode(kind, opcode.code, argument)
+            out += _text_opcodes(waiting) + _opcode(kind, opcode.code, argument)
             waiting = []
     return bytes(out)
 
 
-def _written(texts: list[str]) -> bytes:
+def _text_opcodes(texts: list[str]) -> bytes:
     parts = (text.encode("utf-8", "surrogatepass") for text in texts)
     return b"".join(pickle.BINUNICODE + pack("<I", len(part)) + part for part in parts)
 
@@ -98,7 +98,7 @@ def _opcode(kind: str, code: str, argument: object) -> bytes:
         case float():
             return pickle.BINFLOAT + pack(">d", argument)
         case bytes() | bytearray() if kind in _BYTES:
-            call = b"c_codecs\nencode\n" + _written([argument.decode("latin-1"), "latin-1"])
+            call = b"c_codecs\nencode\n" + _text_opcodes([argument.decode("latin-1"), "latin-1"])
             call += pickle.TUPLE2 + pickle.REDUCE
             if kind == "BYTEARRAY8":
                 return b"cbuiltins\nbytearray\n" + call + pickle.TUPLE1 + pickle.REDUCE

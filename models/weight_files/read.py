@@ -1,4 +1,4 @@
-"""Find out which family a file is of, and read it."""
+"""Recognises the family of a weight file, and reads it."""
 
 import zipfile
 from pathlib import Path
@@ -10,13 +10,13 @@ from place_search.models.weight_files import require_file
 from place_search.models.weight_files.checkpoint import WeightFile
 from place_search.models.weight_files.dinov2 import dinov2_backbone
 from place_search.models.weight_files.imagenet import torchvision_backbone
-from place_search.models.weight_files.tensors import Weights, require_dims, some
+from place_search.models.weight_files.tensors import Weights, first_names, require_dims
 
 IMPORTERS = "place_search.models.importers"
 
 
 def supported_families() -> tuple[str, ...]:
-    """Names of the families that can be read, beside place-search's own model folders."""
+    """Names of the families that can be read, besides place-search's own model folders."""
     return tuple(importer.FAMILY for importer in _importers())
 
 
@@ -28,7 +28,7 @@ def read_weights(path: Path) -> Weights:
     """Read a weight file of any supported family.
 
     Raises:
-        ModelError: a missing or damaged file, one that would run code, or none of a family.
+        ModelError: a file that is missing, damaged, would run code, or is of no supported family.
     """
     require_file(path)
     file = WeightFile(path)
@@ -51,11 +51,11 @@ def read_weights(path: Path) -> Weights:
             f"`place-search cluster PHOTOS --backbone {backbone} --backbone-weights {path} "
             "--out MODEL`."
         )
-    raise _unknown(path, f"a checkpoint of none of the supported families ({some(state)})")
+    raise _unknown(path, f"a checkpoint of none of the supported families ({first_names(state)})")
 
 
-def _unknown(path: Path, what: str) -> ModelError:
+def _unknown(path: Path, kind: str) -> ModelError:
     return ModelError(
-        f"{path} is {what}; supported are {', '.join(supported_families())}, and model folders of "
+        f"{path} is {kind}; supported are {', '.join(supported_families())}, and model folders of "
         "place-search."
     )

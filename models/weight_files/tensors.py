@@ -1,4 +1,4 @@
-"""What a reader finds in a file, and the checks that all readers share."""
+"""The tensors of a weight file, and the checks that all importers share."""
 
 import functools
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,18 +21,18 @@ IMAGENET_SCALE = tuple(1 / (255 * value) for value in (0.229, 0.224, 0.225))
 """torchvision's normalisation, for RGB 0–255."""
 
 CAFFE_MEAN = (123.68, 116.779, 103.939)
-"""The mean of the Caffe and MatConvNet models, in the order RGB; they do not scale."""
+"""The mean of the Caffe and MatConvNet models, in the order RGB; their scale is 1."""
 
 TORCHVISION = (
     *("vgg16", "alexnet", "resnet18", "resnet50"),
     *("resnet18-conv5", "resnet50-conv5", "resnet101-conv5", "resnet152-conv5"),
 )
-"""Backbones whose layers are numbered as in torchvision."""
+"""Backbones with torchvision's numbers of layers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """A network read from somebody's file, and what its card says of it.
+    """A network read from a file of others, with the entries for its card.
 
     `licence` is that of the family's published weights.
     """
@@ -51,28 +51,28 @@ class Tensors:
     def __init__(self, path: Path, family: str, tensors: Mapping[str, Any]) -> None:
         self.path = path
         self.family = family
-        self._left = dict(tensors)
+        self._remaining = dict(tensors)
 
     def __contains__(self, name: str) -> bool:
-        return name in self._left
+        return name in self._remaining
 
     def take(self, name: str, shape: Sequence[int | None]) -> Tensor:
-        """A tensor as float32; None in `shape` takes any length.
+        """Take a tensor as float32; None in `shape` stands for any length.
 
         Raises:
-            ModelError: it is missing, has another shape, holds what is not a finite number, or is
-                a variance below 0.
+            ModelError: it is missing, has another shape, holds values that are not finite, or
+                variances below 0.
         """
-        wanted = _shape("any" if length is None else length for length in shape)
-        found = self._found(name, f", {wanted}")
-        del self._left[name]
-        fits = len(found.shape) == len(shape) and all(
-            wanted_length in (None, length)
-            for length, wanted_length in zip(found.shape, shape, strict=True)
+        expected = _shape("any" if length is None else length for length in shape)
+        tensor = self._tensor(name, f", {expected}")
+        del self._remaining[name]
+        fits = len(tensor.shape) == len(shape) and all(
+            expected_length in (None, length)
+            for length, expected_length in zip(tensor.shape, shape, strict=True)
         )
         if not fits:
-            raise self.error(f"has {name} of shape {_shape(found.shape)} instead of {wanted}")
-        values = found.detach().float()
+            raise self.error(f"has {name} of shape {_shape(tensor.shape)} instead of {expected}")
+        values = tensor.detach().float()
         if not values.isfinite().all():
             raise self.error(f"has values in {name} that are no finite numbers in float32")
         if name.endswith("running_var") and (values < 0).any():
@@ -80,50 +80,50 @@ class Tensors:
         return values
 
     def shape_of(self, name: str, dimensions: int) -> tuple[int, ...]:
-        """The lengths of a tensor, which stays to be taken.
+        """The shape of a tensor that is not taken yet.
 
         Raises:
-            ModelError: it is missing, or has not so many dimensions.
+            ModelError: it is missing, or does not have `dimensions` dimensions.
         """
-        found = self._found(name)
-        if found.ndim != dimensions:
-            raise self.error(f"has {name} of shape {_shape(found.shape)}")
-        return tuple(found.shape)
+        tensor = self._tensor(name)
+        if tensor.ndim != dimensions:
+            raise self.error(f"has {name} of shape {_shape(tensor.shape)}")
+        return tuple(tensor.shape)
 
-    def _found(self, name: str, wanted: str = "") -> Tensor:
-        """A tensor that is there, no larger than what the file stores of it."""
-        found = self._left.get(name)
-        if not isinstance(found, Tensor):
-            raise self.error(f"lacks {name}{wanted}")
-        kind = _unusual(found)
+    def _tensor(self, name: str, expected: str = "") -> Tensor:
+        """An existing tensor; refuses one with more numbers than the file stores for it."""
+        tensor = self._remaining.get(name)
+        if not isinstance(tensor, Tensor):
+            raise self.error(f"lacks {name}{expected}")
+        kind = _unusual(tensor)
         if kind:
             raise self.error(
                 f"has {name} as a tensor that is {kind}",
                 "save it as a plain tensor of float32 values",
             )
-        # A stride of 0 makes a number stand for any many of them.
-        stored = found.untyped_storage().nbytes() // found.element_size()
-        if found.numel() > stored:
+        # With a stride of 0 a stored number would stand for any number of values.
+        stored = tensor.untyped_storage().nbytes() // tensor.element_size()
+        if tensor.numel() > stored:
             raise self.error(
-                f"has {name} of shape {_shape(found.shape)}, of which it stores {stored} numbers"
+                f"has {name} of shape {_shape(tensor.shape)}, of which it stores {stored} numbers"
             )
-        return found
+        return tensor
 
     def count(self, prefix: str) -> int:
-        """How many numbers follow `prefix`, as in `blocks.0.weight`."""
-        rests = (name.removeprefix(prefix) for name in self._left if name.startswith(prefix))
-        return len({rest.partition(".")[0] for rest in rests})
+        """The number of different parts after `prefix`, as of numbered blocks."""
+        endings = (name.removeprefix(prefix) for name in self._remaining if name.startswith(prefix))
+        return len({ending.partition(".")[0] for ending in endings})
 
     def fill(self, layer: nn.Module, name: str) -> None:
-        """Take all weights of a layer, which the file has as `NAME.weight`, `NAME.bias`, …"""
+        """Take all weights of a layer, named `NAME.weight`, `NAME.bias`, … in the file."""
         state = layer.state_dict()
         layer.load_state_dict(
             {part: self.take(f"{name}.{part}", value.shape) for part, value in state.items()}
         )
 
     def take_backbone(self, prefix: str) -> tuple[str, Backbone]:
-        """The torchvision backbone whose layers begin with `prefix`, by name, and with weights."""
-        names = {name.removeprefix(prefix) for name in self._left if name.startswith(prefix)}
+        """The name of the torchvision backbone with layers `prefix`…, and the backbone."""
+        names = {name.removeprefix(prefix) for name in self._remaining if name.startswith(prefix)}
         backbone = recognise_backbone(names)
         if backbone is None:
             raise self.error(
@@ -135,7 +135,7 @@ class Tensors:
         state = {}
         for name, value in layers.state_dict().items():
             if name.endswith("num_batches_tracked"):
-                self._left.pop(f"{prefix}{name}", None)
+                self._remaining.pop(f"{prefix}{name}", None)
                 state[name] = value
             else:
                 state[name] = self.take(f"{prefix}{name}", value.shape)
@@ -143,29 +143,29 @@ class Tensors:
         return backbone, network
 
     def drop(self, name: str) -> None:
-        """Leave out a tensor that the network does not need, if it is there."""
-        self._left.pop(name, None)
+        """Drop a tensor that the network does not need, if the file has it."""
+        self._remaining.pop(name, None)
 
     def finish(self) -> None:
-        """Make sure that nothing is left.
+        """Make sure that all tensors were taken.
 
         Raises:
-            ModelError: there are layers that no one took, so the file is of another network.
+            ModelError: layers remain, so that the file is of another network.
         """
-        if self._left:
-            raise self.error(f"has layers that it should not have ({some(self._left)})")
+        if self._remaining:
+            raise self.error(f"has layers that it should not have ({first_names(self._remaining)})")
 
     def error(
         self,
-        what: str,
+        fault: str,
         remedy: str = "give the file as published, or another of the supported families",
     ) -> ModelError:
-        """What to raise for a file that is almost of the family."""
-        return ModelError(f"{self.path} looks like weights of {self.family} but {what}; {remedy}.")
+        """The error for a file that resembles the family but has a fault."""
+        return ModelError(f"{self.path} looks like weights of {self.family} but {fault}; {remedy}.")
 
 
 def require_dims(path: Path, dims: int) -> None:
-    """Raise `ModelError` where the descriptors of a file have more than `MAX_DIMS` numbers."""
+    """Raise `ModelError` if the descriptors of a file have more than `MAX_DIMS` numbers."""
     if dims > MAX_DIMS:
         raise ModelError(
             f"{path} gives descriptors of {dims} numbers, and {MAX_DIMS} are the most that is "
@@ -187,8 +187,8 @@ def assemble(
     """A network from its parts: (K, C) assignment and centroids, (K,) bias in v2.
 
     `whitening` is the matrix (P, K·C), for descriptors flattened cluster by cluster, and the
-    offset (P,). The mean cell is unknown for weights fitted elsewhere; that of the centroids
-    stands for it.
+    offset (P,). The mean local feature of weights fitted elsewhere is unknown; the mean of the
+    centroids replaces it.
     """
     clusters, channels = centroids.shape
     pool = NetVLAD(clusters, channels, bias=bias is not None)
@@ -208,37 +208,37 @@ def assemble(
 
 
 def normalise_as_imagenet(network: Network) -> Network:
-    """The network, which from now on normalises pixels as torchvision's models expect."""
+    """Set a network's normalisation of pixels to torchvision's, and return the network."""
     network.pixel_mean.copy_(torch.tensor(IMAGENET_MEAN))
     network.pixel_scale.copy_(torch.tensor(IMAGENET_SCALE))
     return network.eval()
 
 
 def recognise_backbone(names: Iterable[str]) -> str | None:
-    """The torchvision backbone that has layers of exactly these names, as in `0.weight`."""
-    found = _counted(names)
-    return next((name for name in TORCHVISION if _layer_names(name) == found), None)
+    """The name of the torchvision backbone with layers of exactly these names, as `0.weight`."""
+    layer_names = _without_counters(names)
+    return next((name for name in TORCHVISION if _layer_names(name) == layer_names), None)
 
 
 @functools.cache
 def _layer_names(backbone: str) -> frozenset[str]:
     with torch.device("meta"):
-        return _counted(load_backbone(backbone)().get_submodule("layers").state_dict())
+        return _without_counters(load_backbone(backbone)().get_submodule("layers").state_dict())
 
 
-def _counted(names: Iterable[str]) -> frozenset[str]:
-    # Checkpoints of old versions of torch do not count the batches of a norm.
+def _without_counters(names: Iterable[str]) -> frozenset[str]:
+    # Checkpoints of old versions of torch lack the counter of a norm's batches.
     return frozenset(name for name in names if not name.endswith("num_batches_tracked"))
 
 
-def some(names: Iterable[str]) -> str:
-    """The first few of many names."""
+def first_names(names: Iterable[str]) -> str:
+    """The first three names, sorted, and the number of the others."""
     first = sorted(names)
     return ", ".join(first[:3]) + (f" and {len(first) - 3} more" if len(first) > 3 else "")
 
 
 def _unusual(tensor: Tensor) -> str | None:
-    """What a tensor is that is no plain one of floating-point numbers."""
+    """Why a tensor is not a plain one of floating-point numbers, as a phrase; None if it is."""
     if tensor.is_meta:
         return "without values (on the device meta)"
     if tensor.layout != torch.strided:

@@ -120,10 +120,10 @@ def test_a_file_of_another_sha256_is_refused(address: str, tmp_path: Path) -> No
     given = tmp_path / "given"
     given.write_bytes(b"x")
     with pytest.raises(DownloadError, match="its sha256 differs"):
-        fetch_file(model(sha256="0" * 64), tmp_path, given=given)
-    assert fetch_file(model(), tmp_path, given=given) == given
+        fetch_file(model(sha256="0" * 64), tmp_path, own_file=given)
+    assert fetch_file(model(), tmp_path, own_file=given) == given
     with pytest.raises(ModelError, match="is not a file"):
-        fetch_file(model(), tmp_path, given=tmp_path / "none")
+        fetch_file(model(), tmp_path, own_file=tmp_path / "none")
 
 
 @pytest.mark.torch

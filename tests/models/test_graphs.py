@@ -11,15 +11,15 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from place_search.models import ModelError, open_model
-from place_search.models.graphs.asked import Asked, parse_normalisation, parse_size
 from place_search.models.graphs.importing import import_onnx
 from place_search.models.graphs.onnx_file import is_onnx
+from place_search.models.graphs.options import GraphOptions, parse_normalisation, parse_size
 from place_search.models.verify import verify_model
 from place_search.photos import Photo, Preprocessing
 from tests.models.graph_files import DIMS, MEAN, PREPARED, STD, descriptor, graph, write_graph
 
 NORMALISED = {key: PREPARED[key] for key in ("mean", "std")}
-FLAGS = Asked(size="128x96", mean=",".join(map(str, MEAN)), std=",".join(map(str, STD)))
+FLAGS = GraphOptions(size="128x96", mean=",".join(map(str, MEAN)), std=",".join(map(str, STD)))
 
 
 def pixels(width: int = 128, height: int = 96, seed: int = 0) -> Any:
@@ -73,13 +73,13 @@ def check(model: Path, sizes: tuple[tuple[int, int], ...] = ((128, 96),)) -> Non
 )
 def test_a_graph_gives_the_same_as_a_model(made: onnx.ModelProto, tmp_path: Path) -> None:
     file = write_graph(tmp_path / "a.onnx", made)
-    card = import_onnx(file, tmp_path / "model", Asked(output="descriptor"), licence="MIT")
+    card = import_onnx(file, tmp_path / "model", GraphOptions(output="descriptor"), licence="MIT")
     assert (card.family, card.licence, card.sources[0].origin) == ("onnx", "MIT", "a.onnx")
     check(tmp_path / "model")
 
 
 def test_multiples_keep_the_shape_of_a_photo(tmp_path: Path) -> None:
-    asked = Asked("multiple-of 14", FLAGS.mean, FLAGS.std)
+    asked = GraphOptions("multiple-of 14", FLAGS.mean, FLAGS.std)
     card = import_onnx(write_graph(tmp_path / "a.onnx", graph()), tmp_path / "model", asked)
     assert card.preprocessing.size(4000, 3000) == (644, 476)
     check(tmp_path / "model", ((200, 100), (100, 200)))
@@ -119,7 +119,7 @@ def test_metadata_of_onnx_itself_is_understood(tmp_path: Path) -> None:
     file = write_graph(tmp_path / "a.onnx", graph(size=(96, 128), metadata=told))
     bgr = open_of(import_onnx, file, tmp_path / "bgr")
     file = write_graph(tmp_path / "b.onnx", graph(size=(96, 128)))
-    rgb = open_of(import_onnx, file, tmp_path / "rgb", Asked(mean="127.5", std="127.5"))
+    rgb = open_of(import_onnx, file, tmp_path / "rgb", GraphOptions(mean="127.5", std="127.5"))
     given = pixels()
     turned = np.ascontiguousarray(given[..., ::-1])
     one = bgr.runtime.embed(given).descriptor
@@ -162,7 +162,7 @@ def test_weights_outside_its_folder_are_never_opened(location: str, tmp_path: Pa
     refused(file, tmp_path, "which is outside its folder and is never opened")
 
 
-def refused(file: Path, folder: Path, sentence: str, asked: Asked | None = None) -> None:
+def refused(file: Path, folder: Path, sentence: str, asked: GraphOptions | None = None) -> None:
     out = folder / "out" / "model"
     out.parent.mkdir()
     with pytest.raises(ModelError, match=sentence) as told:
@@ -185,7 +185,11 @@ def test_weights_that_are_missing_or_cut_short(tmp_path: Path) -> None:
     ("made", "asked", "sentence"),
     [
         (graph(), None, r"give --size as in 322x322.*give --mean and --std of its RGB values"),
-        (graph(size=(96, 128)), Asked(mean="0.5"), r"prepared for it; give --std of its RGB"),
+        (
+            graph(size=(96, 128)),
+            GraphOptions(mean="0.5"),
+            r"prepared for it; give --std of its RGB",
+        ),
         (
             graph(outputs=("descriptor", "cells"), metadata=PREPARED),
             None,
@@ -193,7 +197,7 @@ def test_weights_that_are_missing_or_cut_short(tmp_path: Path) -> None:
         ),
         (
             graph(metadata=PREPARED),
-            Asked(output="x"),
+            GraphOptions(output="x"),
             "has no output 'x'; name one of descriptor with",
         ),
         (
@@ -254,7 +258,7 @@ def test_weights_that_are_missing_or_cut_short(tmp_path: Path) -> None:
         ),
         (
             graph(size=(96, 128), metadata=NORMALISED),
-            Asked(size="322x322"),
+            GraphOptions(size="322x322"),
             "takes photos of 128x96 alone",
         ),
         (
@@ -269,7 +273,7 @@ def test_weights_that_are_missing_or_cut_short(tmp_path: Path) -> None:
     ],
 )  # fmt: skip
 def test_a_graph_that_is_none_of_a_photo_is_refused_in_a_sentence(
-    made: onnx.ModelProto, asked: Asked | None, sentence: str, tmp_path: Path
+    made: onnx.ModelProto, asked: GraphOptions | None, sentence: str, tmp_path: Path
 ) -> None:
     file = write_graph(tmp_path / "a.onnx", made)
     refused(file, tmp_path, sentence, asked)

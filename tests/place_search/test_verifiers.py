@@ -15,8 +15,8 @@ from place_search import models
 from place_search.indexer import open_index, read_manifest
 from place_search.indexer.distributed.ray_worker import ship_model
 from place_search.models import find_model, read_card, write_card
-from place_search.models.graphs.asked import Asked
 from place_search.models.graphs.importing import import_onnx
+from place_search.models.graphs.options import GraphOptions
 from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.index_calibration import checksum_of, read_index_calibration
@@ -35,7 +35,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights folder: `mine` gives descriptors alone, `other` is the included model otherwise."""
     folder = tmp_path_factory.mktemp("verifiers") / "weights"
     file = write_graph(folder.parent / "a.onnx")
-    import_onnx(file, folder / "mine", Asked())
+    import_onnx(file, folder / "mine", GraphOptions())
     shutil.copytree(find_model("lite0-netvlad-1024"), folder / "other")
     card = read_card(folder / "other")
     smaller = replace(card.preprocessing, width=480, height=352)

@@ -176,10 +176,10 @@ def import_file(
     from place_search.models.graphs.onnx_file import is_onnx
 
     if is_onnx(file):
-        from place_search.models.graphs.asked import Asked
         from place_search.models.graphs.importing import import_onnx
+        from place_search.models.graphs.options import GraphOptions
 
-        card = import_onnx(file, out, Asked(size, mean, std, output), **description)
+        card = import_onnx(file, out, GraphOptions(size, mean, std, output), **description)
     elif size or mean or std or output:
         raise typer.BadParameter("--size, --mean, --std and --output are for ONNX alone.")
     elif (file / CARD_NAME).is_file():
@@ -228,7 +228,7 @@ def _file_of(model: "Published", folder: Path, own_file: Path | None) -> Path:
         path = fetch_file(
             model,
             folder,
-            given=own_file,
+            own_file=own_file,
             progress=advance,
         )
     if model.sha256 is None:

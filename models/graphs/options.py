@@ -1,4 +1,4 @@
-"""How photos are prepared for a graph: as its metadata says, or as the one who imports it does."""
+"""The preprocessing of photos for a graph: from its metadata, or from the options of an import."""
 
 import math
 import re
@@ -21,12 +21,12 @@ Triple = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """What an import is told of a graph; '' leaves it to the graph's metadata.
+class GraphOptions:
+    """The options for importing a graph; '' leaves an option to the graph's metadata.
 
     `size` is "322x322" (width × height) or "multiple-of 14"; `mean` and `std` are three numbers,
-    as in "0.485,0.456,0.406", of RGB values 0–1, or 0–255 where one of them is above 1. `output`
-    names the output that is the descriptor.
+    as in "0.485,0.456,0.406", of RGB values 0–1, or 0–255 if any of them is above 1. `output` is
+    the name of the descriptor's output.
     """
 
     size: str = ""
@@ -34,15 +34,15 @@ class Asked:
     std: str = ""
     output: str = ""
 
-    def completed(self, metadata: Mapping[str, str]) -> "Asked":
-        """The same, with what is not said taken from a graph's metadata."""
-        known = {key.lower().removeprefix("image_"): text for key, text in metadata.items()}
-        mean, std = known.get("mean", ""), known.get("std", "")
-        told = _RANGES.get(metadata.get("Image.NominalPixelRange", "").lower())
-        if told is not None and not (mean or std):
-            mean, std = (str(list(values)) for values in told)
-        return Asked(
-            self.size or known.get("size", "") or known.get("imgsz", ""),
+    def completed(self, metadata: Mapping[str, str]) -> "GraphOptions":
+        """The options with missing ones taken from a graph's metadata."""
+        keys = {key.lower().removeprefix("image_"): text for key, text in metadata.items()}
+        mean, std = keys.get("mean", ""), keys.get("std", "")
+        value_range = _RANGES.get(metadata.get("Image.NominalPixelRange", "").lower())
+        if value_range is not None and not (mean or std):
+            mean, std = (str(list(values)) for values in value_range)
+        return GraphOptions(
+            self.size or keys.get("size", "") or keys.get("imgsz", ""),
             self.mean or mean,
             self.std or std,
             self.output,
@@ -50,21 +50,21 @@ class Asked:
 
 
 def parse_size(text: str) -> Preprocessing:
-    """How photos are resized, from "322x322" or "multiple-of 14".
+    """The preprocessing of a size such as "322x322" or "multiple-of 14".
 
-    Metadata may say a number or the list [height, width]. Multiples keep a photo's own shape, and
-    about 640 × 480 of its pixels.
+    Metadata may hold a number or the list [height, width]. Multiples keep a photo's aspect ratio,
+    at about 640 × 480 pixels.
 
     Raises:
-        ModelError: it is neither, or beyond what a photo is resized to.
+        ModelError: the text is no size, or the size is out of range.
     """
     words = text.strip().lower()
-    if found := re.fullmatch(r"multiple[-_ ]of[-_ =:]*(\d{1,4})", words):
-        step = int(found[1])
+    if match := re.fullmatch(r"multiple[-_ ]of[-_ =:]*(\d{1,4})", words):
+        step = int(match[1])
         if 1 <= step <= MAX_SIDE // 8:
             return Preprocessing("area", multiple=step)
-    elif found := re.fullmatch(r"(\d{1,5})\s*[x×]\s*(\d{1,5})", words):
-        return _exact(text, int(found[1]), int(found[2]))
+    elif match := re.fullmatch(r"(\d{1,5})\s*[x×]\s*(\d{1,5})", words):
+        return _exact(text, int(match[1]), int(match[2]))
     elif (sides := _numbers(words)) and len(sides) <= 2 and all(map(float.is_integer, sides)):
         return _exact(text, int(sides[-1]), int(sides[0]))
     raise ModelError(f"'{text}' is no size; give --size as in 322x322, or --size 'multiple-of 14'.")
@@ -83,7 +83,7 @@ def parse_normalisation(mean: str, std: str) -> tuple[Triple, Triple]:
     """Mean and std of RGB values 0–1.
 
     Raises:
-        ModelError: one of them is neither three finite numbers nor one, or a std is not above 0.
+        ModelError: a text is not one or three finite numbers, or a std is not above 0.
     """
     means, stds = (_triple(text) for text in (mean, std))
     if means is None or stds is None or min(stds) <= 0:
@@ -110,7 +110,7 @@ def _triple(text: str) -> Triple | None:
 
 
 def _numbers(text: str) -> list[float]:
-    """The finite numbers in "1,.2,3", "[1, .2, 3]" or "1"; none where one is something else."""
+    """The finite numbers in "1,.2,3", "[1, .2, 3]" or "1"; [] if any item is no finite number."""
     inner = re.fullmatch(r"\[(.*)\]", text.strip(), re.DOTALL)
     try:
         values = [float(word) for word in (inner[1] if inner else text).split(",")]
