@@ -46,8 +46,7 @@ from place_search.training.data.places import Places
 from place_search.training.errors import TrainingError
 
 KNOWN, UNKNOWN = 150, 100
-"""The numbers of queries of a collection from its own photos and from all others, each number also
-for altered views."""
+"""Queries of a collection from its own photos, and from all others; as many of altered views."""
 MIN_PHOTOS = 20
 """The least number of photos of a searched collection: fewer give no usual similarity."""
 MIN_AGREEMENT = 0.3
@@ -76,11 +75,11 @@ class _Candidates(NamedTuple):
         return self.photos[int(self.rows[row])]
 
 
-class _MatchedCandidate(NamedTuple):
+class _Matched(NamedTuple):
     """A candidate that was matched in full, with the similarities of all candidates."""
 
     similarity: float
-    verification: Verification
+    geometry: Verification
     background: Sequence[float]
     right: bool
     first: bool = False
@@ -94,10 +93,10 @@ class _MostSimilar(NamedTuple):
     right: bool
 
 
-class _SearchOutcomes(NamedTuple):
+class _Outcomes(NamedTuple):
     """The candidates from the searches of a collection, to fit on."""
 
-    matched: list[_MatchedCandidate]
+    matched: list[_Matched]
     most_similar: list[_MostSimilar]
 
 
@@ -208,19 +207,17 @@ def _prepare(model: Model, places: Places, job: _Job, seed: int) -> NDArray[np.u
     return draw_view(pixels, (width, height), np.random.default_rng((seed, job.row)))
 
 
-def _search(described: _Described, name: str, random: np.random.Generator) -> _SearchOutcomes:
+def _search(described: _Described, name: str, random: np.random.Generator) -> _Outcomes:
     """Search a collection with its own photos and with those of the other collections."""
-    outcomes = _SearchOutcomes([], [])
-    inside = described.collections[name]
-    jobs_of = {
-        collection: _queries_among(described, rows)
-        for collection, rows in described.collections.items()
-    }
+    outcomes = _Outcomes([], [])
+    collections = described.collections
+    own_rows = collections[name]
+    jobs_of = {top: _queries_among(described, rows) for top, rows in collections.items()}
     for job in jobs_of.pop(name):
-        _search_for(described, job, inside, outcomes, is_known=True)
+        _search_for(described, job, own_rows, outcomes, is_known=True)
     for jobs in jobs_of.values():
         for number in random.permutation(len(jobs))[: 2 * UNKNOWN // len(jobs_of)].tolist():
-            _search_for(described, jobs[number], inside, outcomes, is_known=False)
+            _search_for(described, jobs[number], own_rows, outcomes, is_known=False)
     return outcomes
 
 
@@ -231,16 +228,11 @@ def _queries_among(described: _Described, rows: NDArray[np.int64]) -> list[_Job]
 
 
 def _search_for(
-    described: _Described,
-    job: _Job,
-    inside: NDArray[np.int64],
-    outcomes: _SearchOutcomes,
-    *,
-    is_known: bool,
+    described: _Described, job: _Job, rows: NDArray[np.int64], results: _Outcomes, *, is_known: bool
 ) -> None:
-    """Search a collection with a query, and add the candidates to `outcomes`."""
+    """Search a collection with a query, and add the candidates to `results`."""
     descriptor, query = described.queries[job]
-    searched = inside if job.altered else inside[inside != job.row]
+    searched = rows if job.altered else rows[rows != job.row]
     similarities = described.descriptors[searched] @ descriptor
     nearest = np.argsort(-similarities, kind="stable")[:CANDIDATES]
     candidates = _Candidates(
@@ -248,38 +240,31 @@ def _search_for(
     )
     ranking = rank_by_geometry(query, candidates)
     labels = _Labels.of(described.places, job) if is_known else None
-    outcomes.matched.extend(_matched(candidates, ranking, labels))
-    outcomes.most_similar.extend(_most_similar(query, candidates, labels))
+    results.matched.extend(_matched(candidates, ranking, labels))
+    results.most_similar.extend(_most_similar(query, candidates, labels))
 
 
 def _matched(
     candidates: _Candidates, ranking: Ranking, labels: "_Labels | None"
-) -> Iterator[_MatchedCandidate]:
+) -> Iterator[_Matched]:
     """The right candidates, and the first wrong candidate."""
     has_wrong = False
     for rank, candidate in enumerate(ranking.order):
-        if (verification := ranking.verifications.get(candidate)) is None:
+        if (geometry := ranking.verifications.get(candidate)) is None:
             continue
-        right = (
-            False if labels is None else labels.right(int(candidates.rows[candidate]), verification)
-        )
+        right = False if labels is None else labels.right(int(candidates.rows[candidate]), geometry)
         if right is None or (not right and (has_wrong or (rank and labels is None))):
             continue
         has_wrong |= not right
-        yield _MatchedCandidate(
-            candidates.similarities[candidate],
-            verification,
-            candidates.similarities,
-            right,
-            rank == 0,
-        )
+        background = candidates.similarities
+        yield _Matched(background[candidate], geometry, background, right, rank == 0)
     if labels is not None:
         yield from _without_its_place(candidates, ranking.verifications, labels)
 
 
 def _without_its_place(
-    candidates: _Candidates, verifications: Mapping[int, Verification], labels: "_Labels"
-) -> Iterator[_MatchedCandidate]:
+    candidates: _Candidates, geometries: Mapping[int, Verification], labels: "_Labels"
+) -> Iterator[_Matched]:
     """The first candidate that a query would get if its place were not in the collection.
 
     Videos may pass a place twice, so that only a candidate that does not agree is surely wrong.
@@ -290,9 +275,9 @@ def _without_its_place(
         if not labels.may_be_near(int(candidates.rows[row]))
     ]
     for row, similarity in elsewhere:
-        if row in verifications and agreement(verifications[row]) < MIN_AGREEMENT:
+        if row in geometries and agreement(geometries[row]) < MIN_AGREEMENT:
             similarities = [value for _, value in elsewhere]
-            yield _MatchedCandidate(similarity, verifications[row], similarities, right=False)
+            yield _Matched(similarity, geometries[row], similarities, right=False)
             return
 
 
@@ -346,7 +331,7 @@ class _Labels(NamedTuple):
         """Whether a candidate may show the query's place, according to the list."""
         return row in self.positives or row in self.not_negatives
 
-    def right(self, row: int, verification: Verification) -> bool | None:
+    def right(self, row: int, geometry: Verification) -> bool | None:
         """Whether a candidate shows the query's place; None if unknown.
 
         Videos may pass a place twice, so that none of their candidates is surely wrong. Photos of
@@ -355,25 +340,20 @@ class _Labels(NamedTuple):
         if row in self.positives:
             return True
         if row in self.not_negatives:
-            return True if self.is_landmark and agreement(verification) >= MIN_AGREEMENT else None
+            return True if self.is_landmark and agreement(geometry) >= MIN_AGREEMENT else None
         return False if self.others_are_wrong else None
 
 
-def _fit(sets: Sequence[_SearchOutcomes], data: str) -> Calibration:
+def _fit(sets: Sequence[_Outcomes], data: str) -> Calibration:
     """Fit three logistic functions; each set and both classes have equal weight."""
     candidates = [candidate for outcomes in sets for candidate in outcomes.matched]
     sides = np.repeat(np.arange(len(sets)), [len(outcomes.matched) for outcomes in sets])
     right = np.array([candidate.right for candidate in candidates])
-    agrees = np.array([agreement(candidate.verification) for candidate in candidates])
+    agrees = np.array([agreement(candidate.geometry) for candidate in candidates])
     is_telling = ~right | (agrees >= MIN_AGREEMENT)
     of_pair = np.column_stack([[candidate.similarity for candidate in candidates], agrees])
     of_others = np.array(
-        [
-            evidence_among(
-                candidate.similarity, candidate.verification, Cohort.of(candidate.background)
-            )
-            for candidate in candidates
-        ]
+        [evidence_among(c.similarity, c.geometry, Cohort.of(c.background)) for c in candidates]
     )
     labels, side = right[is_telling], sides[is_telling]
     pair, intercept = fit_logistic(of_pair[is_telling], labels, _evenly(labels, side), RIDGE)
@@ -395,15 +375,12 @@ def _fit(sets: Sequence[_SearchOutcomes], data: str) -> Calibration:
     )
 
 
-def _fit_unverified(sets: Sequence[_SearchOutcomes]) -> tuple[Floats, float]:
+def _fit_unverified(sets: Sequence[_Outcomes]) -> tuple[Floats, float]:
     candidates = [candidate for outcomes in sets for candidate in outcomes.most_similar]
     sides = np.repeat(np.arange(len(sets)), [len(outcomes.most_similar) for outcomes in sets])
     right = np.array([candidate.right for candidate in candidates])
     evidence = np.array(
-        [
-            evidence_unverified(candidate.similarity, Cohort.of(candidate.background))
-            for candidate in candidates
-        ]
+        [evidence_unverified(c.similarity, Cohort.of(c.background)) for c in candidates]
     )
     return fit_logistic(evidence, right, _evenly(right, sides), RIDGE_OF_SIMILARITY)
 
@@ -416,8 +393,8 @@ def _evenly(right: Labels, sides: NDArray[np.int64]) -> Floats:
     return np.asarray(weights / weights.sum())
 
 
-def _probability(fitted: Calibration, candidate: _MatchedCandidate) -> float:
+def _probability(fitted: Calibration, candidate: _Matched) -> float:
     [probability] = candidate_probabilities(
-        fitted, [candidate.similarity], [candidate.verification], candidate.background
+        fitted, [candidate.similarity], [candidate.geometry], candidate.background
     )
     return probability

@@ -215,7 +215,7 @@ class CompiledGraphs:
         return photos + sum(graph.photos for graph in self._graphs.values()) <= most
 
     def _make_room(self, size: int, *, keep: Graph | None = None) -> None:
-        """Shrink until there is room for `size` bytes, or only `keep` and running graphs are left."""
+        """Shrink until there is room for `size` bytes, or only `keep` and what runs is left."""
         while not self.ceiling.room(size) and self._shrink(keep):
             pass
 
