@@ -1,7 +1,7 @@
-"""How NetVLAD is run elsewhere, in eager torch on the CPU: written here, to be timed only.
+"""NetVLAD as other programs run it, in eager torch on the CPU: written here only for timing.
 
-pytorch-NetVlad goes through the clusters in a loop; hloc makes all residuals at once, (K, C, cells)
-numbers. Both take one normalised float32 photo at a time, in the default memory format.
+pytorch-NetVlad loops over the clusters; hloc computes all residuals at once, (K, C, cells) numbers.
+Both take one normalised float32 photo at a time, in the default memory format.
 """
 
 from collections.abc import Callable
@@ -39,11 +39,11 @@ def loop_over_clusters(network: Network) -> Baseline:
         x = functional.normalize(network.backbone(_photo(network, pixels)), dim=1)
         shares = netvlad_of(network).assignment(x).flatten(2).softmax(dim=1)
         rows = x.flatten(2)
-        found = torch.zeros(1, *netvlad_of(network).centroids.shape)
+        residual_sums = torch.zeros(1, *netvlad_of(network).centroids.shape)
         for cluster, centroid in enumerate(netvlad_of(network).centroids):
             residual = rows - centroid[None, :, None]
-            found[:, cluster] = (residual * shares[:, cluster : cluster + 1]).sum(dim=-1)
-        return _finish(network, found)
+            residual_sums[:, cluster] = (residual * shares[:, cluster : cluster + 1]).sum(dim=-1)
+        return _finish(network, residual_sums)
 
     return run
 

@@ -1,4 +1,4 @@
-"""Does a box around a part of a photo find the place that this part shows?
+"""Measures searches with a box around a part of a photo: do they find the part's place?
 
     python -m bench.boxes PLACES [SCENES] [--share 0.33] [--queries 100] [--model ID]
 
@@ -24,30 +24,30 @@ from place_search.search.engine import Engine
 
 
 def main() -> None:
-    """Index, ask with and without the box, and print the table."""
+    """Index, search with and without the box, and print the table."""
     parser = argparse.ArgumentParser(description="Measure searches with a box.")
     parser.add_argument("places", type=Path)
     parser.add_argument("scenes", type=Path, nargs="?")
     parser.add_argument("--share", type=float, default=1 / 3)
     parser.add_argument("--queries", type=int, default=100)
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    asked = parser.parse_args()
-    model = open_model(asked.model, precision="auto", verify=True)
-    places = open_source(asked.places)
-    scenes = open_source(asked.scenes or asked.places).photos
+    args = parser.parse_args()
+    model = open_model(args.model, precision="auto", verify=True)
+    places = open_source(args.places)
+    scenes = open_source(args.scenes or args.places).photos
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "index"
         build_index(places, folder, model)
         engine = Engine(open_index(folder), model)
-        chosen = spread_rows(len(places.photos), asked.queries)
-        photos = [places.photos[int(row)] for row in chosen]
-        print_rows(measure(engine, list(pasted(photos, scenes, asked.share))))
+        rows = spread_rows(len(places.photos), args.queries)
+        photos = [places.photos[int(row)] for row in rows]
+        print_rows(measure(engine, list(pasted(photos, scenes, args.share))))
 
 
 def pasted(
     photos: Sequence[PlacePhoto], scenes: Sequence[PlacePhoto], share: float
 ) -> Iterator[tuple[str, bytes, PhotoBox]]:
-    """The name of each place, a photo with a part of it, and where in that photo the part is."""
+    """The name of each place, a photo that contains a part of it, and the box of that part."""
     chance = random.Random(1)
     for photo in photos:
         image = Image.open(photo.path).convert("RGB")
@@ -66,21 +66,21 @@ def pasted(
 
 
 def measure(engine: Engine, queries: Sequence[tuple[str, bytes, PhotoBox]]) -> list[Row]:
-    """Recall@1 inside the box and without it: the very photo must come first."""
+    """Recall@1 with the box and without: the photo of the part must come first."""
     right: dict[str, list[bool]] = {"inside the box": [], "by the whole photo": []}
     milliseconds = []
     for name, content, box in queries:
-        for how, part in (("inside the box", box), ("by the whole photo", None)):
-            found = engine.search(content, k=1, box=part)
-            right[how].append(found.results[0].name == name)
+        for method, part in (("inside the box", box), ("by the whole photo", None)):
+            reply = engine.search(content, k=1, box=part)
+            right[method].append(reply.results[0].name == name)
             if part is not None:
-                milliseconds.append(found.timings_ms.total)
+                milliseconds.append(reply.timings_ms.total)
     targets = {"inside the box": "≥ 95"}
     return [
         Row("queries", "", [len(queries)]),
         *(
-            Row(f"R@1 {how}", "%", [100 * sum(hits) / len(hits)], targets.get(how, ""))
-            for how, hits in right.items()
+            Row(f"R@1 {method}", "%", [100 * sum(hits) / len(hits)], targets.get(method, ""))
+            for method, hits in right.items()
         ),
         Row("a search with a box", "ms", milliseconds),
     ]

@@ -1,4 +1,4 @@
-"""What this machine can do at best: the rate of large matrix products in float32 and in int8."""
+"""The peak rate of this machine: large matrix products in float32 and in int8."""
 
 import time
 from collections.abc import Callable
@@ -14,21 +14,21 @@ LEVELS = 256
 
 
 class Ceilings:
-    """Products of SIDE × SIDE matrices, ready to be timed; the best of several libraries counts."""
+    """Products of SIDE × SIDE matrices, ready for timing, by the quickest of several libraries."""
 
     def __init__(self) -> None:
-        one, other = (
+        left, right = (
             np.random.default_rng(seed).random((SIDE, SIDE), np.float32) for seed in (0, 1)
         )
-        tensors = torch.from_numpy(one), torch.from_numpy(other)
-        plain, quick = _product(other, quantised=False), _product(other, quantised=True)
+        tensors = torch.from_numpy(left), torch.from_numpy(right)
+        plain, quick = _product(right, quantised=False), _product(right, quantised=True)
         self._f32: list[Callable[[], Any]] = [
-            lambda: one @ other,
+            lambda: left @ right,
             lambda: torch.mm(*tensors),
-            lambda: plain.infer({0: one}, share_inputs=True, share_outputs=True),
+            lambda: plain.infer({0: left}, share_inputs=True, share_outputs=True),
         ]
         self._int8: list[Callable[[], Any]] = [
-            lambda: quick.infer({0: one}, share_inputs=True, share_outputs=True)
+            lambda: quick.infer({0: left}, share_inputs=True, share_outputs=True)
         ]
         for product in (*self._f32, *self._int8):
             product()
@@ -56,7 +56,7 @@ def _product(weights: Any, *, quantised: bool) -> Any:
     factors = [photos, ops.constant(weights)]
     if quantised:
         factors = [ops.fake_quantize(x, 0.0, 1.0, 0.0, 1.0, LEVELS) for x in factors]
-        # Weights are signed in what the processor multiplies.
+        # Weights are signed, as the processor's int8 products require.
         factors[1] = ops.fake_quantize(ops.constant(weights - 0.5), -0.5, 0.5, -0.5, 0.5, 255)
     model = openvino.Model([ops.matmul(*factors, False, False)], [photos], "ceiling")
     options = {"INFERENCE_PRECISION_HINT": "f32", "PERFORMANCE_HINT": "LATENCY"}

@@ -1,9 +1,9 @@
-"""`make bench-check`: have the ratios of a run fallen below those of the last accepted one?
+"""`make bench-check`: compares the ratios of a run with those of the last accepted run.
 
 python -m bench.check [RUN.json] [--accept]
 
-A machine's speed differs from day to day and from the next one's; ratios within one run do not.
-Without a run it takes the newest under bench/out/. `--accept` makes it the one to compare with.
+A machine's speed differs from day to day, and from other machines'; ratios within a run do not.
+Without a run it takes the newest under bench/out/. `--accept` accepts the run.
 """
 
 import argparse
@@ -20,21 +20,23 @@ TOLERANCE = 0.15
 
 
 def ratios(run: Mapping[str, Any]) -> dict[str, float]:
-    """The ratios of a run that are kept, by measure."""
+    """The ratios of a run that are compared, by measure."""
     return {row["measure"]: row["median"] for row in run["rows"] if row.get("kept")}
 
 
 def fallen(now: Mapping[str, float], accepted: Mapping[str, float]) -> list[str]:
-    """What is wrong, a sentence each: ratios that fell by over TOLERANCE, or were not measured."""
-    told = []
+    """A sentence for each ratio that fell by more than TOLERANCE, or was not measured."""
+    sentences = []
     for measure, before in accepted.items():
         value = now.get(measure)
         if value is None:
-            told.append(f"{measure}: not measured, {before:.2f} was accepted.")
+            sentences.append(f"{measure}: not measured, {before:.2f} was accepted.")
         elif value < (1 - TOLERANCE) * before:
             fall = 100 * (1 - value / before)
-            told.append(f"{measure}: {value:.2f} is {fall:.0f} % below the accepted {before:.2f}.")
-    return told
+            sentences.append(
+                f"{measure}: {value:.2f} is {fall:.0f} % below the accepted {before:.2f}."
+            )
+    return sentences
 
 
 def newest(folder: Path) -> Path | None:
@@ -43,26 +45,26 @@ def newest(folder: Path) -> Path | None:
 
 
 def main() -> None:
-    """Compare, or accept."""
+    """Compare a run with the accepted one, or accept it."""
     parser = argparse.ArgumentParser(description="Compare a run of `make bench` with the last one.")
     parser.add_argument("run", type=Path, nargs="?", help="(default: the newest in bench/out/)")
     parser.add_argument("--accept", action="store_true", help="make it the one to compare with")
-    asked = parser.parse_args()
-    path = asked.run or newest(OUT)
+    args = parser.parse_args()
+    path = args.run or newest(OUT)
     if path is None:
         parser.error("there is no run in bench/out/; make one with `make bench`")
-    found = ratios(json.loads(path.read_text("utf-8")))
-    if asked.accept:
-        kept = {measure: round(value, 3) for measure, value in found.items()}
-        ACCEPTED.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        print(f"Accepted {len(kept)} ratios of {path}.")
+    run_ratios = ratios(json.loads(path.read_text("utf-8")))
+    if args.accept:
+        rounded = {measure: round(value, 3) for measure, value in run_ratios.items()}
+        ACCEPTED.write_text(json.dumps(rounded, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        print(f"Accepted {len(rounded)} ratios of {path}.")
         return
     accepted = json.loads(ACCEPTED.read_text("utf-8")) if ACCEPTED.is_file() else {}
     if not accepted:
         parser.error(
             f"no run was accepted yet; accept one with `python -m bench.check {path} --accept`"
         )
-    problems = fallen(found, accepted)
+    problems = fallen(run_ratios, accepted)
     for problem in problems:
         print(problem)
     if problems:

@@ -1,9 +1,9 @@
-"""`make fuzz`: damaged photos through the decoder until the time is up; says what was refused how.
+"""`make fuzz`: decodes damaged photos until the time is up, and counts the outcomes.
 
 python -m bench.fuzz [--seconds N] [--seed N]
 
-A photo that ends a decoding process, or is answered with anything but a photo error, is kept under
-bench/out/fuzz/. `bench.fuzz_atheris` does it by coverage.
+A photo that ends a decoding process, or raises anything but a photo error, is kept under
+bench/out/fuzz/. `bench.fuzz_atheris` fuzzes by coverage.
 """
 
 import argparse
@@ -22,12 +22,12 @@ AREA = Preprocessing("area", 64, 64)
 
 
 def main() -> None:
-    """Fuzz with what is asked for."""
+    """Fuzz for the given time."""
     parser = argparse.ArgumentParser(description="Send damaged photos to the decoder.")
     parser.add_argument("--seconds", type=float, default=120.0)
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    asked = parser.parse_args()
-    sys.exit(_run_random(asked.seconds, random.Random(asked.seed)))
+    args = parser.parse_args()
+    sys.exit(_run_random(args.seconds, random.Random(args.seed)))
 
 
 def _run_random(seconds: float, chance: random.Random) -> int:
@@ -36,8 +36,8 @@ def _run_random(seconds: float, chance: random.Random) -> int:
     decoder = Decoder(workers=1)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
-        kind, whole = chance.choice(valid)
-        photo = mutated(whole, chance)
+        kind, content = chance.choice(valid)
+        photo = mutated(content, chance)
         deaths = decoder.deaths
         try:
             decoder.photo(photo, AREA, formats=UPLOADS)
@@ -53,9 +53,9 @@ def _run_random(seconds: float, chance: random.Random) -> int:
             OUT.mkdir(parents=True, exist_ok=True)
             (OUT / hashlib.sha256(photo).hexdigest()[:16]).write_bytes(photo)
     decoder.close()
-    for what, count in sorted(counts.items()):
-        print(f"{count:8}  {what}")
-    faults = sum(count for what, count in counts.items() if "FAULT" in what)
+    for outcome, count in sorted(counts.items()):
+        print(f"{count:8}  {outcome}")
+    faults = sum(count for outcome, count in counts.items() if "FAULT" in outcome)
     print(f"{counts.total()} photos, {faults} faults" + (f", kept in {OUT}" if faults else ""))
     return int(faults > 0)
 

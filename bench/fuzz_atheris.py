@@ -1,8 +1,8 @@
-"""A target for atheris, which finds its way into the decoder by the code that each photo reaches.
+"""A target for atheris, which fuzzes the decoder by coverage.
 
 python -m bench.fuzz_atheris [libFuzzer's options] [CORPUS]      needs: pip install atheris
 
-What it finds lies under bench/out/fuzz/ as crash-…, oom-… or timeout-….
+Findings are under bench/out/fuzz/ as crash-…, oom-… or timeout-….
 """
 
 import contextlib
@@ -24,13 +24,13 @@ LIMITS = ("-rss_limit_mb=1024", "-timeout=10", "-max_len=65536")
 
 
 def decode(photo: bytes) -> None:
-    """Decode; what is not refused as a photo error is a finding."""
+    """Decode a photo; any error but a photo error is a finding."""
     with contextlib.suppress(PhotoError):
         decode_photo(photo, target_size=AREA.size, max_pixels=1_000_000, formats=UPLOADS)
 
 
 def change(photo: bytes, max_size: int, seed: int) -> bytes:
-    """Damage a photo as photos get damaged, or let libFuzzer do it."""
+    """Damage a photo as in practice, or let libFuzzer mutate it."""
     chance = random.Random(seed)
     if len(photo) > 80 and chance.random() < 0.5:
         return mutated(photo, chance)[:max_size]
@@ -39,15 +39,15 @@ def change(photo: bytes, max_size: int, seed: int) -> bytes:
 
 
 def main() -> None:
-    """Fuzz from valid photos of every format, and from what was learnt before, until stopped."""
+    """Fuzz until stopped, from valid photos of every format and the corpus of earlier runs."""
     options = [argument for argument in sys.argv[1:] if argument.startswith("-")]
-    named = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
-    corpus = Path(named[0]) if named else OUT / "corpus"
+    folders = [argument for argument in sys.argv[1:] if not argument.startswith("-")]
+    corpus = Path(folders[0]) if folders else OUT / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for number, (_, photo) in enumerate(valid_photos()):
         (corpus / f"valid-{number}").write_bytes(photo)
-    found = f"-artifact_prefix={corpus.parent}/"
-    arguments = [sys.argv[0], *LIMITS, found, *options, str(corpus)]
+    artifacts = f"-artifact_prefix={corpus.parent}/"
+    arguments = [sys.argv[0], *LIMITS, artifacts, *options, str(corpus)]
     atheris.Setup(arguments, decode, custom_mutator=change)
     atheris.Fuzz()
 

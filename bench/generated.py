@@ -1,8 +1,8 @@
-"""Descriptors with the structure of places, and an index of them without any photos.
+"""Generated descriptors with the structure of places, and an index of them without photos.
 
-Streets have spots, spots were photographed several times, and few dimensions carry most of the
-weight, as in descriptors of real places. Streets are either drawn by chance, so that all but the
-views of a spot are equally far, or the places of an index. A shard depends on its number alone.
+Streets have spots, spots have several views, and few dimensions carry most of the variance, as in
+descriptors of real places. Streets are either random, so that all descriptors but the views of a
+spot are equally far apart, or the places of an index. A shard depends only on its number.
 """
 
 import hashlib
@@ -50,10 +50,9 @@ MODEL = {"id": "generated", "fingerprint": "0" * 32}
 
 @dataclass(frozen=True)
 class Generated:
-    """So many descriptors of so many dimensions, in shards of `per_shard`.
+    """Generated descriptors, (`count`, `dims`), in shards of `per_shard` rows.
 
-    With `like` they are perturbed descriptors of the places of that index, whose dimensions they
-    have.
+    With `like` they are perturbed descriptors of the places of that index, of the same `dims`.
     """
 
     count: int
@@ -62,12 +61,12 @@ class Generated:
 
     @property
     def per_shard(self) -> int:
-        """Descriptors a shard: what the indexer itself would take."""
+        """The number of descriptors in a shard, as the indexer would choose it."""
         return shard_photos(self.count, self.dims)
 
     @cached_property
     def _real(self) -> Vectors | None:
-        """The descriptors that streets are made of."""
+        """The descriptors of the index `like`, from which streets are drawn, if it is given."""
         if self.like is None:
             return None
         return np.concatenate(list(open_index(self.like).descriptors().chunks()))
@@ -87,7 +86,7 @@ class Generated:
         return self._real[rng.integers(0, len(self._real), count)] / self._weights
 
     def _places(self, number: int) -> Vectors:
-        """What is seen at each row of a shard, before the noise of a view."""
+        """The descriptor of each row of a shard before the noise of its view."""
         rng = np.random.default_rng([number, self.dims])
         size = min(self.per_shard, self.count - number * self.per_shard)
         streets = self._streets(rng, size // (VIEWS * SPOTS) + 1)
@@ -95,7 +94,7 @@ class Generated:
         spots += rng.standard_normal(spots.shape, np.float32)
         return np.repeat(spots, VIEWS, axis=0)[:size]
 
-    def _seen(self, places: Vectors, noise: float, seed: list[int]) -> Vectors:
+    def _views(self, places: Vectors, noise: float, seed: list[int]) -> Vectors:
         rng = np.random.default_rng(seed)
         views = places + np.float32(noise) * rng.standard_normal(places.shape, np.float32)
         views *= self._weights
@@ -105,19 +104,19 @@ class Generated:
     def shards(self) -> Iterator[tuple[int, Vectors]]:
         """The number and the descriptors of each shard."""
         for number in range(-(-self.count // self.per_shard)):
-            yield number, self._seen(self._places(number), 0.8, [number, self.dims, 1])
+            yield number, self._views(self._places(number), 0.8, [number, self.dims, 1])
 
     def queries(self, count: int) -> Vectors:
-        """New views, taken more differently, of places all over."""
+        """New views, with more noise, of places spread over all shards."""
         shards = -(-self.count // self.per_shard)
-        chosen = spread_rows(shards, 16).tolist()
-        each = -(-count // len(chosen))
-        found = []
-        for number in chosen:
+        numbers = spread_rows(shards, 16).tolist()
+        per_number = -(-count // len(numbers))
+        views = []
+        for number in numbers:
             places = self._places(number)
-            rows = np.random.default_rng([number, 3]).integers(0, len(places), each)
-            found.append(self._seen(places[rows], 1.0, [number, self.dims, 2]))
-        return np.concatenate(found)[:count]
+            rows = np.random.default_rng([number, 3]).integers(0, len(places), per_number)
+            views.append(self._views(places[rows], 1.0, [number, self.dims, 2]))
+        return np.concatenate(views)[:count]
 
 
 def write_index(
@@ -129,10 +128,10 @@ def write_index(
     model: Mapping[str, Any] = MODEL,
     row: Callable[[int, Vectors], Row] | None = None,
 ) -> dict[str, float]:
-    """Write an index of generated descriptors; the seconds that its parts took, all but embedding.
+    """Write an index of generated descriptors; returns the seconds of each stage but embedding.
 
-    Cells and thumbnails are a few bytes each, unless `row` makes the places; `model` is the
-    manifest's entry of the model that it can be searched with.
+    Local features and thumbnails are a few bytes each, unless `row` makes the places; `model` is
+    the manifest's entry of the model for searches.
     """
     (folder / SHARDS).mkdir(parents=True)
     (folder / THUMBNAILS).mkdir()
@@ -153,7 +152,7 @@ def write_index(
         shards.append(shard_name(number))
     source = {"root": str(folder.parent / "photos"), "kind": "folder"}
     entry = {**model, "dims": generated.dims}
-    written = Manifest(
+    manifest = Manifest(
         index_id="0" * 16,
         created=datetime.now(UTC).isoformat(timespec="seconds"),
         model=entry,
@@ -177,8 +176,8 @@ def write_index(
             store=StoreRequest(store, uri=os.environ.get("PLACE_SEARCH_URI", "")),
             kept_shards=shards,
         ),
-        old=written,
-        contents=Contents(written, {name: folder / name for name in files}),
+        old=manifest,
+        contents=Contents(manifest, {name: folder / name for name in files}),
         model=None,
         progress=progress,
         clock=clock,
@@ -187,7 +186,7 @@ def write_index(
 
 
 def generated_row(place_id: int, descriptor: Vectors) -> Row:
-    """A place of which there is nothing but its descriptor."""
+    """A place with a descriptor, but without a real photo."""
     return Row(
         place_id=place_id,
         name=f"street/{place_id:09d}.jpg",

@@ -1,11 +1,11 @@
-"""How well are photos of one spot put together, and how long does it take?
+"""Measures the grouping of photos of one spot: precision, recall and time.
 
     python -m bench.groups PHOTOS [--labels CSV] [--within METRES] [--model ID]
 
-Photos show one place where they lie in one folder right under PHOTOS; with `--labels`, a CSV with
-the columns `path` and `place`, where it says so, and other photos are left out; with `--within`,
-where their positions are at most so many metres apart. Precision is the share of the pairs in one
-group that are of one place, recall the share of the pairs of one place that are in one group.
+Photos of one place are those in one folder directly under PHOTOS; with `--labels`, a CSV with the
+columns `path` and `place`, those of one place in the CSV, which leaves out other photos; with
+`--within`, those at most METRES apart. Precision is the share of the pairs in one group that are of
+one place, recall the share of the pairs of one place that are in one group.
 """
 
 import argparse
@@ -27,7 +27,7 @@ from place_search.models import DEFAULT_MODEL, open_model
 from place_search.search.groups.grouping import group_places
 
 Pairs = NDArray[np.bool_]
-"""(N, N): whether two places belong together."""
+"""(N, N): whether two photos are of one place, or in one group."""
 
 
 def main() -> None:
@@ -37,13 +37,13 @@ def main() -> None:
     parser.add_argument("--labels", type=Path)
     parser.add_argument("--within", type=float, metavar="METRES")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    asked = parser.parse_args()
-    labels = labels_of(asked.labels) if asked.labels else None
-    model = open_model(asked.model, precision="auto", verify=True)
-    source = open_source(asked.photos)
+    args = parser.parse_args()
+    labels = labels_of(args.labels) if args.labels else None
+    model = open_model(args.model, precision="auto", verify=True)
+    source = open_source(args.photos)
     if labels is not None:
-        known = [photo for photo in source.photos if photo.name in labels]
-        source = replace(source, photos=known)
+        labelled = [photo for photo in source.photos if photo.name in labels]
+        source = replace(source, photos=labelled)
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "index"
         build_index(source, folder, model)
@@ -51,12 +51,12 @@ def main() -> None:
         group_places(folder, model)
         seconds = time.perf_counter() - start
         index = open_index(folder)
-        same = (
-            near(index, asked.within)
-            if asked.within
-            else alike([place_of(place.name, labels) for place in index.places()])
+        same_place = (
+            near_pairs(index, args.within)
+            if args.within
+            else equal_pairs([place_of(place.name, labels) for place in index.places()])
         )
-        print_rows(measure(same, alike(groups_of(index)), seconds))
+        print_rows(measure(same_place, equal_pairs(groups_of(index)), seconds))
 
 
 def labels_of(table: Path) -> dict[str, str]:
@@ -76,29 +76,35 @@ def groups_of(index: Index) -> list[int]:
     return [of[place_id] for place_id in index.place_ids.tolist()]
 
 
-def alike(labels: Sequence[object]) -> Pairs:
-    """Which have the same label."""
+def equal_pairs(labels: Sequence[object]) -> Pairs:
+    """The pairs with the same label."""
     _, numbers = np.unique([str(label) for label in labels], return_inverse=True)
     return np.equal.outer(numbers, numbers)
 
 
-def near(index: Index, metres: float) -> Pairs:
-    """Which lie at most so many metres apart."""
+def near_pairs(index: Index, metres: float) -> Pairs:
+    """The pairs of places at most `metres` apart."""
     at = geocentric(index.positions)
     return np.asarray(np.linalg.norm(at[:, None] - at[None], axis=2) <= metres)
 
 
-def measure(same: Pairs, together: Pairs, seconds: float) -> list[Row]:
+def measure(same_place: Pairs, same_group: Pairs, seconds: float) -> list[Row]:
     """Precision and recall of all pairs of different photos."""
-    upper = np.triu(np.ones_like(same), 1)
-    both = float((same & together & upper).sum())
+    upper = np.triu(np.ones_like(same_place), 1)
+    right = float((same_place & same_group & upper).sum())
     return [
-        Row("photos", "", [len(same)]),
+        Row("photos", "", [len(same_place)]),
         Row(
-            "pairs in one group that are of one place", "%", [100 * both / (together & upper).sum()]
+            "pairs in one group that are of one place",
+            "%",
+            [100 * right / (same_group & upper).sum()],
         ),
-        Row("pairs of one place that are in one group", "%", [100 * both / (same & upper).sum()]),
-        Row("grouping", "ms/photo", [1000 * seconds / len(same)]),
+        Row(
+            "pairs of one place that are in one group",
+            "%",
+            [100 * right / (same_place & upper).sum()],
+        ),
+        Row("grouping", "ms/photo", [1000 * seconds / len(same_place)]),
     ]
 
 

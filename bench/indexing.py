@@ -1,4 +1,4 @@
-"""Indexing a folder of JPEGs end to end, beside what each of its stages does alone."""
+"""Measures indexing a folder of JPEGs end to end, and each of its stages alone."""
 
 import io
 import json
@@ -24,7 +24,7 @@ STAGES = ("decode", "thumbnail", "waiting for photos")
 
 
 def measure(model_id: str, photos: Path, count: int, rounds: int) -> list[Row]:
-    """Stages alone and whole indexing in turns; each indexing is a process of its own."""
+    """Measure single stages and whole indexing in turns; each indexing is its own process."""
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         for name, size, share, goal in SIZES:
@@ -36,19 +36,19 @@ def measure(model_id: str, photos: Path, count: int, rounds: int) -> list[Row]:
 
 
 def _preparing(model: Model, folder: Path, rounds: int) -> Row:
-    """What reading and resizing photos of 12 MP takes beyond their scaled decoding."""
-    found = []
+    """The time of reading and resizing photos of 12 MP beyond their scaled decoding."""
+    medians = []
     for _ in range(rounds):
-        beyond = []
+        excess = []
         for path in sorted(folder.iterdir()) * 3:
             content = path.read_bytes()
             start = time.perf_counter()
             _decode_only(content, model.card.preprocessing)
             middle = time.perf_counter()
             model.prepare(model.read(content))
-            beyond.append(1000 * (time.perf_counter() - middle - (middle - start)))
-        found.append(statistics.median(beyond))
-    return Row("12 MP: preparing beyond decoding", "ms/photo", found, "< 3")
+            excess.append(1000 * (time.perf_counter() - middle - (middle - start)))
+        medians.append(statistics.median(excess))
+    return Row("12 MP: preparing beyond decoding", "ms/photo", medians, "< 3")
 
 
 def _decode_only(content: bytes, preprocessing: Preprocessing) -> None:
@@ -58,36 +58,36 @@ def _decode_only(content: bytes, preprocessing: Preprocessing) -> None:
 
 
 def _measure(model_id: str, folder: Path, name: str, goal: str, rounds: int) -> list[Row]:
-    # Not above: it loads torch, which would count as memory of the indexing process.
+    # Imported here: it loads torch, which would count as memory of the indexing process.
     from bench.models import prepared_photos, rate
 
     model = open_model(model_id, mode="throughput", precision="auto")
     pixels = prepared_photos(model, folder, 96)
     rate(model, pixels)
-    alone, decoding, whole, memory = [], [], [], []
+    alone, decoding, indexing, memory = [], [], [], []
     busy: dict[str, list[float]] = {stage: [] for stage in STAGES}
     for _ in range(rounds):
         before = rate(model, pixels)
         decoding.append(_decode_rate(model, folder))
         with tempfile.TemporaryDirectory() as scratch:
             command = [sys.executable, "-m", "bench.indexing", model_id, str(folder), scratch]
-            told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            figures = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
         alone.append((before + rate(model, pixels)) / 2)
-        whole.append(told["rate"])
-        memory.append(told["peak_mb"])
+        indexing.append(figures["rate"])
+        memory.append(figures["peak_mb"])
         for stage in STAGES:
-            busy[stage].append(1000 * told["seconds"].get(stage, 0.0) / told["places"])
+            busy[stage].append(1000 * figures["seconds"].get(stage, 0.0) / figures["places"])
     slowest = [min(pair) for pair in zip(alone, decoding, strict=True)]
     # The stages share the cores: a photo takes at least the sum of their times.
     possible = [1 / (1 / a + 1 / b) for a, b in zip(alone, decoding, strict=True)]
-    shares = [100 * a / b for a, b in zip(whole, slowest, strict=True)]
-    of_cores = [100 * a / b for a, b in zip(whole, possible, strict=True)]
+    shares = [100 * a / b for a, b in zip(indexing, slowest, strict=True)]
+    of_cores = [100 * a / b for a, b in zip(indexing, possible, strict=True)]
     return [
-        Row(f"indexing {name}: end to end", "photos/s", whole, goal),
+        Row(f"indexing {name}: end to end", "photos/s", indexing, goal),
         Row(f"indexing {name}: model alone ({model.card.precision})", "photos/s", alone),
         Row(f"indexing {name}: decoding alone", "photos/s", decoding),
         Row(f"indexing {name}: of the slowest stage alone", "%", shares),
-        Row(f"indexing {name}: of what the cores allow", "%", of_cores, "≥ 90", kept=True),
+        Row(f"indexing {name}: of what the cores allow", "%", of_cores, "≥ 90", is_compared=True),
         *(
             Row(f"indexing {name}: {stage}, busy", "ms/photo", times)
             for stage, times in busy.items()
@@ -97,7 +97,7 @@ def _measure(model_id: str, folder: Path, name: str, goal: str, rounds: int) -> 
 
 
 def _decode_rate(model: Model, folder: Path) -> float:
-    """Photos a second that all cores decode and resize, when they do nothing else."""
+    """Photos a second that all cores decode and resize without other work."""
     keep_freed_memory()
     paths = [photo.path for photo in open_source(folder).photos[:96]]
 
@@ -115,17 +115,17 @@ def _index(model_id: str, folder: Path, out: Path) -> None:
     source = open_source(folder)
     model = open_model(model_id, mode="throughput", precision="auto")
     report = build_index(source, out / "index", model)
-    told = {
+    figures = {
         "rate": report.places / report.seconds["total"],
         "places": report.places,
         "seconds": report.seconds,
         "peak_mb": peak_mb(),
     }
-    print(json.dumps(told))
+    print(json.dumps(figures))
 
 
 def peak_mb() -> float:
-    """The most memory this process has held. (`ru_maxrss` would count the parent's before exec.)"""
+    """The peak memory of this process; `ru_maxrss` would include the parent's before exec."""
     return status_mb("self", "VmHWM")
 
 

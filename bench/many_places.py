@@ -2,8 +2,8 @@
 
 python -m bench.many_places [--places N] [--photos DIR]
 
-The places lie in 200 towns. Their descriptors are perturbed ones of the photos, their thumbnails
-the photos' own in turns, and each has one local feature.
+The places lie in 200 towns. They have perturbed descriptors of the photos, the photos' thumbnails
+in turns, and one local feature each.
 """
 
 import argparse
@@ -32,7 +32,7 @@ ROUNDS = 5
 DESKTOP: ViewportSize = {"width": 1440, "height": 900}
 TOWNS = 200
 
-# Ten windows of height a second, for three seconds; the milliseconds of each frame meanwhile.
+# Scrolls ten window heights a second, for three seconds; returns the milliseconds of each frame.
 SCROLL = """() => new Promise((resolve) => {
     const frames = [];
     const begun = performance.now();
@@ -47,7 +47,7 @@ SCROLL = """() => new Promise((resolve) => {
     requestAnimationFrame(step);
 })"""
 
-# The milliseconds of each frame until it is stopped.
+# Records the milliseconds of each frame until it is cancelled.
 COUNT_FRAMES = """() => {
     window.frames_ms = [];
     let last = performance.now();
@@ -61,10 +61,10 @@ COUNT_FRAMES = """() => {
 
 
 def many_places(folder: Path, like: Path, count: int) -> Path:
-    """Write an index of so many places to a folder, made of those of the index `like`."""
-    known = open_index(like)
-    pictures = [known.thumbnail(place_id) for place_id in known.place_ids.tolist()]
-    cell = known.codes(int(known.place_ids[0]))[0][:1]
+    """Write an index of `count` places to a folder, made from the places of the index `like`."""
+    original = open_index(like)
+    pictures = [original.thumbnail(place_id) for place_id in original.place_ids.tolist()]
+    cell = original.codes(int(original.place_ids[0]))[0][:1]
     rng = np.random.default_rng(0)
     towns = rng.uniform((47.5, 7.0), (54.0, 14.0), (TOWNS, 2))
     town = rng.integers(0, TOWNS, count)
@@ -82,13 +82,13 @@ def many_places(folder: Path, like: Path, count: int) -> Path:
             thumbnail=pictures[place_id % len(pictures)],
         )
 
-    generated = Generated(count, known.dims, like)
-    write_index(generated, folder, model=known.manifest.model, row=row)
+    generated = Generated(count, original.dims, like)
+    write_index(generated, folder, model=original.manifest.model, row=row)
     return folder
 
 
 def scroll(browser: Browser, address: str) -> list[float]:
-    """Scroll the gallery down from its top; the milliseconds of every frame meanwhile."""
+    """Scroll the gallery down from its top; returns the milliseconds of every frame."""
     context = browser.new_context(viewport=DESKTOP)
     page = context.new_page()
     page.goto(f"{address}/places")
@@ -100,7 +100,7 @@ def scroll(browser: Browser, address: str) -> list[float]:
 
 
 def pan(browser: Browser, address: str) -> list[float]:
-    """Drag the map to and fro; the milliseconds of every frame meanwhile."""
+    """Drag the map to and fro; returns the milliseconds of every frame."""
     context = browser.new_context(viewport=DESKTOP)
     page = context.new_page()
     page.goto(f"{address}/map")
@@ -124,39 +124,39 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Scroll and pan many places.")
     parser.add_argument("--places", type=int, default=100_000)
     parser.add_argument("--photos", type=Path, help="photos to start from (default: the demo's)")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     source = open_source(
-        asked.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
+        args.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
     )
     with tempfile.TemporaryDirectory() as scratch:
-        few = Path(scratch) / "few"
-        build_index(source, few, open_model(mode="throughput"))
-        many = many_places(Path(scratch) / "many", few, asked.places)
+        small_index = Path(scratch) / "few"
+        build_index(source, small_index, open_model(mode="throughput"))
+        large_index = many_places(Path(scratch) / "many", small_index, args.places)
         with (
-            running_server(many, source.photos[0].path.read_bytes()) as (client, _, _),
+            running_server(large_index, source.photos[0].path.read_bytes()) as (client, _, _),
             chromium() as browser,
         ):
             address = str(client.base_url).rstrip("/")
-            answers = []
+            milliseconds = []
             for _ in range(ROUNDS):
                 start = time.perf_counter()
                 reply = client.get("/v1/places", params={"bbox": "-180,-90,180,90"})
-                answers.append(1000 * (time.perf_counter() - start))
+                milliseconds.append(1000 * (time.perf_counter() - start))
             scrolled = [scroll(browser, address) for _ in range(ROUNDS)]
             panned = [pan(browser, address) for _ in range(ROUNDS)]
     dots = len(reply.raise_for_status().json()["features"])
-    print(f"{asked.places:,} places, {dots:,} dots, {len(reply.content) / 1000:.0f} kB an answer")
+    print(f"{args.places:,} places, {dots:,} dots, {len(reply.content) / 1000:.0f} kB an answer")
     print_rows(
         [
             *_frame_rows("/places, scrolled", scrolled, "≥ 50"),
             *_frame_rows("/map, panned", panned, "≥ 30"),
-            Row("dots of the whole world, answer", "ms", answers),
+            Row("dots of the whole world, answer", "ms", milliseconds),
         ]
     )
 
 
 def _frame_rows(name: str, rounds: Sequence[Sequence[float]], goal: str) -> list[Row]:
-    """How many frames a second, and how long the slowest twentieth of them take."""
+    """Frames a second, and the time that the slowest twentieth of the frames exceed."""
     rates = [1000 * len(frames) / sum(frames) for frames in rounds]
     slowest = [statistics.quantiles(frames, n=20)[-1] for frames in rounds]
     return [

@@ -1,4 +1,4 @@
-"""The model alone: eager torch as others run it, our torch, OpenVINO in float32 and in int8."""
+"""Measures models alone: eager torch as others run it, torch here, OpenVINO in float32 and int8."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -30,7 +30,7 @@ PEER = "beside it"
 
 
 def prepared_photos(model: Model, folder: Path, count: int) -> list[Pixels]:
-    """The pixels of the first photos of a folder, ready for the graph."""
+    """The pixels of the first `count` photos of a folder, prepared for the graph."""
     photos = open_source(folder).photos[:count]
     return [model.prepare(model.read(photo.path)) for photo in photos]
 
@@ -44,7 +44,7 @@ def rate(model: Model, pixels: Sequence[Pixels]) -> float:
 
 @dataclass(frozen=True)
 class Way:
-    """A way to run a model: its name, how many photos a round takes, and what runs them."""
+    """A way to run a model: its name, the photos of a round, and the function that runs them."""
 
     name: str
     count: int
@@ -58,7 +58,7 @@ def ways(folder: Path, eager: int, served: int) -> Iterator[Way]:
         ("eager torch as pytorch-NetVlad", loop_over_clusters(network)),
         ("eager torch as hloc", all_residuals(network)),
     ):
-        yield Way(name, eager, partial(_one_by_one, baseline))
+        yield Way(name, eager, partial(_run_each, baseline))
     yield Way("our torch", eager, partial(_stream, open_model(folder, runtime="torch")))
     precisions: tuple[Precision, ...] = ("f32", "int8")
     modes: tuple[Mode, ...] = ("throughput", "latency")
@@ -69,7 +69,7 @@ def ways(folder: Path, eager: int, served: int) -> Iterator[Way]:
             yield Way(f"OpenVINO {precision}, {mode}", count, partial(_stream, model))
 
 
-def _one_by_one(baseline: Baseline, photos: Sequence[Pixels]) -> None:
+def _run_each(baseline: Baseline, photos: Sequence[Pixels]) -> None:
     for photo in photos:
         baseline(photo)
 
@@ -80,7 +80,7 @@ def _stream(model: Model, photos: Sequence[Pixels]) -> None:
 
 
 def measure(default: Path, vgg: Path, photos: Path, rounds: int) -> list[Row]:
-    """Milliseconds a photo of each way, in turns, so that what else the machine does hits all."""
+    """Milliseconds a photo of each way, in turns, so that other load affects all ways equally."""
     model = open_model(default)
     pixels = [photo for photo in prepared_photos(model, photos, 64) if photo.shape == SHAPE] or [
         np.zeros(SHAPE, np.uint8)
@@ -89,20 +89,22 @@ def measure(default: Path, vgg: Path, photos: Path, rounds: int) -> list[Row]:
         "VGG-16": (vgg, list(ways(vgg, 1, 4))),
         read_card(default).id: (default, list(ways(default, 6, 32))),
     }
-    beside = [Way(name, 2, partial(_one_by_one, peer)) for name, peer in peers().items()]
-    runs = {which: found for which, (_, found) in plans.items()} | {PEER: beside}
+    peer_ways = [Way(name, 2, partial(_run_each, peer)) for name, peer in peers().items()]
+    runs = {model_name: model_ways for model_name, (_, model_ways) in plans.items()} | {
+        PEER: peer_ways
+    }
     ceilings = Ceilings()
-    spent: dict[tuple[str, str], list[float]] = {}
+    times_of: dict[tuple[str, str], list[float]] = {}
     f32, int8 = [], []
     for turn in range(-1, rounds):
-        for which, found in runs.items():
-            for way in found:
-                some = [pixels[number % len(pixels)] for number in range(way.count)]
+        for model_name, model_ways in runs.items():
+            for way in model_ways:
+                batch = [pixels[number % len(pixels)] for number in range(way.count)]
                 start = time.perf_counter()
-                way.run(some)
+                way.run(batch)
                 milliseconds = 1000 * (time.perf_counter() - start) / way.count
                 if turn >= 0:  # the round before the first one warms up
-                    spent.setdefault((which, way.name), []).append(milliseconds)
+                    times_of.setdefault((model_name, way.name), []).append(milliseconds)
         if turn >= 0:
             f32.append(ceilings.f32())
             int8.append(ceilings.int8())
@@ -112,26 +114,28 @@ def measure(default: Path, vgg: Path, photos: Path, rounds: int) -> list[Row]:
     ]
     rows += [
         Row(f"{PEER}: {name}", "ms/photo", times)
-        for (which, name), times in spent.items()
-        if which == PEER
+        for (model_name, name), times in times_of.items()
+        if model_name == PEER
     ]
-    eager_vgg = spent["VGG-16", "eager torch as pytorch-NetVlad"]
-    for which, (folder, _) in plans.items():
+    eager_vgg = times_of["VGG-16", "eager torch as pytorch-NetVlad"]
+    for model_name, (folder, _) in plans.items():
         work = operations(folder / "f32.onnx", SHAPE)
-        rows.append(Row(f"{which}: operations", "GFLOP", [work]))
-        eager = spent[which, "eager torch as pytorch-NetVlad"]
-        for (model_id, name), times in spent.items():
-            if model_id == which:
-                rows.append(Row(f"{which}: {name}", "ms/photo", times))
+        rows.append(Row(f"{model_name}: operations", "GFLOP", [work]))
+        eager = times_of[model_name, "eager torch as pytorch-NetVlad"]
+        for (model_id, name), times in times_of.items():
+            if model_id == model_name:
+                rows.append(Row(f"{model_name}: {name}", "ms/photo", times))
         for precision, ceiling in (("f32", f32), ("int8", int8)):
-            times = spent[which, f"OpenVINO {precision}, throughput"]
-            goal = GOALS.get((which == "VGG-16", precision), "")
-            rows.append(_ratio(f"{which}: {precision} / its eager torch", eager, times, goal))
+            times = times_of[model_name, f"OpenVINO {precision}, throughput"]
+            goal = GOALS.get((model_name == "VGG-16", precision), "")
+            rows.append(_ratio(f"{model_name}: {precision} / its eager torch", eager, times, goal))
             shares = [100 * work / t * 1000 / c for t, c in zip(times, ceiling, strict=True)]
-            rows.append(Row(f"{which}: {precision}, share of the ceiling", "%", shares))
-            if which != "VGG-16":
+            rows.append(Row(f"{model_name}: {precision}, share of the ceiling", "%", shares))
+            if model_name != "VGG-16":
                 goal = "≥ 100" if precision == "int8" else ""
-                rows.append(_ratio(f"{which}: {precision} / eager VGG-16", eager_vgg, times, goal))
+                rows.append(
+                    _ratio(f"{model_name}: {precision} / eager VGG-16", eager_vgg, times, goal)
+                )
     return rows
 
 
@@ -140,4 +144,4 @@ GOALS = {(True, "f32"): "≥ 1.45", (True, "int8"): "≥ 6", (False, "int8"): "�
 
 def _ratio(name: str, slow: Sequence[float], quick: Sequence[float], goal: str) -> Row:
     ratios = [a / b for a, b in zip(slow, quick, strict=True)]
-    return Row(name, "×", ratios, goal, kept=True)
+    return Row(name, "×", ratios, goal, is_compared=True)

@@ -1,4 +1,4 @@
-"""How many operations a graph takes for one photo."""
+"""Counts the operations of a graph for a photo."""
 
 from math import prod
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The pages in headless Chromium: how soon they are painted, how heavy they are, what moves.
+"""Measures the pages in headless Chromium: time of paint, size, layout shift.
 
 python -m bench.pages [--photos DIR] [--rounds N]
 
@@ -20,7 +20,7 @@ from place_search.models import open_model
 
 PAGES = ("", "places", "place?id=0", "map", "compare", "track", "about", "reports", "offline")
 
-# Chromium tells what it has observed until now when it is asked with `buffered`.
+# With `buffered`, Chromium also reports earlier entries.
 OBSERVED = """(type) => new Promise((resolve) => {
     const entries = [];
     const observer = new PerformanceObserver((list) => entries.push(...list.getEntries()));
@@ -31,7 +31,7 @@ OBSERVED = """(type) => new Promise((resolve) => {
     }, 50));
 })"""
 
-# From the answer to the frame after the one in which the cards came.
+# Measures from the answer to the frame after that in which the cards appeared.
 SEARCH_AGAIN = """() => new Promise((resolve) => {
     const times = {};
     const tell = () => times.answer && times.shown && resolve(times.shown - times.answer);
@@ -49,11 +49,11 @@ SEARCH_AGAIN = """() => new Promise((resolve) => {
 
 
 def measure_page(browser: Browser, address: str) -> tuple[float, float, float]:
-    """Open a page afresh: ms to its largest paint, kB without photos, and its layout shift."""
+    """Open a page in a new context: ms to its largest paint, kB without photos, layout shift."""
     sizes: list[int] = []
 
     def weigh(response: Response) -> None:
-        # Answers and photos are not the page.
+        # Answers of the API and photos are not part of the page.
         if "/v1/" not in response.url and not response.url.startswith(("blob:", "data:")):
             sizes.append(int(response.headers.get("content-length", 0)))
 
@@ -69,20 +69,20 @@ def measure_page(browser: Browser, address: str) -> tuple[float, float, float]:
 
 
 def measure_search(browser: Browser, address: str, photo: Path) -> tuple[float, float]:
-    """Search for 20 places: ms from the answer to what it shows, and the page's layout shift."""
+    """Search for 20 places: ms from the answer to its display, and the page's layout shift."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     page = context.new_page()
     page.goto(f"{address}/?k=20")
     page.set_input_files("#photo", photo)
-    # Those that are probably elsewhere are folded away.
+    # Counts hidden cards, too: results that are probably elsewhere are folded away.
     page.wait_for_function(
         "() => document.querySelectorAll('#results:not([aria-busy]) .card').length === 20"
     )
     page.wait_for_load_state("networkidle")
     shift = _shift(page)
-    shown: float = page.evaluate(SEARCH_AGAIN)
+    milliseconds: float = page.evaluate(SEARCH_AGAIN)
     context.close()
-    return shown, shift
+    return milliseconds, shift
 
 
 def _shift(page: Page) -> float:
@@ -94,8 +94,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the pages.")
     parser.add_argument("--photos", type=Path, help="photos to index (default: the demo's)")
     parser.add_argument("--rounds", type=int, default=5)
-    asked = parser.parse_args()
-    photos = asked.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
+    args = parser.parse_args()
+    photos = args.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
     rows: list[Row] = []
     with tempfile.TemporaryDirectory() as scratch:
         index, source = Path(scratch) / "index", open_source(photos)
@@ -104,11 +104,13 @@ def main() -> None:
         with running_server(index, query) as (client, _, _), chromium() as browser:
             address = str(client.base_url).rstrip("/")
             photo = source.photos[0].path
-            found = [measure_search(browser, address, photo) for _ in range(asked.rounds)]
-            rows.append(Row("20 results, after the answer", "ms", [f[0] for f in found], "≤ 150"))
-            rows.append(Row("20 results, layout shift", "", [f[1] for f in found], "≤ 0.1"))
+            searches = [measure_search(browser, address, photo) for _ in range(args.rounds)]
+            rows.append(
+                Row("20 results, after the answer", "ms", [f[0] for f in searches], "≤ 150")
+            )
+            rows.append(Row("20 results, layout shift", "", [f[1] for f in searches], "≤ 0.1"))
             for name in PAGES:
-                rounds = [measure_page(browser, f"{address}/{name}") for _ in range(asked.rounds)]
+                rounds = [measure_page(browser, f"{address}/{name}") for _ in range(args.rounds)]
                 paints, sizes, shifts = zip(*rounds, strict=True)
                 rows.append(Row(f"/{name}, largest paint", "ms", paints, "≤ 1000"))
                 rows.append(Row(f"/{name}, without photos", "kB", sizes, "≤ 300"))

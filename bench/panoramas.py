@@ -1,12 +1,11 @@
-"""Do panoramas find their places, and photos the panoramas that show theirs?
+"""Measures panoramas as places and as queries.
 
     python -m bench.panoramas PLACES QUERIES [--within 3] [--model ID]
 
-Both are photos in the order of one walk: the photo of QUERIES at a place in that order shows the
-place of PLACES at the same one. Panoramas are made of six photos of the walk, each 60° wide, with
-nothing above and below. As places they hold all of PLACES, each photo once, and all of QUERIES ask.
-As queries they hold one photo of the first half, which is indexed, or none, and others of the
-second.
+Both are photos in the order of the same walk: photo i of QUERIES shows the place of photo i of
+PLACES. Panoramas are made of six photos of the walk, each 60° wide, and black above and below. As
+places they hold all of PLACES, each photo once, and all of QUERIES are queries. As queries they
+hold one photo of the first half, which is indexed, or none, and others of the second half.
 """
 
 import argparse
@@ -30,12 +29,12 @@ from place_search.photos.panorama import VIEWS
 from place_search.search.engine import Engine
 
 SIDES = 6
-"""Photos around a panorama."""
+"""The number of photos in a panorama."""
 WIDTH = 2624
 STEP = 2
-"""Photos from one query to the next."""
+"""The number of photos from one query to the next."""
 MARGIN = 10
-"""Photos beside the border between known and unknown that do not ask."""
+"""The number of photos on each side of the border between known and unknown that are no queries."""
 HALF_A_STEP = 180 / VIEWS
 _XMP = (
     '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF '
@@ -46,23 +45,23 @@ _XMP = (
 
 
 def main() -> None:
-    """Make panoramas, ask both ways, and print the table."""
+    """Make panoramas, search both ways, and print the tables."""
     parser = argparse.ArgumentParser(description="Measure panoramas, as places and as queries.")
     parser.add_argument("places", type=Path)
     parser.add_argument("queries", type=Path)
     parser.add_argument("--within", type=int, default=3, help="photos beside the right one")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    asked = parser.parse_args()
-    model = open_model(asked.model, precision="auto", verify=True)
-    places = open_source(asked.places)
-    walk = [photo.path for photo in open_source(asked.queries).photos]
+    args = parser.parse_args()
+    model = open_model(args.model, precision="auto", verify=True)
+    places = open_source(args.places)
+    walk = [photo.path for photo in open_source(args.queries).photos]
     with tempfile.TemporaryDirectory() as scratch:
-        print_rows(as_places(Path(scratch), model, places, walk, asked.within))
-        print_rows(as_queries(Path(scratch), model, places, walk, asked.within))
+        print_rows(as_places(Path(scratch), model, places, walk, args.within))
+        print_rows(as_queries(Path(scratch), model, places, walk, args.within))
 
 
 def panorama(photos: Sequence[Path], first: float) -> bytes:
-    """A panorama whose middle looks north, of photos side by side; the first looks to `first`."""
+    """A panorama of photos side by side, with north in the middle; `first` is the first heading."""
     longitude, latitude = np.meshgrid(
         ((np.arange(WIDTH) + 0.5) / WIDTH - 0.5) * 2 * math.pi,
         (0.5 - (np.arange(WIDTH // 2) + 0.5) / (WIDTH // 2)) * math.pi,
@@ -84,82 +83,86 @@ def _project(
     sphere: NDArray[np.uint8],
     turned: NDArray[Any],
 ) -> None:
-    """Draw a photo on the sphere; `turned` are longitudes from where the photo looks."""
+    """Draw a photo on the sphere; `turned` are longitudes relative to the photo's heading."""
     rows, columns = pixels.shape[:2]
     focal = columns / 2 / math.tan(math.pi / SIDES)
-    ahead = np.maximum(np.sqrt(np.maximum(1 - down**2, 0)) * np.cos(turned), 1e-3)
-    x = (right / ahead * focal + columns / 2 - 0.5).astype(np.float32)
-    y = (down / ahead * focal + rows / 2 - 0.5).astype(np.float32)
+    depth = np.maximum(np.sqrt(np.maximum(1 - down**2, 0)) * np.cos(turned), 1e-3)
+    x = (right / depth * focal + columns / 2 - 0.5).astype(np.float32)
+    y = (down / depth * focal + rows / 2 - 0.5).astype(np.float32)
     inside = (np.cos(turned) > 0) & (x >= 0) & (x <= columns - 1) & (y >= 0) & (y <= rows - 1)
     sphere[inside] = cv2.remap(pixels, x, y, cv2.INTER_LINEAR)[inside]
 
 
 def as_places(
-    scratch: Path, model: Model, places: Source, walk: Sequence[Path], within: int
+    scratch: Path, model: Model, places: Source, walk: Sequence[Path], tolerance: int
 ) -> list[Row]:
-    """Panoramas are indexed, and photos ask."""
+    """Index panoramas, and search with photos."""
     folder = scratch / "panoramas"
     folder.mkdir()
-    apart = len(places.photos) // SIDES
+    count = len(places.photos) // SIDES
     random = np.random.default_rng(1)
-    looks: dict[int, tuple[str, float]] = {}
-    for at in range(apart):
-        rows = range(at, apart * SIDES, apart)
+    directions: dict[int, tuple[str, float]] = {}
+    for at in range(count):
+        rows = range(at, count * SIDES, count)
         first = float(random.uniform(0, 360))
         (folder / f"{at}.jpg").write_bytes(panorama([places.photos[r].path for r in rows], first))
-        looks |= {row: (f"{at}.jpg", first + n * 360 / SIDES) for n, row in enumerate(rows)}
+        directions |= {row: (f"{at}.jpg", first + n * 360 / SIDES) for n, row in enumerate(rows)}
     index = scratch / "of-panoramas"
     build_index(open_source(folder, None, VideoRequest(index)), index, model)
     engine = Engine(open_index(index), model)
-    right, ways, found = [], [], []
-    for at in range(0, apart * SIDES, STEP):
+    right, ways, is_found = [], [], []
+    for at in range(0, count * SIDES, STEP):
         answer = engine.search(walk[at], k=1)
         name, heading = answer.results[0].name.partition("#")[0], answer.results[0].heading or 0.0
-        near = [looks[row] for row in range(at - within, at + within + 1) if row in looks]
-        true = [look for look in near if look[0] == name]
+        candidates = [
+            directions[row]
+            for row in range(at - tolerance, at + tolerance + 1)
+            if row in directions
+        ]
+        true = [direction for direction in candidates if direction[0] == name]
         right.append(bool(true))
-        found.append(answer.match.verdict == "found")
+        is_found.append(answer.match.verdict == "found")
         if true:
-            ways.append(min(_apart(heading, way) for _, way in true) <= HALF_A_STEP)
+            ways.append(min(_angle_between(heading, way) for _, way in true) <= HALF_A_STEP)
     return [
-        Row("panoramas as places", "", [apart]),
+        Row("panoramas as places", "", [count]),
         Row("R@1 of photos", "%", [_percent(right)]),
         Row("  that look within half a step", "%", [_percent(ways)]),
-        Row("found", "%", [_percent(found)]),
+        Row("found", "%", [_percent(is_found)]),
     ]
 
 
 def as_queries(
-    scratch: Path, model: Model, places: Source, walk: Sequence[Path], within: int
+    scratch: Path, model: Model, places: Source, walk: Sequence[Path], tolerance: int
 ) -> list[Row]:
-    """Photos are indexed, and panoramas ask."""
-    half = len(places.photos) // 2
-    build_index(replace(places, photos=places.photos[:half]), scratch / "of-photos", model)
+    """Index photos, and search with panoramas."""
+    known_count = len(places.photos) // 2
+    build_index(replace(places, photos=places.photos[:known_count]), scratch / "of-photos", model)
     engine = Engine(open_index(scratch / "of-photos"), model)
-    rows = {photo.name: row for row, photo in enumerate(places.photos[:half])}
+    rows = {photo.name: row for row, photo in enumerate(places.photos[:known_count])}
     random = np.random.default_rng(1)
-    right, ways, found, false, milliseconds = [], [], [], [], []
+    right, ways, found_known, found_unknown, milliseconds = [], [], [], [], []
     for at in range(0, len(walk), STEP):
-        if abs(at - half) < MARGIN:
+        if abs(at - known_count) < MARGIN:
             continue
-        others = random.integers(half + MARGIN, len(walk), SIDES - 1)
+        other_rows = random.integers(known_count + MARGIN, len(walk), SIDES - 1)
         first = float(random.uniform(0, 360))
-        answer = engine.search(panorama([walk[at], *(walk[o] for o in others)], first), k=1)
+        answer = engine.search(panorama([walk[at], *(walk[o] for o in other_rows)], first), k=1)
         best, is_found = answer.results[0], answer.match.verdict == "found"
         milliseconds.append(answer.timings_ms.total)
-        if at >= half:
-            false.append(is_found)
+        if at >= known_count:
+            found_unknown.append(is_found)
             continue
-        right.append(abs(rows[best.name] - at) <= within)
-        found.append(is_found)
+        right.append(abs(rows[best.name] - at) <= tolerance)
+        found_known.append(is_found)
         if right[-1] and best.query_view is not None:
-            ways.append(_apart(best.query_view.heading or 0.0, first) <= HALF_A_STEP)
+            ways.append(_angle_between(best.query_view.heading or 0.0, first) <= HALF_A_STEP)
     return [
-        Row("panoramas as queries", "", [len(right) + len(false)]),
+        Row("panoramas as queries", "", [len(right) + len(found_unknown)]),
         Row("R@1 of panoramas", "%", [_percent(right)]),
         Row("  by the view within half a step", "%", [_percent(ways)]),
-        Row("found", "%", [_percent(found)]),
-        Row("found though not there", "%", [_percent(false)]),
+        Row("found", "%", [_percent(found_known)]),
+        Row("found though not there", "%", [_percent(found_unknown)]),
         Row("a search", "ms", milliseconds),
     ]
 
@@ -168,8 +171,8 @@ def _percent(hits: Sequence[bool]) -> float:
     return 100 * sum(hits) / max(len(hits), 1)
 
 
-def _apart(one: float, other: float) -> float:
-    return abs((one - other + 180) % 360 - 180)
+def _angle_between(first: float, second: float) -> float:
+    return abs((first - second + 180) % 360 - 180)
 
 
 if __name__ == "__main__":

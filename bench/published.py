@@ -1,9 +1,9 @@
-"""The published implementations beside ours: the same weights, the same pixels, the cosine.
+"""Compares published implementations with place-search: the cosine for equal weights and pixels.
 
 python -m bench.published CLONES [--full]
 
-CLONES holds clones of the five projects under their own names; nothing of theirs is in this
-repository. The weights are random, in each family's own file layout (tests/models/families.py).
+CLONES holds clones of the five projects under their own names; this repository has none of their
+code. The weights are random, in each family's own file layout (tests/models/families.py).
 """
 
 import argparse
@@ -38,7 +38,7 @@ CAFFE = Normalize(
 
 
 def module(clone: Path, name: str) -> Any:
-    """A module of a clone; what it imports for training only is replaced by nothing."""
+    """A module of a clone; packages that it needs only for training are replaced by mocks."""
     sys.path.insert(0, str(clone))
     try:
         return _stubbing(lambda: importlib.import_module(name))
@@ -65,13 +65,13 @@ def part(state: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def vgg() -> nn.Sequential:
-    """VGG-16 as all of them cut it."""
+    """VGG-16 up to the layer that all these projects use."""
     return nn.Sequential(*list(models.vgg16(weights=None).features.children())[:-2])
 
 
 def pytorch_netvlad(clones: Path, file: Path, photo: Tensor) -> Tensor:
     """pytorch-NetVlad: its NetVLAD layer on its encoder."""
-    # Its module is called like our package.
+    # Loaded by its path, as other modules have the same name.
     loader = SourceFileLoader("theirs", str(clones / "pytorch-NetVlad" / "netvlad.py"))
     spec = importlib.util.spec_from_loader("theirs", loader)
     if spec is None:
@@ -87,8 +87,8 @@ def pytorch_netvlad(clones: Path, file: Path, photo: Tensor) -> Tensor:
     encoder, pool = vgg(), layer.NetVLAD(num_clusters=K, dim=512, vladv2=False)
     encoder.load_state_dict(part(state, "encoder."))
     pool.load_state_dict(part(state, "pool."))
-    found: Tensor = pool(encoder(IMAGENET(photo)))
-    return found
+    descriptor: Tensor = pool(encoder(IMAGENET(photo)))
+    return descriptor
 
 
 def patch_netvlad(clones: Path, file: Path, photo: Tensor) -> Tensor:
@@ -103,8 +103,8 @@ def patch_netvlad(clones: Path, file: Path, photo: Tensor) -> Tensor:
     config = Config(pooling="netvlad", num_clusters=str(K), vladv2="false", num_pcs="8")
     model = generic.get_model(vgg(), 512, config, append_pca_layer=True)
     model.load_state_dict(part(table["state_dict"], ""))
-    found: Tensor = generic.get_pca_encoding(model, model.pool(model.encoder(IMAGENET(photo))))
-    return found
+    descriptor: Tensor = generic.get_pca_encoding(model, model.pool(model.encoder(IMAGENET(photo))))
+    return descriptor
 
 
 def openibl(clones: Path, file: Path, photo: Tensor) -> Tensor:
@@ -114,8 +114,8 @@ def openibl(clones: Path, file: Path, photo: Tensor) -> Tensor:
     base = module(clone, "ibl.models.vgg").VGG(16, pretrained=False)
     model = layers.EmbedNetPCA(base, layers.NetVLAD(num_clusters=K, dim=512), dim=8)
     model.load_state_dict(load_checkpoint(file))
-    found: Tensor = model.eval()(CAFFE(photo))
-    return found
+    descriptor: Tensor = model.eval()(CAFFE(photo))
+    return descriptor
 
 
 def deep_vg(clones: Path, file: Path, photo: Tensor) -> Tensor:
@@ -126,8 +126,8 @@ def deep_vg(clones: Path, file: Path, photo: Tensor) -> Tensor:
     state = state_of(load_checkpoint(file), file)
     backbone.load_state_dict(part(state, "backbone."))
     pool.load_state_dict(part(state, "aggregation."))
-    found: Tensor = pool(backbone.eval()(IMAGENET(photo)))
-    return found
+    descriptor: Tensor = pool(backbone.eval()(IMAGENET(photo)))
+    return descriptor
 
 
 def hloc(clones: Path, file: Path, photo: Tensor) -> Tensor:
@@ -139,12 +139,12 @@ def hloc(clones: Path, file: Path, photo: Tensor) -> Tensor:
     torch.hub.set_dir(str(cache.parent))
     extractor = module(clones / "Hierarchical-Localization", "hloc.extractors.netvlad")
     model = extractor.NetVLAD({"model_name": name, "whiten": True}).eval()
-    found: Tensor = model({"image": photo})["global_descriptor"]
-    return found
+    descriptor: Tensor = model({"image": photo})["global_descriptor"]
+    return descriptor
 
 
-Theirs = Callable[[Path, Path, Tensor], Tensor]
-THEIRS: Mapping[str, tuple[str, Theirs]] = {
+Implementation = Callable[[Path, Path, Tensor], Tensor]
+PUBLISHED: Mapping[str, tuple[str, Implementation]] = {
     "pytorch-NetVlad": ("pytorch-netvlad-v1.pth.tar", pytorch_netvlad),
     "Patch-NetVLAD": ("patch-netvlad.pth.tar", patch_netvlad),
     "OpenIBL": ("openibl.pth", openibl),
@@ -154,15 +154,17 @@ THEIRS: Mapping[str, tuple[str, Theirs]] = {
 
 
 def agreement(name: str, clones: Path, pixels: NDArray[np.uint8]) -> float:
-    """The cosine of their descriptor and ours."""
-    file, theirs = THEIRS[name]
+    """The cosine of a published implementation's descriptor and place-search's."""
+    file, implementation = PUBLISHED[name]
     with tempfile.TemporaryDirectory() as folder, torch.inference_mode():
         path = Path(folder) / file
         families.FAMILIES[file]().write(path)
         photo = torch.from_numpy(pixels).permute(2, 0, 1)[None].float() / 255
-        expected = functional.normalize(theirs(clones, path, photo).double().flatten(), dim=0)
-        found = embed_with(read_weights(path).network, pixels).descriptor.astype(float)
-    return float(expected.numpy() @ found)
+        expected = functional.normalize(
+            implementation(clones, path, photo).double().flatten(), dim=0
+        )
+        descriptor = embed_with(read_weights(path).network, pixels).descriptor.astype(float)
+    return float(expected.numpy() @ descriptor)
 
 
 def main() -> None:
@@ -173,7 +175,7 @@ def main() -> None:
     options: Any = parser.parse_args()
     height, width = (480, 640) if options.full else (240, 320)
     pixels = np.random.default_rng(1).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    for name in THEIRS:
+    for name in PUBLISHED:
         print(f"{name}: {agreement(name, options.clones, pixels):.9f}")
 
 

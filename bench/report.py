@@ -1,4 +1,4 @@
-"""A run as a Markdown table in docs/performance.md, and as plots beside it."""
+"""Writes a run as a Markdown table in docs/performance.md, and as plots."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,21 +14,21 @@ COLOURS = {"eager": "#9a9a9a", "our torch": "#6f8fb5", "f32": "#2f6fb0", "int8":
 def write_report(run: Mapping[str, Any]) -> None:
     """Put a run's table into docs/performance.md, its JSON and its plots into docs/."""
     (DOCS / "bench.json").write_text(json.dumps(run, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    before, _, rest = PAGE.read_text("utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
+    before, _, remainder = PAGE.read_text("utf-8").partition(BEGIN)
+    after = remainder.partition(END)[2]
     PAGE.write_text(f"{before}{BEGIN}\n{markdown(run)}\n{END}{after}", "utf-8")
     plot_models(run["rows"], DOCS / "bench-models.png")
     plot_stages(run["rows"], DOCS / "bench-stages.png")
 
 
 def markdown(run: Mapping[str, Any]) -> str:
-    """The table: median and spread of each measure, with what is wanted of it."""
+    """The table: median, spread and goal of each measure."""
     machine = run["machine"]
     lines = [
         f"Measured on {run['measured'][:10]}: {machine['processor']}, {machine['cores']} cores, "
         f"Python {machine['python']}.",
         "",
-        *beside_others(run["rows"]),
+        *programs_table(run["rows"]),
         "| Measure | Median | Least – most | Unit | Wanted |",
         "|---|---:|---:|---|---|",
     ]
@@ -42,7 +42,7 @@ def markdown(run: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-KNOWN: Sequence[tuple[str, str, str, float]] = (
+PROGRAMS: Sequence[tuple[str, str, str, float]] = (
     ("place-search", "lite0-netvlad-1024: OpenVINO int8, latency", "1,024 numbers of 8 bits", 1.0),
     ("EigenPlaces", "beside it: EigenPlaces, ResNet-50, 512 × 512", "2,048 numbers", 8.2),
     (
@@ -54,22 +54,22 @@ KNOWN: Sequence[tuple[str, str, str, float]] = (
     ("pytorch-NetVlad (VGG-16)", "VGG-16: eager torch as pytorch-NetVlad", "32,768 numbers", 131.1),
     ("hloc's NetVLAD (VGG-16)", "VGG-16: eager torch as hloc", "4,096 numbers", 16.4),
 )
-"""What people would use, the measure of its time, and what it keeps of a photo: numbers, kB."""
+"""Programs, the measure of each one's time, and the numbers and kB that it keeps of a photo."""
 
 
-def beside_others(rows: Sequence[Mapping[str, Any]]) -> list[str]:
-    """A first table for who is new to the field: what a photo takes, here and elsewhere."""
+def programs_table(rows: Sequence[Mapping[str, Any]]) -> list[str]:
+    """A first table for readers new to the field: the costs of a photo in several programs."""
     medians = {row["measure"]: row["median"] for row in rows}
-    ours = medians.get(KNOWN[0][1])
-    if ours is None:
+    own_ms = medians.get(PROGRAMS[0][1])
+    if own_ms is None:
         return []
     return [
         "| Program, on this CPU | Time a photo | | What it keeps of a photo | |",
         "|---|---:|---:|---|---:|",
         *(
-            f"| {name} | {_number(medians[measure])} ms | {_number(medians[measure] / ours)} × | "
+            f"| {name} | {_number(medians[measure])} ms | {_number(medians[measure] / own_ms)} × | "
             f"{numbers} | {size:.1f} kB |"
-            for name, measure, numbers, size in KNOWN
+            for name, measure, numbers, size in PROGRAMS
             if measure in medians
         ),
         "",
@@ -83,15 +83,15 @@ def _number(value: float) -> str:
 def plot_models(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
     """Milliseconds a photo of each way to run each model, on a logarithmic scale."""
     timed = [row for row in rows if row["unit"] == "ms/photo"]
-    found = [row for row in timed if not row["measure"].startswith("indexing")]
-    _bars(found, path, "ms a photo, 640 × 480", log=True)
+    model_rows = [row for row in timed if not row["measure"].startswith("indexing")]
+    _bars(model_rows, path, "ms a photo, 640 × 480", log=True)
 
 
 def plot_stages(rows: Sequence[Mapping[str, Any]], path: Path) -> None:
-    """Where a search's time goes, by the stages that the server's replies name."""
-    wanted = ("search, unverified: ", "search, verified: ")
-    found = [row for row in rows if row["measure"].startswith(wanted)]
-    _bars(found, path, "ms, 1-MP photo, 10,000 places", log=False)
+    """The time of each stage of a search, as the server's replies name them."""
+    prefixes = ("search, unverified: ", "search, verified: ")
+    stage_rows = [row for row in rows if row["measure"].startswith(prefixes)]
+    _bars(stage_rows, path, "ms, 1-MP photo, 10,000 places", log=False)
 
 
 def _bars(rows: Sequence[Mapping[str, Any]], path: Path, label: str, *, log: bool) -> None:

@@ -1,4 +1,4 @@
-"""A server of 10,000 places: from its start to the first answer, searches over HTTP, memory."""
+"""Measures a server of 10,000 places: start to the first answer, searches over HTTP, memory."""
 
 import io
 import os
@@ -43,14 +43,14 @@ WAYS = {
 
 @dataclass
 class _Times:
-    """Milliseconds of each search of one way, over HTTP and by the stages that the reply names."""
+    """Milliseconds of each search of a way, over HTTP and by the stages in the reply."""
 
     http: list[float] = field(default_factory=list)
     stages: dict[str, list[float]] = field(default_factory=dict)
 
 
 def measure(model_id: str, photos: Path, rounds: int) -> list[Row]:
-    """Start a server once a round, and search it from one client with 1-MP photos."""
+    """Start a server in each round, and search it from one client with 1-MP photos."""
     model = open_model(model_id, precision="auto")
     figures: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as scratch:
@@ -64,20 +64,20 @@ def measure(model_id: str, photos: Path, rounds: int) -> list[Row]:
             for name, value in _round(index, model, queries).items():
                 figures.setdefault(name, []).append(value)
     rows = [
-        Row(name, "s" if "start" in name else "ms", found, GOALS.get(name, ""))
-        for name, found in figures.items()
+        Row(name, "s" if "start" in name else "ms", values, GOALS.get(name, ""))
+        for name, values in figures.items()
         if "memory" not in name
     ]
     rows += [
-        Row(name, "MB", found, GOALS.get(name, ""))
-        for name, found in figures.items()
+        Row(name, "MB", values, GOALS.get(name, ""))
+        for name, values in figures.items()
         if "memory" in name
     ]
     own = figures["decode + embed in process, p50"]
     for way in WAYS:
         http = figures[f"search, {way}: HTTP p50"]
         shares = [100 * a / b for a, b in zip(own, http, strict=True)]
-        rows.append(Row(f"decode + embed / HTTP p50, {way}", "%", shares, kept=True))
+        rows.append(Row(f"decode + embed / HTTP p50, {way}", "%", shares, is_compared=True))
     return rows
 
 
@@ -111,33 +111,33 @@ def _round(index: Path, model: Model, queries: Sequence[bytes]) -> dict[str, flo
             own.append(1000 * (time.perf_counter() - start))
         memory = status_mb(process, "VmRSS")
         anonymous = status_mb(process, "RssAnon")
-    found = {
+    figures = {
         "server, start to the first answer": seconds,
         "server, resident memory": memory,
         "server, memory without mapped files": anonymous,
         "decode + embed in process, p50": statistics.median(own),
     }
-    for way, spent in times.items():
+    for way, way_times in times.items():
         for quantile in (50, 95, 99):
-            value = float(np.percentile(spent.http, quantile))
-            found[f"search, {way}: HTTP p{quantile}"] = value
+            value = float(np.percentile(way_times.http, quantile))
+            figures[f"search, {way}: HTTP p{quantile}"] = value
         for stage in ("decode", "embed", "search", "verify"):
-            if any(spent.stages[stage]):
-                found[f"search, {way}: {stage}, p50"] = statistics.median(spent.stages[stage])
-    return found
+            if any(way_times.stages[stage]):
+                figures[f"search, {way}: {stage}, p50"] = statistics.median(way_times.stages[stage])
+    return figures
 
 
 def places_index(folder: Path, model: Model, photos: Sequence[Path]) -> Path:
-    """An index of PLACES places: descriptors as of real ones, cells of the photos in turns."""
-    seen = [model.embed(model.read(path)) for path in photos]
-    codes = [encode_grid(found) for found in seen]
+    """An index of PLACES places with generated descriptors, and the photos' codes in turns."""
+    embeddings = [model.embed(model.read(path)) for path in photos]
+    codes = [encode_grid(embedding) for embedding in embeddings]
     picture = io.BytesIO()
     Image.open(photos[0]).resize((320, 240)).save(picture, "JPEG")
 
     def row(place_id: int, vector: NDArray[np.float32]) -> Place:
         cells, grid = codes[place_id % len(codes)]
-        if place_id < len(seen):
-            vector = seen[place_id].descriptor
+        if place_id < len(embeddings):
+            vector = embeddings[place_id].descriptor
         position = SPOT if place_id % (PLACES // NEAR) == 0 else None
         return replace(
             generated_row(place_id, vector),
@@ -154,9 +154,9 @@ def places_index(folder: Path, model: Model, photos: Sequence[Path]) -> Path:
 
 @contextmanager
 def running_server(index: Path, query: bytes) -> Iterator[tuple[httpx.Client, float, int]]:
-    """A server process: a client of it, the seconds to its first answer, and its number."""
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    """A server process: a client of it, the seconds to its first answer, and its process id."""
+    with socket.create_server(("127.0.0.1", 0)) as socket_:
+        port = socket_.getsockname()[1]
     command = [
         sys.executable,
         "-m",
@@ -166,10 +166,12 @@ def running_server(index: Path, query: bytes) -> Iterator[tuple[httpx.Client, fl
         "--port",
         str(port),
     ]
-    # What Python has compiled is kept from the first start on, as an installation has it.
-    kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    # Lets Python keep its compiled modules from the first start on, as in an installation.
+    environment = {
+        name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
+    }
     start = time.perf_counter()
-    with subprocess.Popen(command, env=kept, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
                 yield client, _seconds_until_answer(client, process, query, start), process.pid

@@ -75,8 +75,8 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="photos to index (default: the demo's)")
     parser.add_argument("--clients", type=int, default=64)
     parser.add_argument("--memory", help="the server's own --memory, in MiB")
-    asked = parser.parse_args()
-    photos = asked.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
+    args = parser.parse_args()
+    photos = args.photos or fetch_demo_photos(Path("data/demo"), print_message=print).places
     with tempfile.TemporaryDirectory() as scratch:
         index = Path(scratch) / "index"
         model = open_model(precision="auto")
@@ -85,16 +85,16 @@ def main() -> None:
         queries = [photo.path.read_bytes() for photo in source.photos][:8]
         rates = _rates_in_process(Engine(open_index(index), model), queries)
         del model
-        server, address = _start(index, asked.memory)
+        server, address = _start(index, args.memory)
         try:
-            soak = Soak(address, server, index, queries, asked.seconds)
-            rows, met = asyncio.run(soak.run(asked.clients, rates))
+            soak = Soak(address, server, index, queries, args.seconds)
+            rows, is_met = asyncio.run(soak.run(args.clients, rates))
         finally:
             server.terminate()
             server.wait(30)
     print_rows(rows)
     print(f"Written to {write_rows(rows, OUT)}")
-    sys.exit(0 if met else "A goal was missed.")
+    sys.exit(0 if is_met else "A goal was missed.")
 
 
 class _Rates(NamedTuple):
@@ -119,11 +119,11 @@ def _rate(queries: Sequence[bytes], work: Callable[[bytes], object], seconds: fl
     end = time.perf_counter() + seconds
 
     def run(number: int) -> int:
-        done = 0
+        count = 0
         while time.perf_counter() < end:
-            work(queries[(number + done) % len(queries)])
-            done += 1
-        return done
+            work(queries[(number + count) % len(queries)])
+            count += 1
+        return count
 
     workers = ServerSettings().workers
     with ThreadPoolExecutor(workers) as pool:
@@ -198,7 +198,7 @@ class Soak:
         crowd = await self._for(0.05, [self._good] * clients)
         unverified = await self._for(0.05, [self._unverified] * clients)
         shaped = await self._for(0.3, [self._in_shapes] * clients)
-        odd = await self._for(0.1, [self._odd] * 16)
+        damaged = await self._for(0.1, [self._odd] * 16)
         warm = self._memory()
         kinds = [self._good, self._in_shapes, self._odd] * 6 + [self._slow, self._cancelled] * 4
         mixed = await self._for(0.5, kinds, RELOADS)
@@ -209,11 +209,11 @@ class Soak:
         # One search at a time has all cores: decoding beside it is all that is parallel.
         bound = 1.5 * (options.queue + 1) * service
         p95 = _p95(crowd.of(200))
-        taken = len(crowd.of(200)) / (self.seconds * 0.05)
-        taken_unverified = len(unverified.of(200)) / (self.seconds * 0.05)
+        accepted = len(crowd.of(200)) / (self.seconds * 0.05)
+        accepted_unverified = len(unverified.of(200)) / (self.seconds * 0.05)
         grown = (self._memory() - warm) / 2**20
-        taken_in_shapes = len(shaped.of(200)) / (self.seconds * 0.3)
-        stages = (crowd, unverified, shaped, odd, mixed)
+        accepted_in_shapes = len(shaped.of(200)) / (self.seconds * 0.3)
+        stages = (crowd, unverified, shaped, damaged, mixed)
         faults = sum((stage.faults for stage in stages), Counter[str]())
         total = sum(len(s) for stage in stages for s in stage.seconds.values())
         slowest = max(max(stage.of(*stage.seconds)) for stage in stages)
@@ -231,15 +231,15 @@ class Soak:
             ("search alone, p50", "ms", service * 1000, "", True),
             ("accepted in a crowd, p95", "ms", p95 * 1000, f"≤ {bound * 1000:.0f}", p95 <= bound),
             ("refused in a crowd, p95", "ms", refused * 1000, "", True),
-            ("searches in a crowd", "1/s", taken, f"≥ {least:.1f}", taken >= least),
+            ("searches in a crowd", "1/s", accepted, f"≥ {least:.1f}", accepted >= least),
             (
                 "the same unverified",
                 "1/s",
-                taken_unverified,
+                accepted_unverified,
                 f"≥ {least_unverified:.1f}",
-                taken_unverified >= least_unverified,
+                accepted_unverified >= least_unverified,
             ),
-            ("the same of 500 shapes", "1/s", taken_in_shapes, "", True),
+            ("the same of 500 shapes", "1/s", accepted_in_shapes, "", True),
             ("/livez at any time, slowest", "s", live, "≤ 1", live <= 1),
             ("peak memory over the base", "MB", over, f"≤ {ALLOWED_MB}", over <= ALLOWED_MB),
             ("memory grown in the last half", "MB", grown, "≤ 50", grown <= 50),

@@ -1,9 +1,9 @@
-"""Plan, index and evaluate a large split with wide descriptors: does memory stay bounded?
+"""Plans, indexes and evaluates a large split with wide descriptors, and measures memory.
 
     python -m bench.split_scale pitts250k_test.mat [--every N] [--dims 32768] [--scratch DIR]
 
-A few tiny photos stand at all of the split's own paths (hard links), and a model that costs
-nothing gives each photo a descriptor of its own. `--every N` takes every N-th photo of the split.
+A few tiny photos are at all of the split's paths (hard links), and a model without cost gives each
+photo a descriptor of its own. `--every N` takes every N-th photo of the split.
 The whole pitts250k-test at 32768 dimensions needs 12 GB on the disk of `--scratch`.
 """
 
@@ -38,7 +38,7 @@ STEPS = ("plan", "index", "eval")
 
 
 class WideRuntime:
-    """A descriptor of random numbers for each photo that passes, the first ones of its colour."""
+    """Random descriptors, one for each photo, to which its mean colour is added."""
 
     name = "wide"
 
@@ -57,13 +57,13 @@ class WideRuntime:
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
     ) -> Iterator[tuple[Key, Embedding]]:
-        """One after the other."""
+        """Embed photos one after the other."""
         for key, pixels in photos:
             yield key, self.embed(pixels)
 
 
 def wide_model(dims: int) -> Model:
-    """A model of this many dimensions that depends on no weights."""
+    """A model of `dims` dimensions without weights."""
     card = ModelCard(
         id=f"wide-{dims}",
         title="random numbers",
@@ -79,28 +79,28 @@ def wide_model(dims: int) -> Model:
     return Model(card, WideRuntime(dims))
 
 
-def thin_out(split: Path, every: int, out: Path) -> Path:
-    """Every n-th photo of a `.mat` split as a split of the same make."""
+def thin_out(split: Path, step: int, out: Path) -> Path:
+    """Write every `step`-th photo of a `.mat` split as a split of the same format."""
     record = loadmat(split)["dbStruct"].ravel()[0]
     fields = {name: record[name] for name in record.dtype.names}
     for name in ("dbImageFns", "qImageFns"):
-        fields[name] = fields[name][::every]
+        fields[name] = fields[name][::step]
     for name in ("utmDb", "utmQ"):
-        fields[name] = fields[name][:, ::every]
+        fields[name] = fields[name][:, ::step]
     savemat(out, {"dbStruct": fields})
     return out
 
 
 def make_photos(split: Path, root: Path) -> int:
-    """Put tiny photos at all paths of a split, and return how many there are."""
-    said = read_split(split)
+    """Put tiny photos at all paths of a split; returns the number of photos."""
+    listed = read_split(split)
     seeds = root / "seeds"
     seeds.mkdir(parents=True)
     random = np.random.default_rng(1)
     for number in range(PHOTOS):
         patches = random.integers(0, 255, (4, 4, 3), dtype=np.uint8)
         Image.fromarray(patches).resize((SIDE, SIDE)).save(seeds / f"{number}.jpg")
-    names = [*said.database, *(f"{QUERIES}/{name}" for name in said.queries)]
+    names = [*listed.database, *(f"{QUERIES}/{name}" for name in listed.queries)]
     for folder in {(root / name).parent for name in names}:
         folder.mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
@@ -109,56 +109,58 @@ def make_photos(split: Path, root: Path) -> int:
 
 
 def run_step(step: str, split: Path, root: Path, out: Path, dims: int) -> dict[str, Any]:
-    """One step of the job in this process: its seconds, its peak memory, and what it found."""
+    """Run a step of the job in this process: its seconds, its peak memory, and its figures."""
     model = wide_model(dims)
     started = time.perf_counter()
-    found: dict[str, Any] = {}
+    figures: dict[str, Any] = {}
     if step == "plan":
         truth = read_split_truth(split, root)
         rules = open_protocol(truth)
         places, queries = len(truth.database), len(truth.queries)
-        found["chance"] = rules.chance([1])[1]
-        found["missing"] = len(truth.missing)
-        found["plan"] = make_plan(model, places, queries, 1.0, 4)
+        figures["chance"] = rules.chance([1])[1]
+        figures["missing"] = len(truth.missing)
+        figures["plan"] = make_plan(model, places, queries, 1.0, 4)
     elif step == "index":
         report = build_index(open_source(split, root), out, model)
-        found["places"] = report.places
+        figures["places"] = report.places
     else:
         truth = read_split_truth(split, root)
         measured = evaluate(truth, model, index=IndexDatabase(open_index(out), truth))
-        found["recall"] = measured.to_dict()["recall"]
-        found["seconds_by_stage"] = measured.to_dict()["seconds"]
-    return {**found, "seconds": time.perf_counter() - started, "peak_mb": peak_mb()}
+        figures["recall"] = measured.to_dict()["recall"]
+        figures["seconds_by_stage"] = measured.to_dict()["seconds"]
+    return {**figures, "seconds": time.perf_counter() - started, "peak_mb": peak_mb()}
 
 
 def main() -> None:
-    """Run the steps, each in a process of its own, and print what they took."""
+    """Run the steps, each in a process of its own, and print their costs."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0] if __doc__ else None)
     parser.add_argument("split", type=Path)
     parser.add_argument("--every", type=int, default=1)
     parser.add_argument("--dims", type=int, default=32768)
     parser.add_argument("--scratch", type=Path, help="folder for photos and index")
     parser.add_argument("--step", nargs=3, metavar=("STEP", "ROOT", "OUT"), help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.step:
-        step, root, out = asked.step
-        print(json.dumps(run_step(step, asked.split, Path(root), Path(out), asked.dims)))
+    args = parser.parse_args()
+    if args.step:
+        step, root, out = args.step
+        print(json.dumps(run_step(step, args.split, Path(root), Path(out), args.dims)))
         return
-    with tempfile.TemporaryDirectory(dir=asked.scratch) as folder:
+    with tempfile.TemporaryDirectory(dir=args.scratch) as folder:
         scratch = Path(folder)
-        split = asked.split
-        if asked.every > 1:
-            split = thin_out(split, asked.every, scratch / split.name)
+        split = args.split
+        if args.every > 1:
+            split = thin_out(split, args.every, scratch / split.name)
         root, out = scratch / "photos", scratch / "index"
         print(f"{make_photos(split, root)} photos of {SIDE} × {SIDE} pixels")
         rows = []
         for step in STEPS:
             command = [sys.executable, "-m", "bench.split_scale", str(split)]
-            command += ["--dims", str(asked.dims), "--step", step, str(root), str(out)]
-            told = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-            rows.append(Row(f"{step}, time", "s", [told.pop("seconds")]))
-            rows.append(Row(f"{step}, peak memory", "MB", [told.pop("peak_mb")], "< 2000 + index"))
-            print(f"{step}: {json.dumps(told)}")
+            command += ["--dims", str(args.dims), "--step", step, str(root), str(out)]
+            figures = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+            rows.append(Row(f"{step}, time", "s", [figures.pop("seconds")]))
+            rows.append(
+                Row(f"{step}, peak memory", "MB", [figures.pop("peak_mb")], "< 2000 + index")
+            )
+            print(f"{step}: {json.dumps(figures)}")
         vectors = sum(path.stat().st_size for path in out.glob("index.*")) / 1e6
         stored = sum(path.stat().st_size for path in (out / "descriptors").iterdir()) / 1e6
         rows.append(Row("vector index (index.faiss)", "MB", [vectors]))

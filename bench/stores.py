@@ -1,11 +1,11 @@
-"""`make bench-scale`: an index of a million places, and engines to compare it with.
+"""`make bench-scale`: measures an index of a million places, and other engines.
 
 python -m bench.stores [--sizes 1000000x512,250000x4096] [--store auto] [--engines numpy,flat,…]
     [--like INDEX]
 PLACE_SEARCH_URI=http://127.0.0.1:19530 python -m bench.stores --store milvus --engines ''
 
-Every engine runs in a process of its own on one thread, at the cheapest setting that finds 98 % of
-what exact search finds.
+Every engine runs in a process of its own on one thread, at the cheapest setting with a recall of
+98 % of exact search.
 """
 
 import argparse
@@ -18,17 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.generated import Generated
-from bench.stores_child import LEFT
+from bench.stores_child import REMAINDERS
 from bench.table import OUT, Row, print_rows, write_rows
 
 SIZES = "1000000x512,250000x4096"
 ENGINES = "numpy,flat,hnswlib,usearch"
 GOALS = {512: (5, 800), 4096: (8, 1500)}
-"""By dimensions: milliseconds a search, and MB resident."""
+"""The goals by dimensions: milliseconds a search, and MB of resident memory."""
 
 
 def main() -> None:
-    """Measure the sizes that were asked for."""
+    """Measure the sizes of --sizes."""
     parser = argparse.ArgumentParser(description="Measure large indexes on this machine.")
     parser.add_argument("--sizes", default=SIZES, help="COUNTxDIMS, with commas between")
     parser.add_argument("--store", default="auto")
@@ -37,13 +37,13 @@ def main() -> None:
         "--like", type=Path, help="perturb descriptors of this index (default: none)"
     )
     parser.add_argument("--scratch", type=Path, help="folder for some 10 GB (default: a temp one)")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     rows: list[Row] = []
-    for size in asked.sizes.split(","):
+    for size in args.sizes.split(","):
         count, dims = (int(part) for part in size.split("x"))
-        with tempfile.TemporaryDirectory(dir=asked.scratch) as scratch:
+        with tempfile.TemporaryDirectory(dir=args.scratch) as scratch:
             rows += measure(
-                Generated(count, dims, asked.like), Path(scratch), asked.store, asked.engines
+                Generated(count, dims, args.like), Path(scratch), args.store, args.engines
             )
     print_rows(rows)
     print(f"Written to {write_rows(rows, OUT)}")
@@ -53,23 +53,23 @@ def measure(generated: Generated, scratch: Path, store: str, engines: str) -> li
     """Build, open, search and change one index, and compare it with other engines."""
     size = f"{generated.count // 1000}k×{generated.dims}"
     milliseconds, megabytes = GOALS.get(generated.dims, (8, 1500))
-    told = _child("build", generated, scratch, store)
-    build = told["write"] + told["index"]
+    built = _child("build", generated, scratch, store)
+    build = built["write"] + built["index"]
     rows = [
         Row(f"{size} build but embedding", "s", [build], "≤ 1200"),
-        Row(f"{size} files", "MB", [told["mb"]]),
+        Row(f"{size} files", "MB", [built["mb"]]),
     ]
-    ours = _child("search", generated, scratch, store)
+    own = _child("search", generated, scratch, store)
     rows += [
-        Row(f"{size} open", "s", [ours["open"]], "≤ 2"),
-        *_engine_rows(size, "place-search", ours, milliseconds, megabytes),
+        Row(f"{size} open", "s", [own["open"]], "≤ 2"),
+        *_engine_rows(size, "place-search", own, milliseconds, megabytes),
     ]
     among = _child("filtered", generated, scratch, store)
-    for left in LEFT:
-        name = f"{size} filter leaves {left}"
+    for remainder in REMAINDERS:
+        name = f"{size} filter leaves {remainder}"
         rows += [
-            Row(f"{name}, p50", "ms", [among[f"p50 {left}"]], "≤ 8"),
-            Row(f"{name}, recall@10", "%", [100 * among[f"recall {left}"]], "≥ 98"),
+            Row(f"{name}, p50", "ms", [among[f"p50 {remainder}"]], "≤ 8"),
+            Row(f"{name}, recall@10", "%", [100 * among[f"recall {remainder}"]], "≥ 98"),
         ]
     changed = _child("change", generated, scratch, store)
     rows += [
@@ -81,41 +81,43 @@ def measure(generated: Generated, scratch: Path, store: str, engines: str) -> li
         Row(f"{size} recall@10 after that", "%", [100 * changed["recall"]], "≥ 98"),
         Row(f"{size} compact", "s", [changed["compact"]]),
     ]
-    product = ours["p50"] * ours["mb"]
+    product = own["p50"] * own["mb"]
     for engine in filter(None, engines.split(",")):
-        other = _child(engine, generated, scratch, store)
-        if not other:
+        figures = _child(engine, generated, scratch, store)
+        if not figures:
             print(f"{engine} is not installed: pip install '.[bench]'", flush=True)
             continue
-        rows += _engine_rows(size, engine, other)
-        rows.append(Row(f"{size} {engine} build", "s", [other["build"]]))
-        ratio = other["p50"] * other["mb"] / product
+        rows += _engine_rows(size, engine, figures)
+        rows.append(Row(f"{size} {engine} build", "s", [figures["build"]]))
+        ratio = figures["p50"] * figures["mb"] / product
         rows.append(Row(f"{size} {engine} ms·MB / ours", "×", [ratio], "> 1"))
     return rows
 
 
 def _engine_rows(
-    size: str, engine: str, told: dict[str, Any], milliseconds: float = 0, megabytes: float = 0
+    size: str, engine: str, figures: dict[str, Any], milliseconds: float = 0, megabytes: float = 0
 ) -> list[Row]:
     goal = bool(milliseconds)
     return [
-        Row(f"{size} {engine} recall@10", "%", [100 * told["recall"]], "≥ 98" if goal else ""),
-        Row(f"{size} {engine} p50", "ms", [told["p50"]], f"≤ {milliseconds}" if goal else ""),
-        Row(f"{size} {engine} memory", "MB", [told["mb"]], f"≤ {megabytes}" if goal else ""),
+        Row(f"{size} {engine} recall@10", "%", [100 * figures["recall"]], "≥ 98" if goal else ""),
+        Row(f"{size} {engine} p50", "ms", [figures["p50"]], f"≤ {milliseconds}" if goal else ""),
+        Row(f"{size} {engine} memory", "MB", [figures["mb"]], f"≤ {megabytes}" if goal else ""),
     ]
 
 
-def _child(what: str, generated: Generated, scratch: Path, store: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "bench.stores_child", what, str(generated.count)]
+def _child(measurement: str, generated: Generated, scratch: Path, store: str) -> dict[str, Any]:
+    command = [sys.executable, "-m", "bench.stores_child", measurement, str(generated.count)]
     command += [str(generated.dims), str(scratch), store]
     command += [] if generated.like is None else [str(generated.like.resolve())]
     env = dict(os.environ)
-    if what not in ("build", "change"):
+    if measurement not in ("build", "change"):
         env |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=env)
-    told: dict[str, Any] = json.loads(done.stdout)
-    print(f"{what}: {told}", flush=True)  # a run takes long: each figure as soon as it is there
-    return told
+    process = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=env)
+    figures: dict[str, Any] = json.loads(process.stdout)
+    print(
+        f"{measurement}: {figures}", flush=True
+    )  # a run takes long, so each figure is printed at once
+    return figures
 
 
 if __name__ == "__main__":

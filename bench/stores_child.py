@@ -1,4 +1,4 @@
-"""One measurement of `bench.stores`, in a process of its own; prints its figures as JSON.
+"""A measurement of `bench.stores`, in a process of its own; prints its figures as JSON.
 
 python -m bench.stores_child WHAT COUNT DIMS FOLDER STORE [LIKE]
 
@@ -36,13 +36,13 @@ from place_search.models.model import Views
 from place_search.photos import Photo
 
 Vectors = NDArray[np.float32]
-Found = NDArray[np.int64]
+PlaceIds = NDArray[np.int64]
 QUERIES = 200
 FILTERED = 50
-"""Queries with filters."""
+"""The number of queries with filters."""
 FOLDER = "the first half"
-LEFT = ("1 %", "10 %", "60 %", "90 %", FOLDER)
-"""What filters leave: a share by chance, but for the last."""
+REMAINDERS = ("1 %", "10 %", "60 %", "90 %", FOLDER)
+"""The places that filters leave: random shares, and a folder."""
 K = 10
 RECALL = 0.98
 ADDED, REMOVED = 1000, 10_000
@@ -50,20 +50,20 @@ ADDED, REMOVED = 1000, 10_000
 
 def main() -> None:
     """Run the measurement that the arguments name."""
-    what, count, dims, folder, store, *like = sys.argv[1:]
+    measurement, count, dims, folder, store, *like = sys.argv[1:]
     generated = Generated(int(count), int(dims), *map(Path, like))
     scratch = Path(folder)
-    if what == "build":
-        told = build(generated, scratch, store)
-    elif what == "search":
-        told = search(generated, scratch)
-    elif what == "filtered":
-        told = filtered(generated, scratch)
-    elif what == "change":
-        told = change(generated, scratch)
+    if measurement == "build":
+        figures = build(generated, scratch, store)
+    elif measurement == "search":
+        figures = search(generated, scratch)
+    elif measurement == "filtered":
+        figures = filtered(generated, scratch)
+    elif measurement == "change":
+        figures = change(generated, scratch)
     else:
-        told = compare(what, generated, scratch)
-    print(json.dumps(told))
+        figures = compare(measurement, generated, scratch)
+    print(json.dumps(figures))
 
 
 def build(generated: Generated, scratch: Path, store: str) -> dict[str, Any]:
@@ -83,45 +83,45 @@ def search(generated: Generated, scratch: Path) -> dict[str, float]:
     start = time.perf_counter()
     index = open_index(scratch / "index")
     opened = time.perf_counter() - start
-    told = timed(lambda query: [hit.place_id for hit in index.search(query, K)], queries)
+    figures = timed(lambda query: [hit.place_id for hit in index.search(query, K)], queries)
     memory = resident_mb()
-    told |= recall(told, np.load(scratch / "exact.npy"))
-    return {"open": opened, "mb": memory, **told}
+    figures |= recall(figures, np.load(scratch / "exact.npy"))
+    return {"open": opened, "mb": memory, **figures}
 
 
 def filtered(generated: Generated, scratch: Path) -> dict[str, float]:
-    """Search among some of the places: milliseconds and recall by what is left of them."""
+    """Search among some of the places: milliseconds and recall by the share that filters leave."""
     queries = generated.queries(FILTERED)
     index = open_index(scratch / "index")
-    told = {}
-    for left in LEFT:
-        # A folder leaves whole streets: those of half the queries are not among them.
+    figures = {}
+    for remainder in REMAINDERS:
+        # A folder holds whole streets, and lacks those of half the queries.
         first = np.arange(index.count) < index.count / 2
         by_chance = np.random.default_rng(0).random(index.count)
-        fits = first if left == FOLDER else by_chance < float(left.rstrip(" %")) / 100
-        exact = _exact_among(index, fits, queries)
+        is_kept = first if remainder == FOLDER else by_chance < float(remainder.rstrip(" %")) / 100
+        exact = _exact_among(index, is_kept, queries)
 
-        def find(query: Vectors, fits: NDArray[np.bool_] = fits) -> Any:
-            only = index.place_ids[np.flatnonzero(fits)]
+        def find(query: Vectors, is_kept: NDArray[np.bool_] = is_kept) -> Any:
+            only = index.place_ids[np.flatnonzero(is_kept)]
             return [hit.place_id for hit in index.search(query, K, only=only)]
 
         measured = timed(find, queries)
-        told[f"p50 {left}"] = measured["p50"]
-        told[f"recall {left}"] = recall(measured, exact)["recall"]
-    return told
+        figures[f"p50 {remainder}"] = measured["p50"]
+        figures[f"recall {remainder}"] = recall(measured, exact)["recall"]
+    return figures
 
 
-def _exact_among(index: Index, fits: NDArray[np.bool_], queries: Vectors) -> Found:
-    """The exact neighbours of (Q, D) queries among the places that fit: (Q, K) place ids."""
+def _exact_among(index: Index, is_kept: NDArray[np.bool_], queries: Vectors) -> PlaceIds:
+    """The exact neighbours of (Q, D) queries among the places of a mask: (Q, K) place ids."""
     similarities = np.empty((len(queries), 0), np.float32)
     ids = np.empty((len(queries), 0), np.int64)
     start = 0
     for chunk in index.descriptors().chunks():
-        rows = np.flatnonzero(fits[start : start + len(chunk)])
-        some = np.tile(index.place_ids[start + rows], (len(queries), 1))
+        rows = np.flatnonzero(is_kept[start : start + len(chunk)])
+        chunk_ids = np.tile(index.place_ids[start + rows], (len(queries), 1))
         start += len(chunk)
         similarities = np.concatenate([similarities, queries @ chunk[rows].T], axis=1)
-        ids = np.concatenate([ids, some], axis=1)
+        ids = np.concatenate([ids, chunk_ids], axis=1)
         order = np.argsort(-similarities, axis=1)[:, :K]
         similarities = np.take_along_axis(similarities, order, axis=1)
         ids = np.take_along_axis(ids, order, axis=1)
@@ -146,19 +146,19 @@ def change(generated: Generated, scratch: Path) -> dict[str, float]:
     start = time.perf_counter()
     add_photos(folder, source, model)
     added = time.perf_counter() - start - embedding
-    gone = spread_rows(generated.count, min(REMOVED, generated.count // 20))
+    removed_ids = spread_rows(generated.count, min(REMOVED, generated.count // 20))
     start = time.perf_counter()
-    remove_places(folder, gone.tolist())
+    remove_places(folder, removed_ids.tolist())
     removed = time.perf_counter() - start
     index = open_index(folder)
     queries = generated.queries(QUERIES)
     exact, _ = exact_search(index.descriptors(), queries, K)
-    told = timed(lambda query: [hit.place_id for hit in index.search(query, K)], queries)
-    told |= recall(told, exact)
+    figures = timed(lambda query: [hit.place_id for hit in index.search(query, K)], queries)
+    figures |= recall(figures, exact)
     start = time.perf_counter()
     compact_index(folder)
     compacted = time.perf_counter() - start
-    return {"add": added, "remove": removed, "compact": compacted, **told}
+    return {"add": added, "remove": removed, "compact": compacted, **figures}
 
 
 class _Instant:
@@ -184,21 +184,21 @@ class _Instant:
 
 
 def compare(engine: str, generated: Generated, scratch: Path) -> dict[str, Any]:
-    """Build another engine in memory, and search it at the cheapest setting that finds enough."""
+    """Build another engine in memory, and search it at the cheapest setting of enough recall."""
     queries, exact = generated.queries(QUERIES), np.load(scratch / "exact.npy")
     start = time.perf_counter()
-    made = _ENGINES[engine](generated)
-    if made is None:
+    settings = _ENGINES[engine](generated)
+    if settings is None:
         return {}
-    built = time.perf_counter() - start
+    build_seconds = time.perf_counter() - start
     best: dict[str, Any] = {}
-    for setting, find in made:
+    for setting, find in settings:
         best = timed(find, queries)
         best |= recall(best, exact) | {"setting": setting}
         if best["recall"] >= RECALL:
             break
     gc.collect()
-    return {"build": built, "mb": resident_mb(), **best}
+    return {"build": build_seconds, "mb": resident_mb(), **best}
 
 
 Settings = Iterator[tuple[int, Callable[[Vectors], Any]]]
@@ -273,27 +273,27 @@ _ENGINES = {"numpy": _numpy, "flat": _flat, "hnswlib": _hnswlib, "usearch": _use
 
 
 def timed(find: Callable[[Vectors], Any], queries: Vectors) -> dict[str, Any]:
-    """The median milliseconds a query, and what was found."""
+    """The median milliseconds of a query, and the results."""
     for query in queries[:20]:
         find(query)
-    milliseconds, found = [], []
+    milliseconds, results = [], []
     for query in queries:
         start = time.perf_counter()
         hits = find(query)
         milliseconds.append(1000 * (time.perf_counter() - start))
-        found.append([int(hit) for hit in hits])
-    return {"p50": statistics.median(milliseconds), "found": found}
+        results.append([int(hit) for hit in hits])
+    return {"p50": statistics.median(milliseconds), "found": results}
 
 
-def recall(told: dict[str, Any], exact: Found) -> dict[str, float]:
-    """The share of the exact neighbours that was found; forgets what it was."""
-    found = told.pop("found")
-    hits = sum(len(set(a) & set(b)) for a, b in zip(found, exact.tolist(), strict=True))
+def recall(figures: dict[str, Any], exact: PlaceIds) -> dict[str, float]:
+    """The share of the exact neighbours that was found; removes the results from `figures`."""
+    results = figures.pop("found")
+    hits = sum(len(set(a) & set(b)) for a, b in zip(results, exact.tolist(), strict=True))
     return {"recall": hits / exact.size}
 
 
 def resident_mb() -> float:
-    """The memory this process holds now."""
+    """The resident memory of this process in MB."""
     status = Path("/proc/self/status").read_text("utf-8")
     line = next(line for line in status.splitlines() if line.startswith("VmRSS"))
     return int(line.split()[1]) * 1024 / 1e6

@@ -1,4 +1,4 @@
-"""A measurement's numbers: one row a measure, printed and written as JSON."""
+"""The figures of a run: a row for each measure, printed and written as JSON."""
 
 import json
 import os
@@ -10,26 +10,26 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 OUT = Path("bench/out")
-"""Where runs are kept."""
+"""The folder of runs."""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """What was measured, in which unit, and the figure of each round.
+    """A measure, its unit, and the figure of each round.
 
-    `goal` says in words what the project wants of it. `kept` is for ratios within one run, the
-    higher the better, which `bench.check` compares with those of the last accepted run.
+    `goal` is the project's goal in words. `is_compared` marks ratios within a run, the higher the
+    better, which `bench.check` compares with those of the last accepted run.
     """
 
     measure: str
     unit: str
     rounds: Sequence[float]
     goal: str = ""
-    kept: bool = False
+    is_compared: bool = False
 
     @property
     def median(self) -> float:
-        """The figure to compare."""
+        """The median of the rounds, the figure to compare."""
         return statistics.median(self.rounds)
 
 
@@ -39,12 +39,12 @@ def print_rows(rows: Sequence[Row]) -> None:
     print(f"{'measure':{width}}  {'unit':10}  {'min':>9}  {'median':>9}  {'max':>9}  rounds  goal")
     for row in rows:
         numbers = (min(row.rounds), row.median, max(row.rounds))
-        shown = "  ".join(f"{number:9.2f}" for number in numbers)
-        print(f"{row.measure:{width}}  {row.unit:10}  {shown}  {len(row.rounds):6}  {row.goal}")
+        columns = "  ".join(f"{number:9.2f}" for number in numbers)
+        print(f"{row.measure:{width}}  {row.unit:10}  {columns}  {len(row.rounds):6}  {row.goal}")
 
 
 def write_rows(rows: Sequence[Row], out: Path) -> Path:
-    """Write rows, with the machine they were measured on, to a new file under `out`."""
+    """Write rows, with a description of the machine, to a new file under `out`."""
     out.mkdir(parents=True, exist_ok=True)
     now = datetime.now(UTC)
     path = out / f"{now:%Y%m%dT%H%M%S}.json"
@@ -53,7 +53,7 @@ def write_rows(rows: Sequence[Row], out: Path) -> Path:
 
 
 def as_json(rows: Sequence[Row]) -> str:
-    """Rows with the machine they were measured on and the time."""
+    """Rows as JSON, with the machine and the time."""
     now = datetime.now(UTC)
     table = {
         "measured": now.isoformat(timespec="seconds"),
@@ -69,7 +69,7 @@ def as_json(rows: Sequence[Row]) -> str:
                 "rounds": list(row.rounds),
                 "median": row.median,
                 "goal": row.goal,
-                "kept": row.kept,
+                "kept": row.is_compared,
             }
             for row in rows
         ],

@@ -1,10 +1,10 @@
-"""Do several photos of one spot find it more often than one of them?
+"""Measures queries of several photos of one spot beside queries of one photo.
 
     python -m bench.together PLACES QUERIES [--together 1,4,8] [--within 3] [--model ID]
 
-Both are photos in the order of one walk: the photo of QUERIES at a place in that order shows the
-place of PLACES at the same one. The first half of PLACES is indexed; the second half of QUERIES
-asks for places that are not there.
+Both are photos in the order of the same walk: photo i of QUERIES shows the place of photo i of
+PLACES. The first half of PLACES is indexed; the second half of QUERIES is of places that are not in
+the index.
 """
 
 import argparse
@@ -21,54 +21,54 @@ from place_search.models import DEFAULT_MODEL, open_model
 from place_search.search.engine import Engine
 
 STEP = 5
-"""Photos from one query to the next."""
+"""The number of photos from one query to the next."""
 MARGIN = 10
-"""Photos beside the border between known and unknown that do not ask."""
+"""The number of photos on each side of the border between known and unknown that are no queries."""
 
 
 def main() -> None:
-    """Index, ask with one photo and with several, and print the table."""
+    """Index, search with one photo and with several, and print the tables."""
     parser = argparse.ArgumentParser(description="Measure queries of several photos.")
     parser.add_argument("places", type=Path)
     parser.add_argument("queries", type=Path)
     parser.add_argument("--together", default="1,4,8")
     parser.add_argument("--within", type=int, default=3, help="photos beside the right one")
     parser.add_argument("--model", default=DEFAULT_MODEL)
-    asked = parser.parse_args()
-    model = open_model(asked.model, precision="auto", verify=True)
-    places = open_source(asked.places)
-    walk = [photo.path for photo in open_source(asked.queries).photos]
-    half = len(places.photos) // 2
+    args = parser.parse_args()
+    model = open_model(args.model, precision="auto", verify=True)
+    places = open_source(args.places)
+    walk = [photo.path for photo in open_source(args.queries).photos]
+    known_count = len(places.photos) // 2
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(scratch) / "index"
-        build_index(replace(places, photos=places.photos[:half]), folder, model)
+        build_index(replace(places, photos=places.photos[:known_count]), folder, model)
         engine = Engine(open_index(folder), model)
-        names = [photo.name for photo in places.photos[:half]]
-        for count in map(int, asked.together.split(",")):
-            print_rows(measure(engine, walk, names, count, asked.within))
+        names = [photo.name for photo in places.photos[:known_count]]
+        for count in map(int, args.together.split(",")):
+            print_rows(measure(engine, walk, names, count, args.within))
 
 
 def measure(
-    engine: Engine, walk: Sequence[Path], names: Sequence[str], count: int, within: int
+    engine: Engine, walk: Sequence[Path], names: Sequence[str], count: int, tolerance: int
 ) -> list[Row]:
-    """Recall@1, and how often places that are not there are found, with `count` photos a query."""
-    right, found, false = [], [], []
+    """Recall@1, and the shares of known and unknown places found, with `count` photos a query."""
+    right, found_known, found_unknown = [], [], []
     for at in range(0, len(walk) - count, STEP):
         middle = at + count // 2
         if abs(middle - len(names)) < MARGIN:
             continue
         answer = engine.search(walk[at : at + count], k=1)
-        sure = answer.match.verdict == "found"
+        is_found = answer.match.verdict == "found"
         if middle < len(names):
-            off = abs(names.index(answer.results[0].name) - middle)
-            right.append(off <= within)
-            found.append(sure)
+            error = abs(names.index(answer.results[0].name) - middle)
+            right.append(error <= tolerance)
+            found_known.append(is_found)
         else:
-            false.append(sure)
+            found_unknown.append(is_found)
     return [
         Row(f"R@1 of {count} together", "%", [100 * float(np.mean(right))]),
-        Row("known, and found", "%", [100 * float(np.mean(found))]),
-        Row("unknown, but found", "%", [100 * float(np.mean(false))]),
+        Row("known, and found", "%", [100 * float(np.mean(found_known))]),
+        Row("unknown, but found", "%", [100 * float(np.mean(found_unknown))]),
     ]
 
 

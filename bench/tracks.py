@@ -1,6 +1,6 @@
-"""What tracking costs a frame, beyond its descriptor: `python -m bench.tracks [--size NxD]`.
+"""Measures tracking a frame beyond its descriptor: `python -m bench.tracks [--size NxD]`.
 
-A camera goes along the places of a generated index, live: each frame is seen with noise.
+A simulated camera moves along the places of a generated index; each frame has noise.
 """
 
 import argparse
@@ -21,15 +21,15 @@ NOISE = 0.6
 
 
 def main() -> None:
-    """Build an index, and track along it."""
+    """Build an index, and track along its places."""
     parser = argparse.ArgumentParser(description="Measure what a frame of a track costs.")
     parser.add_argument("--size", default="100000x7168", help="COUNTxDIMS")
     parser.add_argument("--index", type=Path, help="an index that was made before")
-    asked = parser.parse_args()
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = asked.index or Path(scratch, "index")
-        if asked.index is None:
-            count, dims = (int(part) for part in asked.size.split("x"))
+        folder = args.index or Path(scratch, "index")
+        if args.index is None:
+            count, dims = (int(part) for part in args.size.split("x"))
             write_index(Generated(count, dims), folder)
         measure(folder)
 
@@ -43,24 +43,30 @@ def measure(folder: Path) -> None:
     print(f"opened in {time.perf_counter() - started:.2f} s")
     rng = np.random.default_rng(0)
     rows = np.arange(FRAMES) + index.count // 2
-    seen = index.descriptors().take(rows)
-    noise = rng.normal(size=seen.shape) / np.sqrt(index.dims)
-    seen = np.asarray(seen + NOISE * noise, np.float32)
+    descriptors = index.descriptors().take(rows)
+    noise = rng.normal(size=descriptors.shape) / np.sqrt(index.dims)
+    descriptors = np.asarray(descriptors + NOISE * noise, np.float32)
     statistics = Statistics(index.dims)
-    statistics.add(seen)
+    statistics.add(descriptors)
     lens, model = observer.lens(statistics), MarkovModel(observer.routes)
     state: State | None = None
     before = None
-    took, right = [], 0
-    for number, (row, descriptor) in enumerate(zip(rows.tolist(), seen, strict=True)):
+    milliseconds, right = [], 0
+    for number, (row, descriptor) in enumerate(zip(rows.tolist(), descriptors, strict=True)):
         start = time.perf_counter()
         evidence, before = observer.observe(lens, descriptor, before, state, number=number)
         state = model.start(evidence) if state is None else model.step(state, evidence)
-        took.append(1000 * (time.perf_counter() - start))
+        milliseconds.append(1000 * (time.perf_counter() - start))
         best = int(observer.routes.row[state.coordinates[int(state.places.argmax())]])
         right += abs(best - row) <= 2
-    mean, half, most = np.mean(took), np.median(took), np.percentile(took, 95)
-    print(f"a frame: {mean:.2f} ms on average, {half:.2f} at the median, {most:.2f} for 95 %")
+    mean, median, ninety_five = (
+        np.mean(milliseconds),
+        np.median(milliseconds),
+        np.percentile(milliseconds, 95),
+    )
+    print(
+        f"a frame: {mean:.2f} ms on average, {median:.2f} at the median, {ninety_five:.2f} for 95 %"
+    )
     print(f"{100 * right / FRAMES:.1f} % of the frames within two places")
 
 

@@ -1,9 +1,9 @@
-"""What training costs: memory of a VGG-16 step and of a mining pass, and waiting for photos.
+"""Measures training: memory of a VGG-16 step and of a mining pass, and waiting for photos.
 
 python -m bench.training
 
-`step` and `mine` run in processes of their own, whose peak of memory is measured. The mining pass
-has Pittsburgh 30k's plan, 10,000 database photos and 7,416 queries, and random descriptors.
+`step` and `mine` run in processes of their own, whose peak memory is measured. The mining pass has
+the plan of Pittsburgh 30k, 10,000 database photos and 7,416 queries, and random descriptors.
 """
 
 import argparse
@@ -37,19 +37,19 @@ STEPS = 4
 
 
 def places_of(root: Path, database: int, queries: int) -> Places:
-    """Queries that have a positive each, and are near five photos of the database."""
+    """Queries with a positive each, near five photos of the database."""
     count = database + queries
     rows = np.arange(count)
-    near = [np.r_[np.arange(5) + 5 * (row % (database // 5)), row] for row in rows.tolist()]
-    positives = [near[row][:1] if row >= database else rows[:0] for row in rows.tolist()]
+    neighbours = [np.r_[np.arange(5) + 5 * (row % (database // 5)), row] for row in rows.tolist()]
+    positives = [neighbours[row][:1] if row >= database else rows[:0] for row in rows.tolist()]
     names = [f"{row}.jpg" for row in rows.tolist()]
     return make_places(
-        root, names, rows[:database], positives, near, rows.astype(float), "positions"
+        root, names, rows[:database], positives, neighbours, rows.astype(float), "positions"
     )
 
 
 def step(folder: Path) -> None:
-    """Steps of paper-vgg16 on tuples of 12 photos, decoded from files, each in full."""
+    """Run steps of paper-vgg16 on tuples of 12 photos, each decoded from its file."""
     random = np.random.default_rng(0)
     for number in range(PHOTOS):
         pixels = random.integers(0, 256, (48, 64, 3), dtype=np.uint8)
@@ -84,7 +84,7 @@ class RandomRows:
     """Descriptors of VGG-16's width, drawn by row."""
 
     def stream(self, batches: Iterable[Sequence[Item]]) -> Iterator[Tensor]:
-        """(n, 32768) of norm 1."""
+        """Random descriptors (n, 32768) of norm 1 for each batch."""
         for items in batches:
             rows = [
                 np.random.default_rng(row).standard_normal(32768, np.float32) for row, _ in items
@@ -92,8 +92,8 @@ class RandomRows:
             yield nn.functional.normalize(torch.from_numpy(np.stack(rows)))
 
 
-class GivenRows(nn.Module):
-    """Gives what it is given."""
+class IdentityModel(nn.Module):
+    """A model that returns its input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,23 +105,23 @@ class GivenRows(nn.Module):
 
 
 def mining_pass(folder: Path) -> None:
-    """All queries of Pittsburgh 30k's training, 1000 at a time, the first of them described."""
+    """Mine the first 1000 queries of Pittsburgh 30k's training."""
     places = places_of(folder, 10_000, 7_416)
     config = PRESETS["paper-vgg16"]
     random = np.random.default_rng(0)
     queries = [(row, 0) for row in places.queries[: config.queries_a_cache].tolist()]
     started = time.perf_counter()
     plan = plan_pass(places, config, queries, random, {})
-    found = mine(
+    tuples = mine(
         plan,
         config,
         cast(FeatureLoader, RandomRows()),
-        cast(TrainedPart, GivenRows()),
+        cast(TrainedPart, IdentityModel()),
         ProcessGroup(),
         folder / "mining",
     )
     seconds = time.perf_counter() - started
-    print(f"{len(found)} tuples of {len(plan)} queries in {seconds:.0f} s; {_peak()}")
+    print(f"{len(tuples)} tuples of {len(plan)} queries in {seconds:.0f} s; {_peak()}")
 
 
 def _peak() -> str:
@@ -129,18 +129,18 @@ def _peak() -> str:
 
 
 def main() -> None:
-    """Run what was asked for, or both in processes of their own."""
+    """Run the named measurement, or both in processes of their own."""
     parser = argparse.ArgumentParser(description="Measure what training costs.")
     parser.add_argument("what", nargs="?", choices=["step", "mine"])
-    asked = parser.parse_args()
-    if asked.what is None:
-        for what in ("step", "mine"):
-            print(what, end=": ", flush=True)
-            subprocess.run([sys.executable, "-m", "bench.training", what], check=True)
+    args = parser.parse_args()
+    if args.what is None:
+        for measurement in ("step", "mine"):
+            print(measurement, end=": ", flush=True)
+            subprocess.run([sys.executable, "-m", "bench.training", measurement], check=True)
         return
     keep_large_blocks()
     with tempfile.TemporaryDirectory() as scratch:
-        (step if asked.what == "step" else mining_pass)(Path(scratch))
+        (step if args.what == "step" else mining_pass)(Path(scratch))
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ PHOTOS = 8
 
 
 def vgg_model(folder: Path) -> Path:
-    """The model folder, made where it is not there yet, with its int8 graph."""
+    """The model folder with its int8 graph, made if it does not exist yet."""
     if not (folder / CARD_NAME).is_file():
         torch.manual_seed(0)
         card = ModelCard(

@@ -1,1 +1,1 @@
-"""Writes the files that repeat what the code says; tests hold them up to date."""
+"""Generators of files that repeat declarations in the code; tests check that they are current."""

@@ -11,7 +11,7 @@ from place_search.search.server.problems import PROBLEMS
 
 DOCUMENT = "docs/errors.md"
 
-MENDS: Mapping[str, str] = {
+REMEDIES: Mapping[str, str] = {
     "bad-parameter": "Correct what `detail` names; `errors` lists every wrong parameter.",
     "bad-request": "Send HTTP, with the photo as `multipart/form-data`.",
     "not-found": "Look the address up in `/docs`.",
@@ -49,9 +49,9 @@ MENDS: Mapping[str, str] = {
 
 
 def render_errors() -> str:
-    """The page."""
+    """The text of docs/errors.md."""
     rows = "\n".join(
-        f"| `{problem.type}` | {problem.status} | {problem.title} | {MENDS[problem.name]} |"
+        f"| `{problem.type}` | {problem.status} | {problem.title} | {REMEDIES[problem.name]} |"
         for problem in sorted(PROBLEMS.values(), key=lambda problem: problem.status)
     )
     return (

@@ -17,7 +17,7 @@ DOCUMENT = "docs/openapi.json"
 
 
 def render_openapi() -> str:
-    """The file: the schema without the program's version, which changes with every release."""
+    """The text of docs/openapi.json, without the program's version, which changes at releases."""
     schema = create_app(_no_engine).openapi()
     return json.dumps(schema | {"info": schema["info"] | {"version": "1"}}, indent=1) + "\n"
 

@@ -1,4 +1,4 @@
-"""What the pages and the client know of the API's replies, from its OpenAPI document.
+"""The types of the API's replies for the pages and the client, from its OpenAPI document.
 
 `python -m docs.generators.types` writes both files.
 """
@@ -50,13 +50,13 @@ CLIENT_NAMES: Mapping[str, str] = {
     "TrackPathReply": "TrackPath",
     "TrackedFrameReply": "TrackedFrame",
 }
-"""The client's names of the replies that it reads, each after those that it is made of."""
+"""The client's names of the replies that it reads, each after the replies that it contains."""
 _BASES = ("PlaceDetailsReply", "PlaceReply", "TrackReply")
-"""Replies that others begin with, what begins with another before it."""
+"""Base classes of replies, each before its own base."""
 _PYTHON = {"string": "str", "number": "float", "integer": "int", "boolean": "bool", "null": "None"}
 _JAVASCRIPT = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean"}
 _TIMINGS = "TimingsReply"
-"""A table of milliseconds to the client: a newer server may have more stages."""
+"""A mapping of milliseconds in the client, since a newer server may have more stages."""
 
 
 def render_pages() -> str:
@@ -69,8 +69,10 @@ def render_pages() -> str:
         lines += ["", "/**", f" * @typedef {{object}} {name} {_sentence(schema)}".rstrip()]
         needed = schema.get("required", ())
         for field, kind in schema["properties"].items():
-            shown = field if field in needed else f"[{field}]"
-            lines.append(f" * @property {{{_javascript(kind)}}} {shown} {_sentence(kind)}".rstrip())
+            label = field if field in needed else f"[{field}]"
+            lines.append(
+                f" * @property {{{_javascript_union(kind)}}} {label} {_sentence(kind)}".rstrip()
+            )
         lines.append(" */")
     return "\n".join([*lines, "", "export {};", ""])
 
@@ -85,24 +87,24 @@ def render_client() -> str:
         '"""\n\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass, field\n'
         "from typing import Literal\n"
     ]
-    for name, ours in CLIENT_NAMES.items():
+    for name, class_name in CLIENT_NAMES.items():
         fields = dict(schemas[name]["properties"])
         base = ""
-        for other in _BASES:
-            shared = schemas[other]["properties"]
-            if name != other and shared.keys() <= fields.keys():
-                base = f"({CLIENT_NAMES[other]})"
+        for base_name in _BASES:
+            shared = schemas[base_name]["properties"]
+            if name != base_name and shared.keys() <= fields.keys():
+                base = f"({CLIENT_NAMES[base_name]})"
                 fields = {field: kind for field, kind in fields.items() if field not in shared}
                 break
         needed = schemas[name].get("required", ())
         lines = [
-            f"    {field}: {_python(kind)}{'' if field in needed else _default(kind)}"
+            f"    {field}: {_python_union(kind)}{'' if field in needed else _default(kind)}"
             for field, kind in fields.items()
-            # Codes are for pages in other languages; the sentences are there as well.
+            # Codes are for pages in other languages; the client has the sentences.
             if not kind.get("readOnly")
         ]
         parts.append(
-            f"\n@dataclass(frozen=True, slots=True)\nclass {ours}{base}:\n"
+            f"\n@dataclass(frozen=True, slots=True)\nclass {class_name}{base}:\n"
             f'    """{schemas[name]["description"]}"""\n\n' + "\n".join(lines) + "\n"
         )
     return "\n".join(parts)
@@ -121,36 +123,36 @@ def _alternatives(schema: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     yield from schema.get("anyOf", [schema])
 
 
-def _python(schema: Mapping[str, Any]) -> str:
-    return " | ".join(map(_python_one, _alternatives(schema)))
+def _python_union(schema: Mapping[str, Any]) -> str:
+    return " | ".join(map(_python_type, _alternatives(schema)))
 
 
-def _python_one(schema: Mapping[str, Any]) -> str:
+def _python_type(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         name = schema["$ref"].rpartition("/")[2]
         return "Mapping[str, float]" if name == _TIMINGS else CLIENT_NAMES[name]
     if schema["type"] == "array":
-        return f"list[{_python(schema['items'])}]"
+        return f"list[{_python_union(schema['items'])}]"
     if schema["type"] == "object":
-        return f"Mapping[str, {_python(schema['additionalProperties'])}]"
+        return f"Mapping[str, {_python_union(schema['additionalProperties'])}]"
     if "enum" in schema:
         return f"Literal[{', '.join(map(json.dumps, schema['enum']))}]"
     return _PYTHON[schema["type"]]
 
 
 def _default(schema: Mapping[str, Any]) -> str:
-    """What a field is where an older server does not send it."""
+    """The default of a field, for an older server that does not send it."""
     kind = {"array": "list", "object": "dict"}.get(schema.get("type", ""))
     default = schema.get("default")
-    shown = json.dumps(default) if isinstance(default, str) else repr(default)
-    return f" = {shown}" if kind is None else f" = field(default_factory={kind})"
+    literal = json.dumps(default) if isinstance(default, str) else repr(default)
+    return f" = {literal}" if kind is None else f" = field(default_factory={kind})"
 
 
-def _javascript(schema: Mapping[str, Any]) -> str:
-    return " | ".join(map(_javascript_one, _alternatives(schema)))
+def _javascript_union(schema: Mapping[str, Any]) -> str:
+    return " | ".join(map(_javascript_type, _alternatives(schema)))
 
 
-def _javascript_one(schema: Mapping[str, Any]) -> str:
+def _javascript_type(schema: Mapping[str, Any]) -> str:
     if "$ref" in schema:
         return str(schema["$ref"].rpartition("/")[2])
     if "const" in schema:
@@ -159,12 +161,12 @@ def _javascript_one(schema: Mapping[str, Any]) -> str:
         return " | ".join(f"'{value}'" for value in schema["enum"])
     kind = schema["type"]
     if "prefixItems" in schema:
-        return f"[{', '.join(map(_javascript, schema['prefixItems']))}]"
+        return f"[{', '.join(map(_javascript_union, schema['prefixItems']))}]"
     if kind == "array":
-        inner = _javascript(schema["items"])
+        inner = _javascript_union(schema["items"])
         return f"({inner})[]" if " " in inner else f"{inner}[]"
     if kind == "object":
-        return f"Record<string, {_javascript(schema['additionalProperties'])}>"
+        return f"Record<string, {_javascript_union(schema['additionalProperties'])}>"
     return _JAVASCRIPT.get(kind, "null")
 
 

@@ -11,7 +11,7 @@ from PIL import Image
 from bench import fuzz, run, split_scale
 from bench.peers import DIMS, peers
 from bench.photos import SIZE, make_folder
-from bench.report import KNOWN, beside_others
+from bench.report import PROGRAMS, programs_table
 from bench.table import Row, print_rows, write_rows
 from place_search.indexer import open_source
 
@@ -41,14 +41,16 @@ def test_rows_are_printed_and_kept(tmp_path: Path, capsys: pytest.CaptureFixture
 def test_the_first_table_sets_others_beside_it() -> None:
     rows = [
         {"measure": measure, "median": median}
-        for (_, measure, _, _), median in zip(KNOWN, (7.0, 210.0, 70.0, 630.0, 700.0), strict=True)
+        for (_, measure, _, _), median in zip(
+            PROGRAMS, (7.0, 210.0, 70.0, 630.0, 700.0), strict=True
+        )
     ]
-    lines = beside_others(rows)
+    lines = programs_table(rows)
     assert lines[2] == "| place-search | 7 ms | 1 × | 1,024 numbers of 8 bits | 1.0 kB |"
     assert lines[3] == "| EigenPlaces | 210 ms | 30 × | 2,048 numbers | 8.2 kB |"
-    assert beside_others([]) == []
+    assert programs_table([]) == []
     kept = json.loads((Path(__file__).parents[2] / "docs" / "bench.json").read_text("utf-8"))
-    assert {measure for _, measure, _, _ in KNOWN} <= {row["measure"] for row in kept["rows"]}
+    assert {measure for _, measure, _, _ in PROGRAMS} <= {row["measure"] for row in kept["rows"]}
 
 
 @pytest.mark.slow

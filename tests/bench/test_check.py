@@ -35,7 +35,7 @@ def test_what_fell_by_over_15_per_cent(now: dict[str, float], measures: list[str
 
 def run_file(folder: Path, speed: float) -> Path:
     rows = [
-        Row("int8 / eager", "×", [speed - 1, speed, speed + 5], "≥ 9", kept=True),
+        Row("int8 / eager", "×", [speed - 1, speed, speed + 5], "≥ 9", is_compared=True),
         Row("eager torch", "ms/photo", [80.0, 90.0]),
         Row("search, unverified: HTTP p50", "ms", [20.0], "≤ 25"),
     ]

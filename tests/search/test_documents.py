@@ -22,7 +22,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from docs.generators.errors import DOCUMENT as ERRORS
-from docs.generators.errors import MENDS, render_errors
+from docs.generators.errors import REMEDIES, render_errors
 from docs.generators.openapi import DOCUMENT as OPENAPI
 from docs.generators.openapi import render_openapi
 from docs.generators.types import (
@@ -56,7 +56,7 @@ CHECKS = [
 
 
 def test_the_errors_are_documented() -> None:
-    assert set(MENDS) == set(PROBLEMS)
+    assert set(REMEDIES) == set(PROBLEMS)
     assert (ROOT / ERRORS).read_text("utf-8") == render_errors(), (
         "the table has changed; run: python -m docs.generators.errors"
     )
