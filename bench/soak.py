@@ -206,7 +206,7 @@ class Soak:
         watch.cancel()
         after = await self._results()
         service = statistics.median(alone)
-        # One search at a time has all cores: decoding beside it is all that is parallel.
+        # A search uses all cores, so that searches run one after the other, except for decoding.
         bound = 1.5 * (options.queue + 1) * service
         p95 = _p95(crowd.of(200))
         accepted = len(crowd.of(200)) / (self.seconds * 0.05)

@@ -1,4 +1,4 @@
-"""How often the right place is found: truths, protocols, recall@N and its chance level."""
+"""Measures recall@N: ground truths, protocols, the chance level, and reports."""
 
 from place_search.evaluation.calibration.calibrate import Fitted, Pair, calibrate, read_pairs
 from place_search.evaluation.calibration.calibration_report import (

@@ -18,7 +18,7 @@ _SEED = 0
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """How much more the `second` model finds than the `first` at Recall@N, in points of per cent.
+    """The Recall@N of the `second` model less that of the `first`, in percentage points.
 
     The interval from `low` to `high` holds the difference in 95 % of the bootstrap samples; `p` is
     the probability of a difference of this size between equally good models. `only_first` and

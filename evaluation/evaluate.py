@@ -49,7 +49,7 @@ class Reranker(Protocol):
     depth: int
 
     def see(self, name: str, photo: Row) -> None:
-        """Keep what is needed of a database photo that was embedded."""
+        """Keep the data of an embedded database photo that reranking needs."""
         ...
 
     def rerank(
@@ -318,7 +318,7 @@ class _Work:
         return QuerySimilarities(ranked, usual, like_before)
 
     def by_geometry(self, reranker: Reranker, rankings: list[Ranked]) -> list[Ranked]:
-        """The results of each query, reranked; those of unreadable queries as they are."""
+        """The results of each query, reranked; those of unreadable queries unchanged."""
         return [
             results if row in self.skipped else _reranked(self.truth, reranker, query, results)
             for query, (row, results) in enumerate(

@@ -33,7 +33,7 @@ HAIR = 1e-4
 
 @dataclass(frozen=True, slots=True)
 class OpenSet:
-    """How well the first result's probability tells right answers from wrong ones.
+    """Figures on how the first result's probability separates right answers from wrong answers.
 
     `known` queries have positives, `unknown` queries have none. The `unanswered` queries have no
     results, as the first frames of a drive, or could not be read: they count neither as right nor

@@ -41,12 +41,12 @@ def recall_at(
 
 
 def first_hits(ranked: Sequence[Rows], positives: Sequence[Rows]) -> list[float]:
-    """For each query the rank, from 1, of its first right result; infinity where there is none.
+    """For each query the rank, from 1, of its first right result; infinity if it has none.
 
     Raises:
         ValueError: there is no query, not one entry of both for each, or a mask in place of rows.
     """
-    if not len(ranked) or len(ranked) != len(positives):  # they may be arrays, too
+    if not len(ranked) or len(ranked) != len(positives):  # lists or arrays
         raise ValueError("ranked and positives must hold one entry a query, and at least one")
     ranks = []
     for results, right in zip(ranked, positives, strict=True):

@@ -12,7 +12,7 @@ from place_search.evaluation.truth.ground_truth import Rows
 from place_search.search.tracks.standardize import Standard, Statistics, standards
 
 USUAL = 256
-"""Photos of the database, evenly spread, whose similarities to a query are its usual ones."""
+"""The number of database photos, evenly spread, that give a query's usual similarities."""
 
 
 class Standards(NamedTuple):

@@ -91,12 +91,12 @@ class GeometryReranker:
         """The probability of the first result beside the other found results, as in a search."""
         threshold = self.calibration.threshold
         first = probability_first([probabilities.get(row, 0.0) for row in order])
-        found = (
+        matches = (
             MatchedPlace(candidates.codes(row), ranking.verifications[row])
             for row in order
             if probabilities.get(row, 0.0) >= threshold
         )
-        return UNSURE_FROM if first >= threshold and share_a_part(found) else first
+        return UNSURE_FROM if first >= threshold and share_a_part(matches) else first
 
     def codes(self, name: str) -> Codes:
         """The codes of a database photo."""

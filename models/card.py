@@ -152,12 +152,12 @@ class ModelCard:
 
     @property
     def fitted_in_words(self) -> str | None:
-        """How the weights were fitted and trained, in words; None where the card does not say."""
-        what: str | None = self.fitting.get("what")
-        if what is None:
+        """The fitting and training of the weights, in words; None if not in the card."""
+        description: str | None = self.fitting.get("what")
+        if description is None:
             return None
         # Cards of version 0.1 describe training in `what`, too, after a semicolon.
-        fitted = what.partition("; ")[0]
+        fitted = description.partition("; ")[0]
         return f"{fitted}; {'then' if 'training' in self.fitting else 'not'} trained on places"
 
     @property

@@ -174,7 +174,7 @@ class Model:
         return (self.verifier or self).card.local_features
 
     def with_verifier(self, verifier: "Model | None") -> "Model":
-        """The same model with another verifier, or with none."""
+        """This model with another verifier, or with none."""
         if verifier is self.verifier:
             return self
         model = copy(self)
@@ -182,7 +182,7 @@ class Model:
         return model
 
     def alone(self) -> "Model":
-        """The same model without its verifier."""
+        """This model without its verifier."""
         return self.with_verifier(None)
 
     @property

@@ -41,7 +41,7 @@ class PrecisionRecall:
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """How a model's int8 graph was made, and its measured loss.
+    """The making of a model's int8 graph, and its measured loss.
 
     `photos` is the number of photos that calibrated the ranges of activations, with `views` most of
     them altered to night or another day; `photos_sha256` hashes their contents. `f32_layers` names

@@ -62,7 +62,7 @@ class DemoPhotos:
         return (*(self.folder / path for path in SAMPLES), Path(str(_LISTS / ELSEWHERE)))
 
     def pairs(self) -> tuple[tuple[Path, Path], tuple[Path, Path]]:
-        """Two photos of one place, and two of different ones."""
+        """Two photos of one place, and two of different places."""
         first, *_, elsewhere = self.samples()
         return (first, self.folder / SAME), (first, elsewhere)
 

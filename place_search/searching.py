@@ -95,7 +95,7 @@ def search_many(
 
     point = position_of(near)
     engine = opened_engine(index, model)
-    wanted = parse_filter(engine.index.edits, **filters)
+    place_filter = parse_filter(engine.index.edits, **filters)
     batch = None
     sources: Iterable[bytes | Path] = sources_of(photos)
     if switch("standardize", standardize):
@@ -109,7 +109,7 @@ def search_many(
             verify=verify,
             near=point,
             radius_m=radius_m,
-            place_filter=wanted,
+            place_filter=place_filter,
             batch=batch,
         )
 

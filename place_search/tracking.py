@@ -36,7 +36,7 @@ def track(
     model: AnyModel = None,
     progress: Report = False,
 ) -> "Track":
-    """Say where each frame of a video, of a folder or of a list of photos was taken.
+    """Locate each frame of a video, of a folder or of a list of photos.
 
     A video gives `fps` frames a second, by default 2, or each `every`-th frame.
     If `causal`, each frame is located by the frames before it only, as if live. `out` is a file to

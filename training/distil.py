@@ -113,7 +113,7 @@ def distil(
     folder = find_model(model or UNWHITENED_MODEL)
     card = read_card(folder)
     start, network = load_network(folder, card), load_network(folder, card)
-    network.whitening = start.whitening = None  # it was fitted to other descriptors
+    network.whitening = start.whitening = None  # whitenings were fitted to other descriptors
     netvlad_of(network)  # raises for a model without NetVLAD
     for part in (start, network):
         part.backbone.to(memory_format=torch.channels_last)  # nearly twice as fast

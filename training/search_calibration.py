@@ -141,9 +141,9 @@ def calibrate_on_searches(
         )
     described = _describe(model, places, collections, seed, progress)
     outcomes = {}
-    for done, name in enumerate(names, start=1):
+    for number, name in enumerate(names, start=1):
         outcomes[name] = _search(described, name, np.random.default_rng(seed))
-        progress("Verifying", done, len(names))
+        progress("Verifying", number, len(names))
     labels = [candidate.right for searches in outcomes.values() for candidate in searches.matched]
     if min(sum(labels), len(labels) - sum(labels)) < MIN_PHOTOS:
         raise TrainingError(

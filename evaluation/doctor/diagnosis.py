@@ -29,7 +29,7 @@ class Finding:
 
 
 def findings_of(code: str, examples: Iterable[str], remedy: str) -> list[Finding]:
-    """One finding about all examples; none where they are empty."""
+    """A list with a finding about all examples; empty if there are none."""
     listed = list(examples)
     return [Finding(code, len(listed), listed[0], remedy)] if listed else []
 

@@ -94,7 +94,7 @@ def examine(
 
 
 class _Examination:
-    """One examination; each step adds figures, problems and notes."""
+    """An examination; each step adds figures, problems and notes."""
 
     def __init__(
         self,
@@ -321,7 +321,7 @@ class _Examination:
             self.problems += check_degrees(names, degrees_of(photos))
 
     def look_at_sources(self) -> None:
-        """Check what folders and tables leave out, and unusable positions."""
+        """Check for photos that folders and tables leave out, and for unusable positions."""
         if self.files.split is not None or self.files.truth is not None:
             return
         for _, source in self._listed():

@@ -12,7 +12,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth
 
 @dataclass(frozen=True, slots=True)
 class QueryOutcome:
-    """One query's results.
+    """The outcome of a query.
 
     `first_right` is the rank of its first right result, None if no kept result is right; `error_m`
     is the distance from the query to its first result, None where unknown. A query that `is_read`

@@ -100,7 +100,7 @@ def recall_markdown(truth: GroundTruth, report: EvalReport) -> str:
 
 
 def recall_csv(report: EvalReport) -> str:
-    """The same table as CSV."""
+    """The table of Recall@N as CSV."""
     head, rows = recall_rows(report)
     return table_text([head, *rows])
 

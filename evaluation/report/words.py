@@ -29,7 +29,7 @@ class Message:
 
 
 def in_all_languages(words: Message | str) -> list[str]:
-    """A sentence in each of the languages; any other text as it is."""
+    """A message in each of the languages; any other text unchanged."""
     if isinstance(words, str):
         return [words]
     return [sentence.format_map(words.values) for sentence in all_words()[words.key].values()]

@@ -70,7 +70,7 @@ def _utm(photo: PlacePhoto) -> Utm | None:
 
 
 def plane(metres: Metres) -> NDArray[np.float64]:
-    """Positions as (N, 2) metres east and north, for drawing: geocentric ones seen from above."""
+    """Positions as (N, 2) metres east and north, for drawing; geocentric ones are projected."""
     if metres.shape[1] == 2:
         return metres
     centre = np.nanmean(metres, axis=0)

@@ -35,7 +35,7 @@ class GraphOptions:
     output: str = ""
 
     def completed(self, metadata: Mapping[str, str]) -> "GraphOptions":
-        """The options with missing ones taken from a graph's metadata."""
+        """The options, with missing values taken from a graph's metadata."""
         keys = {key.lower().removeprefix("image_"): text for key, text in metadata.items()}
         mean, std = keys.get("mean", ""), keys.get("std", "")
         value_range = _RANGES.get(metadata.get("Image.NominalPixelRange", "").lower())

@@ -33,7 +33,7 @@ def takes_settings(
     def run(**values: Any) -> None:
         if unknown := unknown_variables(
             serving=True
-        ):  # a misspelt setting may be the one that keeps strangers out
+        ):  # one of them may be a misspelt setting of access
             raise ServerError(" ".join(unknown))
         options = {setting.name: values.pop(setting.name) for setting in settings}
         set_options = {name: value for name, value in options.items() if value is not None}

@@ -1,1 +1,1 @@
-"""What every room stands on: errors, files, geodesy, memory, packages."""
+"""The basis of all rooms: errors, files, geodesy, memory, packages."""

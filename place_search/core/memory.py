@@ -39,7 +39,7 @@ class Holder(Protocol):
     """A cache that can shrink and then is slower; its length is the number of its items."""
 
     made_count: int
-    """The number of items made since the start, discarded ones included."""
+    """The number of items made since the start, with discarded items."""
 
     def __len__(self) -> int: ...
 

@@ -125,7 +125,7 @@ def open_table(
 def table_text(rows: Iterable[Iterable[object]]) -> str:
     """CSV in which a cell that a spreadsheet would run as a formula begins with an `'`.
 
-    Numbers stay numbers, negative ones too. All other text reads back unchanged, even control
+    Numbers stay numbers, even negative. All other text reads back unchanged, even control
     characters in names of files.
     """
     return "".join(map(_line, rows))

@@ -1,1 +1,1 @@
-"""What to train on: places, their photos, views of them, and hard negatives."""
+"""The data of training: places, their photos, views of these, and hard negatives."""

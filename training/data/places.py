@@ -105,7 +105,7 @@ def require_negatives(places: Places, rows: Rows, photos: str) -> None:
 
 
 def of_known_places(places: Places) -> Places:
-    """Without photos of which nobody knows where they were taken: they may show any place."""
+    """Drop photos of unknown position where others have one: they may show any place."""
     return keep(places, np.array([len(rows) > 0 for rows in places.not_negatives], np.bool_))
 
 

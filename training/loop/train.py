@@ -112,7 +112,7 @@ def train(
             validation = _without_skipped(validation_places, run.skipped[1])
         card = read_card(run.start)
         network = load_network(run.start, card)
-        network.whitening = None  # it was fitted to other descriptors
+        network.whitening = None  # the whitening was fitted to other descriptors
         trainer = Trainer(
             run, network, config, places, validation, processes, progress, save_seconds
         )

@@ -158,7 +158,7 @@ def _without_positions(has_position: NDArray[np.bool_], photos: str, consequence
 
 
 def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
-    """The folder that names are relative to: that of the lists, or one that holds all photos."""
+    """The folder that names are relative to: that of the lists, or the deepest with all photos."""
     root = Path(os.path.commonpath(roots))
     folders = {photo.path.parent for photo in photos}
     if all(folder.is_relative_to(root) for folder in folders):

@@ -1,4 +1,4 @@
-"""`place-search doctor`: what is wrong with data, index or model, before a job finds out."""
+"""`place-search doctor`: reports faults of data, index or model before a job."""
 
 from collections.abc import Mapping
 from pathlib import Path

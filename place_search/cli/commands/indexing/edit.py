@@ -1,4 +1,4 @@
-"""`place-search edit`: what people say of a place."""
+"""`place-search edit`: the name, note, tags, own fields and position of a place."""
 
 from typing import Annotated, Any
 
@@ -45,7 +45,9 @@ def command(
         patch["note"] = note
     if tag or untag:
         removed_tags = {composed(each.strip()) for each in untag or ()}
-        remaining = [kept for kept in current.tags if composed(kept) not in removed_tags]
+        remaining = [
+            tag_name for tag_name in current.tags if composed(tag_name) not in removed_tags
+        ]
         patch["tags"] = [*remaining, *(tag or ())]
     if field:
         patch["fields"] = {

@@ -1,4 +1,4 @@
-"""`place-search group`: photos that show one spot, put together."""
+"""`place-search group`: groups of photos that show one spot."""
 
 from typing import Annotated
 

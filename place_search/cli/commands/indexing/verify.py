@@ -1,4 +1,4 @@
-"""`place-search verify`: is an index whole, and if not, mend it."""
+"""`place-search verify`: checks an index, and repairs it."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Annotated

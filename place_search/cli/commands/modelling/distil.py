@@ -1,4 +1,4 @@
-"""`place-search distil`: make a model give of altered views what it gives of the photo."""
+"""`place-search distil`: trains a model to describe altered views as it describes the photo."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`place-search quantize`: a model's graph in int8, and what that loses."""
+"""`place-search quantize`: a model's graph in int8, and its loss."""
 
 from itertools import zip_longest
 from pathlib import Path

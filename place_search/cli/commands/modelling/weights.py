@@ -1,4 +1,4 @@
-"""`place-search weights`: the models there are, and those that can be had."""
+"""`place-search weights`: installed models, and published ones to fetch."""
 
 from dataclasses import asdict
 from pathlib import Path

@@ -140,7 +140,7 @@ def command(
         )
     part = None if box is None else parse_box(box)
     opened = open_index(index)
-    wanted = parse_filter(
+    place_filter = parse_filter(
         opened.edits,
         folder=folder,
         taken_from=taken_from,
@@ -157,7 +157,7 @@ def command(
     )
     engine = Engine(opened, described_by, candidates=candidates)
     if out is not None:
-        question = Question(k, verify, point, radius_m, standardize, wanted, spots)
+        question = Question(k, verify, point, radius_m, standardize, place_filter, spots)
         _search_each(engine, photo, question, out, as_json)
         return
     reply = engine.search(
@@ -169,7 +169,7 @@ def command(
         panorama=panorama,
         near=point,
         radius_m=radius_m,
-        place_filter=wanted,
+        place_filter=place_filter,
     )
     if as_json:
         print_json(reply.to_dict())
@@ -177,7 +177,7 @@ def command(
         for note in reply.query.notes:
             print_message(f"Note: {note}")
         searched_places = "among these places in the circle"
-        if wanted:
+        if place_filter:
             searched_places = "among these places that fit the filters"
         elif near is None:
             several = f"among these {counted(len(opened), 'place')}"

@@ -42,7 +42,7 @@ def command(
 
     point = point_of(near, radius_m)
     opened = open_index(index)
-    wanted = parse_filter(
+    place_filter = parse_filter(
         opened.edits,
         folder=folder,
         taken_from=taken_from,
@@ -58,7 +58,7 @@ def command(
         same_spot=same_spot,
         near=point,
         radius_m=radius_m,
-        place_filter=wanted,
+        place_filter=place_filter,
     )
     if as_json:
         print_json(reply.to_dict())

@@ -84,13 +84,14 @@ def command(
 
 
 def _print_counts(track: "Track", out: Path, as_json: bool) -> None:
-    known = sum(frame.known for frame in track.frames)
+    known_count = sum(frame.known for frame in track.frames)
     count = len(track.frames)
     if as_json:
-        counts = {"frames": count, "known": known, "off": count - known}
+        counts = {"frames": count, "known": known_count, "off": count - known_count}
         print_json({**counts, "notes": list(track.notes), "out": str(out)})
         return
-    frames = counted(count, "frame")
+    total = counted(count, "frame")
     print_line(
-        f"{frames}: {known:,} at known places, {count - known:,} off them. Written to {out}."
+        f"{total}: {known_count:,} at known places, {count - known_count:,} off them. "
+        f"Written to {out}."
     )
