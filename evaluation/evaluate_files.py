@@ -52,8 +52,9 @@ def evaluate_files(
     the first `candidates` by geometry too. `open_set` measures the verdicts on queries whose place
     is not in the database; `at_precision` (0.5–1) is the share of right answers among "found" for
     which the threshold is reported. `standardize` centres and scales descriptors. Each query is
-    ranked with the `sequence` frames on each side of it, or only before it if `causal`. Photos of
-    more than `max_pixels` count as unreadable. The report is written into `report_dir`, if given.
+    ranked with the `sequence` frames on each side of it, or only before it if `causal`. Photos
+    that would decode to more than `max_pixels` count as unreadable. The report is written into
+    `report_dir`, if given.
 
     Raises:
         WrongParameterError: a number that makes no sense, `causal` without `sequence`,

@@ -27,8 +27,11 @@ from place_search.search.probability import (
     rounded_probability,
 )
 
-HAIR = 1e-4
-"""The relative difference in odds between an evaluation and a search; 1e-5 was measured."""
+ODDS_MARGIN = 1e-4
+"""The relative difference in odds allowed between an evaluation's and a search's probability.
+
+Differences of 1e-5 were measured.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +94,8 @@ class OpenSet:
             return None
         last = point[0]
         following = probabilities[probabilities < last].max(initial=0.0)
-        hair = HAIR * last * (1 - last) + 10.0**-PLACES
-        return max(float(last + following) / 2, last - hair)
+        margin = ODDS_MARGIN * last * (1 - last) + 10.0**-PLACES
+        return max(float(last + following) / 2, last - margin)
 
     @property
     def answers(self) -> tuple[Floats, Labels]:

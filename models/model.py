@@ -114,9 +114,10 @@ def card_of(card: ModelCard, fingerprint: str, dims: int) -> ModelCard | None:
 class Model:
     """A model card with a runtime. Thread-safe.
 
-    `reason` explains the precision of the card; photos of more than `max_pixels` are refused. A
-    `verifier` is a second model that gives the local features. Codes of local features come from
-    their projections to `directions`, (C, bits) float32, if the model has its own.
+    `reason` explains the precision of the card; photos that would decode to more than `max_pixels`
+    are refused. A `verifier` is a second model that gives the local features. Codes of local
+    features come from their projections to `directions`, (C, bits) float32, if the model has its
+    own.
     """
 
     def __init__(
@@ -297,9 +298,9 @@ def open_model(
     `mode` optimises the time of a photo or the rate of many photos; `threads` bounds the CPU
     threads (default: all). Descriptors of a whitened model are cropped to `dims` numbers and
     L2-normalised again. `precision` "auto" is decided by `choose_precision`; torch runs only in
-    float32. Photos of more than `max_pixels` are refused. With `verify` a model without local
-    features gets a second model for them: `verify_with`, else the model that its card names, else
-    the included model.
+    float32. Photos that would decode to more than `max_pixels` are refused. With `verify` a model
+    without local features gets a second model for them: `verify_with`, else the model that its
+    card names, else the included model.
 
     Raises:
         ModelError: unknown model, altered or missing graph, a runtime that is not installed, no

@@ -62,7 +62,8 @@ def index_input(
     """Build an index of the photos of an input, described by `model` or by a file, `descriptors`.
 
     With `model_named`, the user states that `model` made the file, which is checked on some photos.
-    With a file, photos of more than `max_pixels` are left out; else the model has such a limit.
+    With a file, photos that would decode to more than `max_pixels` are left out; else the model has
+    such a limit.
 
     Raises:
         PlaceSearchError: photos, model, file or folder cannot be used; the text says why.

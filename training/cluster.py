@@ -38,8 +38,8 @@ def cluster(
     `data` is anything that `open_places` reads; of a split its database. A backbone that takes
     photos of only one size gets that size, whatever `preprocessing` is. The layer gets the
     initialisation of NetVLAD's `version`, with its sharpness alpha from the data. `about` describes
-    the photos in the card. Photos of more than `max_pixels` are skipped; `print_message` gets a
-    sentence on each folder that may not be read.
+    the photos in the card. Photos that would decode to more than `max_pixels` are skipped;
+    `print_message` gets a sentence on each folder that may not be read.
 
     Raises:
         TrainingError: too few photos, or a list that contradicts itself.

@@ -78,7 +78,8 @@ def examine(
     """Examine a truth, photos, an index, and a model.
 
     Faults are not raised but listed as problems. `sample` queries are searched for, which takes
-    some seconds; 0 leaves that out. Photos of more than `max_pixels` count as unreadable.
+    some seconds; 0 leaves that out. Photos that would decode to more than `max_pixels` count as
+    unreadable.
     """
     examination = _Examination(files, recall.checked_ks(ks), protocol, max_pixels, progress)
     examination.open_index(index)

@@ -44,7 +44,7 @@ def command(
     if note is not None:
         patch["note"] = note
     if tag or untag:
-        removed_tags = {composed(each.strip()) for each in untag or ()}
+        removed_tags = {composed(text.strip()) for text in untag or ()}
         remaining = [
             tag_name for tag_name in current.tags if composed(tag_name) not in removed_tags
         ]
