@@ -52,19 +52,22 @@ class Pairs:
                 f"{', '.join(get_args(PairFormat))}.",
                 "form",
             )
-        for name in dict.fromkeys(name for pair in self.names for name in pair):
-            # Both readers split lines at spaces; for COLMAP # begins a comment.
-            if skipped_name(name) != name:
-                raise PairError(
-                    f"The name of '{skipped_name(name)}' is not UTF-8; rename the photo."
-                )
-            if len(name.split()) != 1 or name.startswith("#") or not name.isprintable():
-                raise PairError(
-                    f"'{name}' cannot stand in a file for {form}, which parts names "
-                    "at spaces and leaves out those that begin with #; rename the photo."
-                )
+        _require_valid_names((name for pair in self.names for name in pair), form)
         names = _without_repeats(self.names) if form == "colmap" else self.names
         return "".join(f"{query} {place}\n" for query, place in names)
+
+
+def _require_valid_names(names: Iterable[str], form: PairFormat) -> None:
+    """Refuse names that a file of pairs cannot hold."""
+    for name in dict.fromkeys(names):
+        if skipped_name(name) != name:
+            raise PairError(f"The name of '{skipped_name(name)}' is not UTF-8; rename the photo.")
+        # Both readers part names at spaces; COLMAP takes # for a comment.
+        if len(name.split()) != 1 or name.startswith("#") or not name.isprintable():
+            raise PairError(
+                f"'{name}' cannot stand in a file for {form}, which parts names at spaces and "
+                "leaves out those that begin with #; rename the photo."
+            )
 
 
 def is_pairs(path: Path) -> bool:
@@ -81,21 +84,25 @@ def find_pairs(
     verify: bool | None = None,
     standardize: bool = False,
     root: Path | None = None,
+    form: PairFormat | None = None,
     progress: Progress = silent,
 ) -> Pairs:
     """The `k` places of an index that look most like each photo, at most `MAX_PAIRS`.
 
     A photo that is in the index is not its own place. Names are relative to `root`, the folder that
     the reader of the pairs is given: by default the deepest one that contains both the photos and
-    the places. `standardize` chooses places by the differences between the photos.
+    the places. `standardize` chooses places by the differences between the photos. With a `form`
+    names that its files cannot hold are refused at once, not after the last search.
 
     Raises:
-        PairError: photos or places that are not below the root.
+        PairError: photos or places that are not below the root, or such a name.
         ParameterError: k outside its range.
     """
     require_k(k, MAX_PAIRS)
     below = _root(engine.index, queries, root)
     pairs = Pairs(below)
+    if form is not None:
+        _require_valid_names((_relative_name(photo.path, below) for photo in queries.photos), form)
     total = len(queries.photos)
     question = Question(k + 1, verify, standardize=standardize)
     answers = answer_photos(engine, queries.photos, question, progress=progress)
@@ -107,7 +114,10 @@ def find_pairs(
             query, real_path = _relative_name(photo, below), os.path.realpath(photo)
             paths = (engine.index.place(row.place_id).path for row in answer.result.results)
             others = [path for path in paths if os.path.realpath(path) != real_path]
-            pairs.names.extend((query, _relative_name(place, below)) for place in others[:k])
+            places = [_relative_name(place, below) for place in others[:k]]
+            if form is not None:
+                _require_valid_names(places, form)
+            pairs.names.extend((query, place) for place in places)
         progress("Searching", count, total)
     return pairs
 

@@ -1,13 +1,18 @@
 """`place-search pairs`: files that hloc and COLMAP read."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from typer.testing import Result
 
+from place_search.indexer import open_index
+from place_search.models import open_model
+from place_search.search.engine import Engine
 from place_search.search.errors import ParameterError
-from place_search.search.pairs import PairError, Pairs
+from place_search.search.folders.query_photos import open_queries
+from place_search.search.pairs import PairError, Pairs, find_pairs
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
@@ -84,6 +89,24 @@ def test_names_that_the_readers_would_part_or_leave_out() -> None:
     for name in ("two words.jpg", "#1.jpg", "tab\t.jpg"):
         with pytest.raises(PairError, match="rename the photo"):
             Pairs(Path("/"), [("a.jpg", name)]).to_text("hloc")
+
+
+@pytest.mark.parametrize("name", ["two words.jpg", "x\udce9.jpg"])
+def test_such_a_name_costs_no_search(photos: Path, index: Path, tmp_path: Path, name: str) -> None:
+    for copy in ("1.jpg", name):
+        shutil.copy(photos / "queries" / "1.jpg", tmp_path / copy)
+    engine = Engine(open_index(index), open_model(precision="auto"))
+    searched: list[int] = []
+    with pytest.raises(PairError, match="rename the photo"):
+        find_pairs(
+            engine,
+            open_queries(tmp_path),
+            1,
+            root=Path("/"),
+            form="hloc",
+            progress=lambda stage, done, total: searched.append(done),
+        )
+    assert searched == []
 
 
 def test_what_cannot_be_paired_is_one_sentence(

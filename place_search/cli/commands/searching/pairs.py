@@ -101,6 +101,7 @@ def command(
             verify=verify,
             standardize=standardize,
             root=root,
+            form=form,
             progress=advance,
         )
     text = pairs.to_text(form)
