@@ -68,6 +68,11 @@ def list_folder(root: Path) -> FolderListing:
     return listing
 
 
+def is_system_folder(name: str) -> bool:
+    """Whether a folder is a bin, holds thumbnails, or belongs to a disk's system, by its name."""
+    return name.lower() in _SYSTEM_FOLDERS or name.lower().startswith(_TRASH)
+
+
 def _list_error(folder: Path, error: OSError) -> SourceError:
     return SourceError(
         f"{folder} cannot be listed ({error.strerror}); mend that or index another folder."
@@ -83,7 +88,7 @@ def _classify(
 ) -> None:
     name = entry.name
     folder = _is_folder(entry)
-    if folder and (name.lower() in _SYSTEM_FOLDERS or name.lower().startswith(_TRASH)):
+    if folder and is_system_folder(name):
         listing.left_out[f"folder {name}"] += 1
     elif name.startswith("."):
         return

@@ -93,7 +93,14 @@ def test_a_compressed_tar_is_told_from_a_photo(pack: Callable[[bytes], bytes]) -
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_what_lies_outside_of_an_archive_is_told(kind: str) -> None:
     outside = ["../B/a.jpg", "a/../b.jpg", "..\\w.jpg", "/etc/c.jpg"]
-    hidden = [".DS_Store", "__MACOSX/a.jpg", "a/.thumbs/b.jpg", ".\\.git\\b.jpg"]
+    hidden = [
+        ".DS_Store",
+        "__MACOSX/a.jpg",
+        "a/@eaDir/b.jpg/T.jpg",
+        "#recycle/c.jpg",
+        "a/.thumbs/b.jpg",
+        ".\\.git\\b.jpg",
+    ]
     names = [*outside, "./a/plain.jpg", *hidden]
     if kind == "zip":
         packed = zipped(dict.fromkeys(names, b"photo"))

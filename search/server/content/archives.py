@@ -11,6 +11,7 @@ from email.header import decode_header, make_header
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
+from place_search.indexer.sources.walk import is_system_folder
 from place_search.search.errors import ParameterError
 
 MAX_PHOTOS = 500
@@ -60,8 +61,8 @@ def photos_of(uploads: Sequence[tuple[str, bytes]], max_bytes: int) -> list[Sent
 def _photos_in(file: str, content: bytes, max_bytes: int) -> Iterator[SentPhoto]:
     """The photos of one uploaded file, each with at most `max_bytes`.
 
-    Archives are not unpacked to disk. Folders and hidden files are left out; links, and files with
-    paths outside of the archive, become photos with a problem.
+    Archives are not unpacked to disk. Folders, hidden files, bins and thumbnails are left out, as
+    of a folder; links, and files with paths outside of the archive, become photos with a problem.
 
     Raises:
         ParameterError: an archive that is damaged.
@@ -140,8 +141,9 @@ def _path(name: str) -> PurePosixPath:
 
 
 def _is_hidden(name: str) -> bool:
-    parts = _path(name).parts
-    return "__MACOSX" in parts or any(part.startswith(".") for part in parts if part != "..")
+    parts = [part for part in _path(name).parts if part != ".."]
+    in_system = any(map(is_system_folder, parts[:-1]))
+    return in_system or any(part.startswith(".") for part in parts)
 
 
 def _outside(name: str) -> str:
