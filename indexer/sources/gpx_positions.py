@@ -8,6 +8,8 @@ from place_search.indexer.sources.gpx import GpxTrack, time_in_words
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.photos import read_capture_time
 
+_HOUR_S = 3600.0
+
 
 def place_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -> Source:
     """The photos of a source, each with the position of the track at its capture time.
@@ -23,9 +25,12 @@ def place_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -
     photos = PhotoList(source.root)
     times: list[float] = []
     placed = untimed = 0
+    zoneless = ""
     for photo in source.photos:
         if photo.taken is None:
             taken = read_capture_time(photo.path, clock_offset_s)
+            if not (zoneless or clock_offset_s) and taken != read_capture_time(photo.path, _HOUR_S):
+                zoneless = photo.name
         else:
             taken = photo.taken - clock_offset_s
         position, utm = photo.position, photo.utm
@@ -41,6 +46,12 @@ def place_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -
     if not placed:
         raise SourceError(_unplaced_reason(source, track, times))
     warnings = [*source.warnings, *track.warnings]
+    if zoneless:
+        warnings.append(
+            f"Photos such as {zoneless} name no time zone, so their times are taken for UTC; if "
+            "the camera's clock was on another, their positions are wrong: say with --clock-offset "
+            "how far it was ahead of UTC, as +02:00."
+        )
     if unplaced := len(photos) - placed:
         warnings.append(
             f"{unplaced} of the {len(photos)} photos have no position by {track.path.name}: "

@@ -280,9 +280,15 @@ def test_a_track_places_photos_by_their_times(tmp_path: Path) -> None:
     assert positions["04.jpg"] == pytest.approx((48.004, 11.0))
     assert positions["30.jpg"] is positions["none.jpg"] is None
     assert "2 of the 4 photos have no position by walk.gpx: 1 say no time" in source.warnings[-1]
+    assert "such as 00.jpg name no time zone" in source.warnings[0]
     local = VideoRequest(tmp_path / "index", gpx=gpx, clock_offset_s=25)
-    moved = {photo.name: photo.position for photo in open_source(data, None, local).photos}
+    source = open_source(data, None, local)
+    moved = {photo.name: photo.position for photo in source.photos}
     assert moved["30.jpg"] == pytest.approx((48.005, 11.0))
+    for second in (0, 4, 30):
+        taken(data / f"{second:02d}.jpg", second, "+00:00")
+    for sentence in (*source.warnings, *open_source(data, None, request).warnings):
+        assert "time zone" not in sentence
 
 
 def test_a_clock_offset_is_that_of_photos_without_a_zone(tmp_path: Path) -> None:
