@@ -18,6 +18,9 @@ _OTHER_ORDER = {
     for order, other in (("B", "L"), ("L", "B"), ("N", _NOT_NATIVE))
 }
 """Pillow's names of byte orders of 16-bit RGB and RGBA, each with the opposite order."""
+_GREY_ALPHA = "LA;16B"
+"""16-bit grey with alpha, as PNG has it; its four bytes a pixel can be read as RGBA of 8 bits."""
+_OTHER_ORDER[_GREY_ALPHA] = "RGBA"
 
 
 def orientation_of(exif: Image.Exif | None) -> int:
@@ -118,7 +121,7 @@ def _white_level(image: Image.Image) -> float:
 
 
 def _deep_rgb(image: Image.Image) -> IO[bytes] | None:
-    """The open file of 16-bit RGB or RGBA, of which Pillow keeps only the high bytes, or None."""
+    """The open file of 16-bit pixels, of which Pillow keeps only the high bytes, or None."""
     if not isinstance(image, ImageFile.ImageFile) or image.format not in ("PNG", "TIFF"):
         return None
     deep = bool(image.tile) and all(_order_of(tile) in _OTHER_ORDER for tile in image.tile)
@@ -146,11 +149,12 @@ def _brighten(high: Image.Image, stored: IO[bytes]) -> NDArray[np.uint8]:
     """
     stored.seek(0)
     with Image.open(stored, formats=("PNG", "TIFF")) as low:
+        grey = _order_of(low.tile[0]) == _GREY_ALPHA
         low.tile = [_other_order(tile) for tile in low.tile]
         low.load()
     pixels = np.asarray(high).astype(np.uint16)
     pixels <<= 8
-    pixels |= np.asarray(low)
+    pixels |= np.asarray(low)[..., [1, 1, 1, 3]] if grey else np.asarray(low)
     greatest = pixels.reshape(-1, pixels.shape[2]).max(axis=0)
     greatest[:3] = greatest[:3].max()
     whites = [

@@ -309,8 +309,20 @@ def test_rgba_of_fewer_bits_in_a_larger_container_lies_on_white(bits: int, alpha
         assert difference(decode_photo(content).pixels, expected) < 1
 
 
+@pytest.mark.parametrize(("bits", "alpha_bits"), [(10, 16), (12, 12), (14, 16), (16, 16)])
+def test_grey_with_alpha_of_fewer_bits_is_as_bright(bits: int, alpha_bits: int) -> None:
+    grey = np.asarray(picture().convert("L")).astype(np.float64)
+    grey *= 255 / grey.max()
+    opaque = np.ones(grey.shape)
+    opaque[:, :50] = 0.5
+    stored = np.dstack([grey / 255 * (2**bits - 1), opaque * (2**alpha_bits - 1)])
+    content = png_of_16_bits(np.round(stored).astype(np.uint16))
+    expected = np.round(255 - (255 - grey) * opaque).astype(np.uint8)
+    assert difference(decode_photo(content).pixels, np.dstack([expected] * 3)) < 1
+
+
 def png_of_16_bits(pixels: NDArray[np.uint16]) -> bytes:
-    """A PNG of (h, w, 3) RGB or (h, w, 4) RGBA values, which Pillow cannot write."""
+    """A PNG of (h, w, 2) grey with alpha, 3 RGB or 4 RGBA values, which Pillow cannot write."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         check = zlib.crc32(kind + data)
@@ -318,7 +330,7 @@ def png_of_16_bits(pixels: NDArray[np.uint16]) -> bytes:
 
     height, width, channels = pixels.shape
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in pixels)
-    header = struct.pack(">IIBBBBB", width, height, 16, {3: 2, 4: 6}[channels], 0, 0, 0)
+    header = struct.pack(">IIBBBBB", width, height, 16, {2: 4, 3: 2, 4: 6}[channels], 0, 0, 0)
     parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*part) for part in parts)
 
