@@ -47,6 +47,7 @@ def open_model(
     dims: int | None = None,
     precision: AskedPrecision = "auto",
     verify_with: AnyPath | None = None,
+    max_megapixels: int = 50,
 ) -> "Model":
     """Open a model by its id under weights/ or by its folder; by default the included one.
 
@@ -54,19 +55,23 @@ def open_model(
     where the model's card has measured a mean loss of at most 1 point of Recall@1 and the processor
     has instructions for it; `Model.in_words` names the precision and the reason. A model without
     local features gets them from a second model: `verify_with`, else the model that its card names,
-    else the included one.
+    else the included one. Photos larger than `max_megapixels` are refused; a JPEG counts with the
+    size at which it is decoded.
 
     Raises:
-        PlaceSearchError: there is no such model, or it is not whole.
+        PlaceSearchError: there is no such model, it is not whole, or a parameter is out of range.
     """
+    from place_search.core.tables import require_number
     from place_search.models import DEFAULT_MODEL
     from place_search.models import open_model as open_by_name
 
+    require_number("max_megapixels", max_megapixels, 1, whole=True)
     return open_by_name(
         path_or_id(model) or DEFAULT_MODEL,
         threads=threads,
         dims=dims,
         precision=precision,
+        max_pixels=max_megapixels * 10**6,
         verify=True,
         verify_with=path_or_id(verify_with),
     )

@@ -193,6 +193,10 @@ def test_answers_comparisons_and_evaluations_are_tables(town: Path) -> None:
             "A model is named by its id or its folder here, not by the type Model.",
         ),
         (
+            lambda: place_search.open_model(max_megapixels=0),
+            "The parameter max_megapixels is 0, but it must be a whole number from 1.",
+        ),
+        (
             lambda: place_search.open_model(dims=1.5),  # type: ignore[arg-type]
             "gives 1024 dimensions, so 1.5 cannot be kept",
         ),
@@ -278,6 +282,19 @@ def test_numbers_of_numpy_end_in_a_report_as_json(town: Path) -> None:
     assert json.loads(json.dumps(told.to_dict()))["settings"]["radius_m"] == 25
     assert told.settings["dims"] == 512
     assert (town / "report").is_dir()
+
+
+def test_a_model_reads_as_large_photos_as_it_may(town: Path) -> None:
+    for name, side in (("small", 1000), ("large", 1001)):
+        Image.new("L", (1000, side)).save(town / f"{name}.png")
+    for limit in (1, 2):
+        model = place_search.open_model(max_megapixels=limit)
+        place_search.describe("small.png", model=model)
+        if limit == 2:
+            place_search.describe("large.png", model=model)
+            continue
+        with pytest.raises(PlaceSearchError, match="over the limit of 1,000,000; shrink it first"):
+            place_search.describe("large.png", model=model)
 
 
 def test_what_is_no_photo_is_said_by_its_type(town: Path) -> None:
