@@ -1,6 +1,6 @@
 """`place-search whiten`: fits a whitening and writes the whitened model."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +27,10 @@ from place_search.training.view_whitening import (
 from place_search.training.whitening import WhiteningFit, fit_whitening, require_samples
 
 
+def _to_nobody(sentence: str) -> None:
+    pass
+
+
 def whiten(
     data: Path,
     out: Path,
@@ -39,6 +43,7 @@ def whiten(
     seed: int = 0,
     max_pixels: int = MAX_PIXELS,
     progress: Progress = silent,
+    say: Callable[[str], None] = _to_nobody,
 ) -> ModelCard:
     """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
 
@@ -47,7 +52,8 @@ def whiten(
     is a CSV of photos under `root` (`read_viewed_photos`), and the whitening is fitted on views of
     them (`fit_view_whitening`), as are the directions of local features (`fit_directions`); the
     model's own whitening and directions are replaced. The new model's descriptors can be cropped:
-    their numbers are in the order of falling variance.
+    their numbers are in the order of falling variance. `say` is called with a sentence on each kind
+    of file that is left out.
 
     Raises:
         TrainingError: too few photos, or without `views` a model that is whitened already.
@@ -79,6 +85,8 @@ def whiten(
         fit = fit_whitening(index.descriptors(), dims, seed=seed)
     else:
         source = open_source(data)
+        for sentence in source.left_unread:
+            say(sentence)
         folder = find_model(model or UNWHITENED_MODEL)
         card = _require_unwhitened(read_card(folder))
         require_samples(len(source.photos), "photos", dims)
@@ -86,9 +94,11 @@ def whiten(
         out.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(out.parent, out.name) as scratch:
             folder_of_index = scratch / "index"
-            build_index(
+            report = build_index(
                 source, folder_of_index, opened, progress=progress, descriptor_type="float32"
             )
+            for photo in report.skipped:
+                say(f"Skipped: {photo.name}: {photo.reason}")
             fit = fit_whitening(open_index(folder_of_index).descriptors(), dims, seed=seed)
     network = _whitened(load_network(folder, card), fit, in_bytes=views)
     new_card = _card(card, fit, method, out, dims)

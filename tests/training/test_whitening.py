@@ -164,6 +164,20 @@ def test_who_opens_a_cropped_index_crops_its_model(
     assert diagnosis.problems == ()
 
 
+def test_photos_that_are_left_out_are_told(
+    photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few(monkeypatch)
+    data = tmp_path / "data"
+    shutil.copytree(photos, data)
+    (data / "film.mov").write_bytes(b"film")
+    (data / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
+    told: list[str] = []
+    whiten(data, tmp_path / "white", dims=6, model="lite0-netvlad", say=told.append)
+    assert told[0] == f"Left out of {data}, as no photos: 1 .mov file."
+    assert told[1].startswith("Skipped: broken.jpg: the photo is truncated or corrupt")
+
+
 def test_photos_are_refused_before_they_are_described(photos: Path, tmp_path: Path) -> None:
     described: list[tuple[str, int, int]] = []
     with pytest.raises(TrainingError, match=r"12 photos are too few .* 64 .* need 1000"):

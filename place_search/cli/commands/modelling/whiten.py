@@ -66,6 +66,7 @@ def command(
             seed=seed,
             max_pixels=max_megapixels * 10**6,
             progress=advance,
+            say=say,
         )
     fitted = card.fitting["whitening"]
     print_message(
