@@ -284,19 +284,6 @@ def test_numbers_of_numpy_end_in_a_report_as_json(town: Path) -> None:
     assert (town / "report").is_dir()
 
 
-def test_a_model_reads_as_large_photos_as_it_may(town: Path) -> None:
-    for name, side in (("small", 1000), ("large", 1001)):
-        Image.new("L", (1000, side)).save(town / f"{name}.png")
-    for limit in (1, 2):
-        model = place_search.open_model(max_megapixels=limit)
-        place_search.describe("small.png", model=model)
-        if limit == 2:
-            place_search.describe("large.png", model=model)
-            continue
-        with pytest.raises(PlaceSearchError, match="over the limit of 1,000,000; shrink it first"):
-            place_search.describe("large.png", model=model)
-
-
 def test_what_is_no_photo_is_said_by_its_type(town: Path) -> None:
     place_search.index("photos", "town")
     index, model = place_search.open_index("town"), place_search.open_model()

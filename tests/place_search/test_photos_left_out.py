@@ -12,7 +12,9 @@ import pytest
 from PIL import Image
 from typer.testing import Result
 
+import place_search
 from place_search.cli.commands import load_command
+from place_search.core.errors import PlaceSearchError
 
 Run = Callable[..., Result]
 READERS = (
@@ -114,3 +116,14 @@ def test_commands_that_take_a_folder_say_what_is_no_photo_there(
             kind.removeprefix("1 ").rstrip(".")
             for kind in done.stderr.partition("as no photos: ")[2].partition("\n")[0].split(", ")
         }
+
+
+def test_a_model_reads_as_large_photos_as_it_may(tmp_path: Path) -> None:
+    small, large = (tmp_path / f"{side}.png" for side in (1000, 1001))
+    for photo in (small, large):
+        Image.new("L", (1000, int(photo.stem))).save(photo)
+    place_search.describe([small, large], model=place_search.open_model(max_megapixels=2))
+    model = place_search.open_model(max_megapixels=1)
+    place_search.describe(small, model=model)
+    with pytest.raises(PlaceSearchError, match="over the limit of 1,000,000; shrink it first"):
+        place_search.describe(large, model=model)
