@@ -43,7 +43,7 @@ def whiten(
     seed: int = 0,
     max_pixels: int = MAX_PIXELS,
     progress: Progress = silent,
-    say: Callable[[str], None] = _to_nobody,
+    print_message: Callable[[str], None] = _to_nobody,
 ) -> ModelCard:
     """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
 
@@ -52,8 +52,8 @@ def whiten(
     is a CSV of photos under `root` (`read_viewed_photos`), and the whitening is fitted on views of
     them (`fit_view_whitening`), as are the directions of local features (`fit_directions`); the
     model's own whitening and directions are replaced. The new model's descriptors can be cropped:
-    their numbers are in the order of falling variance. `say` is called with a sentence on each kind
-    of file that is left out.
+    their numbers are in the order of falling variance. `print_message` is called with a sentence on each
+    kind of file that is left out.
 
     Raises:
         TrainingError: too few photos, or without `views` a model that is whitened already.
@@ -86,7 +86,7 @@ def whiten(
     else:
         source = open_source(data)
         for sentence in source.left_unread:
-            say(sentence)
+            print_message(sentence)
         folder = find_model(model or UNWHITENED_MODEL)
         card = _require_unwhitened(read_card(folder))
         require_samples(len(source.photos), "photos", dims)
@@ -98,7 +98,7 @@ def whiten(
                 source, folder_of_index, opened, progress=progress, descriptor_type="float32"
             )
             for photo in report.skipped:
-                say(f"Skipped: {photo.name}: {photo.reason}")
+                print_message(f"Skipped: {photo.name}: {photo.reason}")
             fit = fit_whitening(open_index(folder_of_index).descriptors(), dims, seed=seed)
     network = _whitened(load_network(folder, card), fit, in_bytes=views)
     new_card = _card(card, fit, method, out, dims)

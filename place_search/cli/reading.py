@@ -1,5 +1,6 @@
 """Parses options of several commands: a point, the ground truth, a video."""
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
@@ -16,6 +17,7 @@ VideoOptions: TypeAlias = tuple[
     Path | None, str | None, float | None, str | None, str | None, Literal["auto", "2:1", "off"]
 ]
 """The options of a command line for `video_request`."""
+_WHOLE_NUMBERS = re.compile(r"\s*\d+\s*(,\s*\d+\s*)*", re.ASCII)
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?")
 
 
@@ -42,12 +44,13 @@ def parse_ks(text: str) -> list[int]:
     """The N of Recall@N from `1,5,10`."""
     from place_search.evaluation import TruthError, checked_ks
 
+    wrong = typer.BadParameter(f"--at {text}: write whole numbers from 1, as in 1,5,10.")
+    if not _WHOLE_NUMBERS.fullmatch(text):
+        raise wrong
     try:
-        return checked_ks([int(part) for part in text.split(",")])
-    except (ValueError, TruthError):
-        raise typer.BadParameter(
-            f"--at {text}: write whole numbers from 1, as in 1,5,10."
-        ) from None
+        return checked_ks(map(int, text.split(",")))
+    except TruthError:
+        raise wrong from None
 
 
 def video_request(
@@ -65,14 +68,12 @@ def video_request(
     Raises:
         SourceError: options that contradict each other.
     """
+    from place_search.core.tables import parse_number
     from place_search.indexer import VideoRequest, start_of
 
-    try:
-        metres = None if every is None else float(every.strip().removesuffix("m"))
-    except ValueError:
-        raise typer.BadParameter(
-            f"--every '{every}' is no distance in metres; write it as 2m."
-        ) from None
+    metres = None if every is None else parse_number(every.strip().removesuffix("m"))
+    if metres is not None and math.isnan(metres):
+        raise typer.BadParameter(f"--every '{every}' is no distance in metres; write it as 2m.")
     offset = _OFFSET.fullmatch((clock_offset or "0:00").strip())
     if offset is None:
         raise typer.BadParameter(

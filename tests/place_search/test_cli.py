@@ -144,6 +144,8 @@ def test_the_program_imports_no_converter_of_models() -> None:
         ["eval", "--root", "r"],
         ["eval", "--root", "r", "--truth", "t.csv", "--at", "0,1"],
         ["eval", "--root", "r", "--truth", "t.csv", "--at", "all"],
+        ["eval", "--root", "r", "--truth", "t.csv", "--at", "1,1_0"],
+        ["index", "d", "--out", "i", "--gpx", "g.gpx", "--every", "2_0m"],
         ["eval"],
         ["eval", "--split", "s.mat"],
         ["eval", "photos", "--split", "s.mat", "--root", "r"],

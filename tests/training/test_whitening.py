@@ -172,10 +172,10 @@ def test_photos_that_are_left_out_are_told(
     shutil.copytree(photos, data)
     (data / "film.mov").write_bytes(b"film")
     (data / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing")
-    told: list[str] = []
-    whiten(data, tmp_path / "white", dims=6, model="lite0-netvlad", say=told.append)
-    assert told[0] == f"Left out of {data}, as no photos: 1 .mov file."
-    assert told[1].startswith("Skipped: broken.jpg: the photo is truncated or corrupt")
+    messages: list[str] = []
+    whiten(data, tmp_path / "white", dims=6, model="lite0-netvlad", print_message=messages.append)
+    assert messages[0] == f"Left out of {data}, as no photos: 1 .mov file."
+    assert messages[1].startswith("Skipped: broken.jpg: the photo is truncated or corrupt")
 
 
 def test_photos_are_refused_before_they_are_described(photos: Path, tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def command(
             seed=seed,
             max_pixels=max_megapixels * 10**6,
             progress=advance,
-            say=say,
+            print_message=print_message,
         )
     fitted = card.fitting["whitening"]
     print_message(
