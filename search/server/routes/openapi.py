@@ -49,6 +49,7 @@ def openapi_of(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
             model_schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
             schemas.update(model_schema.pop("$defs", {}))
             schemas[model.__name__] = model_schema
+        _describe_forms(schemas)
         schema["components"]["securitySchemes"] = _SECURITY
         own = [route for route in routes if isinstance(route, Route)]
         closed = {route.path for route in own if access_of(route) != "open"}
@@ -78,6 +79,17 @@ def openapi_of(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
                 _add_examples(operation["responses"])
         app.openapi_schema = schema
     return app.openapi_schema
+
+
+def _describe_forms(schemas: dict[str, Any]) -> None:
+    """Say that forms take no other fields, and which are files, as makers of clients know these."""
+    for name, form in schemas.items():
+        if name.startswith("Body_"):
+            form["additionalProperties"] = False
+            for field in form["properties"].values():
+                content = field.get("items", field)
+                if "contentMediaType" in content:
+                    content["format"] = "binary"
 
 
 def _documented(*problems: Problem) -> dict[str, Any]:

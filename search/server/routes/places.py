@@ -64,8 +64,9 @@ IndexVersion = Annotated[
 SAME: dict[int | str, dict[str, Any]] = {
     304: {"description": "If-None-Match names what there is: the client has it."}
 }
+FILE = {"type": "string", "format": "binary"}
 _JPEG: dict[int | str, dict[str, Any]] = {
-    200: {"description": "A JPEG.", "content": {"image/jpeg": {}}},
+    200: {"description": "A JPEG.", "content": {"image/jpeg": {"schema": FILE}}},
     **SAME,
 }
 
@@ -196,7 +197,7 @@ async def place_thumbnail(
     responses={
         200: {
             "description": "A form with a JPEG for each place, named by its id.",
-            "content": {"multipart/form-data": {}},
+            "content": {"multipart/form-data": {"schema": FILE}},
         },
         **documented(BAD_PARAMETER, BUSY, INDEX_DAMAGED, NOT_READY),
     },
