@@ -30,12 +30,26 @@ class _CountingChunks(h11.Connection):
             self.size += len(event.data)
         elif isinstance(event, h11.Request):
             self.chunks = self.size = 0
+            return _below_its_host(event)
         return event
 
     @property
     def too_many(self) -> bool:
         """Whether the chunks are so small that reading them delays all other connections."""
         return self.chunks > FREE_CHUNKS + self.size // LEAST_CHUNK
+
+
+def _below_its_host(request: h11.Request) -> h11.Request:
+    """A request whose target is a path; through a proxy it may be a whole address (RFC 9112)."""
+    _, scheme_ends, rest = request.target.partition(b"://")
+    if not scheme_ends or request.target.startswith(b"/"):
+        return request
+    return h11.Request(
+        method=request.method,
+        headers=list(request.headers),
+        target=b"/" + rest.partition(b"/")[2],
+        http_version=request.http_version,
+    )
 
 
 class _Connection(H11Protocol):

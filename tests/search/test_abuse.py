@@ -160,6 +160,18 @@ def test_what_is_no_http_is_a_problem(guarded: Any, ask: httpx.Client) -> None:
         assert b"application/problem+json" in answer
 
 
+def test_an_address_in_place_of_a_path_is_taken(guarded: Any, ask: httpx.Client) -> None:
+    """As a program sends it that takes the server for its proxy."""
+    for target in (b"http://localhost/livez", b"HTTP://localhost/livez?", b"/livez"):
+        with connect(guarded) as link:
+            link.sendall(b"GET " + target + b" HTTP/1.1\r\nHost: localhost\r\n")
+            link.sendall(b"Connection: close\r\n\r\n")
+            assert received(link).startswith(b"HTTP/1.1 200"), target
+    with connect(guarded) as link:
+        link.sendall(b"GET http://localhost HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        assert received(link).startswith(b"HTTP/1.1 421")
+
+
 def test_connections_have_a_limit(guarded: Any, ask: httpx.Client) -> None:
     links = [connect(guarded) for _ in range(100)]
     refused: list[bytes] = []
