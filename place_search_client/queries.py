@@ -2,7 +2,9 @@
 
 import operator
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import date
 from numbers import Real
+from pathlib import PurePath
 from typing import Any, TypedDict
 
 _POINT = ("latitude", "longitude")
@@ -21,9 +23,9 @@ class Filters(TypedDict, total=False):
     2024-05-31; the place has each `tag`, and fits each condition on a `field`, as in "floor:ge:3".
     """
 
-    folder: str | None
-    taken_from: str | None
-    taken_to: str | None
+    folder: str | PurePath | None
+    taken_from: str | date | None
+    taken_to: str | date | None
     tag: Sequence[str] | None
     field: Sequence[str] | None
 
@@ -63,7 +65,11 @@ def parameters(query: Mapping[str, Any] | None) -> dict[str, Any] | None:
     Raises:
         ValueError: `near` is not two numbers, or a box not four.
     """
-    values = {name: value for name, value in (query or {}).items() if value is not None}
+    values: dict[str, Any] = {
+        name: value.as_posix() if isinstance(value, PurePath) else value
+        for name, value in (query or {}).items()
+        if value is not None
+    }
     for name in _NUMBERS.keys() & values.keys():
         values[name] = ",".join(map(str, _numbers(name, values[name], _NUMBERS[name])))
     return values or None

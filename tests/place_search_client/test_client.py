@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import dataclasses
+import datetime
 import http.server
 import importlib
 import io
@@ -17,7 +18,7 @@ import threading
 import time
 import typing
 from collections.abc import Iterator
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any, ClassVar
 
 import httpx
@@ -25,6 +26,7 @@ import pytest
 from PIL import Image
 
 import place_search_client
+from place_search import arguments
 from place_search.search.probability import Match
 from place_search.search.results import CompareResult
 from place_search.search.server.content.schemas import (
@@ -35,6 +37,7 @@ from place_search.search.server.content.schemas import (
 )
 from place_search_client import AsyncClient, Client, ProblemError
 from place_search_client.photos import files_of
+from place_search_client.queries import Filters, parameters
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -358,3 +361,12 @@ def test_a_value_of_few_is_typed_as_in_the_library() -> None:
         typing.get_type_hints(place_search_client.Comparison)["result"]
         == (typing.get_type_hints(CompareResult)["result"])
     )
+
+
+def test_filters_take_what_the_library_takes() -> None:
+    ours, theirs = (typing.get_type_hints(kind) for kind in (Filters, arguments.Filters))
+    for name in ("folder", "taken_from", "taken_to"):
+        assert ours[name] == theirs[name]
+    asked = {"folder": PureWindowsPath("town", "east"), "taken_from": datetime.date(2024, 5, 1)}
+    sent = httpx.QueryParams(parameters(asked))
+    assert dict(sent) == {"folder": "town/east", "taken_from": "2024-05-01"}
