@@ -67,10 +67,15 @@ class StoreCard:
             table |= {"count": places, "through": next_place_id - 1, "trained": places}
         table["max_place_id"] = table.pop("through")
         field_names = {field.name for field in fields(cls)}
-        if not is_store_kind(kind := str(table.get("kind"))) or not table.keys() <= field_names:
+        if not is_store_kind(kind := str(table.get("kind"))):
             raise IndexFormatError(
                 f"The index uses a vector store '{kind}' that is not known here; install the "
                 "version or the package that it is of, or index the photos again."
+            )
+        if not table.keys() <= field_names:
+            raise IndexFormatError(
+                "The index uses a vector store that this version does not know; index the photos "
+                "again."
             )
         return cls(**table)
 

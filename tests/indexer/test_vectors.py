@@ -353,7 +353,7 @@ def test_a_card_is_read_back_whatever_its_version() -> None:
         {"kind": "flat", "dims": 96, "candidates": 200}, places=9, next_place_id=12
     )
     assert (old.kind, old.count, old.max_place_id) == ("exact", 9, 11)
-    with pytest.raises(IndexFormatError, match="is not known here"):
+    with pytest.raises(IndexFormatError, match="store 'tree' that is not known here"):
         StoreCard.read({"kind": "tree", "through": 0}, places=1, next_place_id=1)
 
 
