@@ -52,8 +52,8 @@ def whiten(
     is a CSV of photos under `root` (`read_viewed_photos`), and the whitening is fitted on views of
     them (`fit_view_whitening`), as are the directions of local features (`fit_directions`); the
     model's own whitening and directions are replaced. The new model's descriptors can be cropped:
-    their numbers are in the order of falling variance. `print_message` is called with a sentence on each
-    kind of file that is left out.
+    their numbers are in the order of falling variance. `print_message` is called with a sentence on
+    each kind of file that is left out.
 
     Raises:
         TrainingError: too few photos, or without `views` a model that is whitened already.
