@@ -49,4 +49,4 @@ def test_the_card_tells_what_is_pinned(photos: Rows, places: Rows, truth: Rows) 
     assert demo_photos.ARCHIVE in card
     count = len({PurePosixPath(row["path"]).parts[1] for row in photos})
     assert f"{len(photos)} real photos of {count} real places" in card
-    assert f"{len(places)} to search in, {len(truth)} to ask with" in card
+    assert f"{len(places)} are indexed, {len(truth)} are queries" in card
