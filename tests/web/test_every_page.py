@@ -182,6 +182,7 @@ def test_every_page_is_light(open_page: Any, server: str, address: str, language
 
     page = open_page(at="reports", locale=language)
     settle(page)
+    page.context.new_cdp_session(page).send("Network.setCacheDisabled", {"cacheDisabled": True})
     page.on("response", weigh)
     page.goto(f"{server}{address}")
     settle(page)
