@@ -77,9 +77,13 @@ class GpxTrack:
         )
         steps = 2 * _EARTH_M * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
         distances = np.concatenate([[0.0], np.cumsum(np.where(self.is_after_gap[1:], 0, steps))])
-        moved = np.concatenate([[True], np.diff(distances) > 0])
-        targets = np.arange(0, distances[-1] + metres * 1e-6, metres)
-        return np.asarray(np.interp(targets, distances[moved], self.times[moved]), np.float64)
+        targets = np.arange(metres, distances[-1] + metres * 1e-6, metres)
+        targets = np.minimum(targets, distances[-1])
+        # The way goes on from the last point of a stop or before a gap, which is the one before.
+        end = np.searchsorted(distances, targets)
+        share = (targets - distances[end - 1]) / (distances[end] - distances[end - 1])
+        passed = self.times[end - 1] + share * (self.times[end] - self.times[end - 1])
+        return np.concatenate([self.times[:1], passed])
 
     def _rows(self) -> list[tuple[float, int, float, float]]:
         """Time, segment, latitude and longitude of each point."""

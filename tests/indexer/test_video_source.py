@@ -265,3 +265,21 @@ def test_no_position_where_the_receiver_was_off(tmp_path: Path) -> None:
     assert "without a time zone" in track.warnings[0]
     # From segment to segment nothing is gone: 149 m of the first, and none of the second.
     assert len(track.times_every(50)) == 3
+
+
+def test_frames_by_metres_are_taken_on_the_way_not_in_a_stop_or_a_gap(tmp_path: Path) -> None:
+    def north(first: int, metres: Sequence[int]) -> list[tuple[str, float, float]]:
+        return [
+            (f"2026-05-01T10:00:{first + at:02}Z", 48 + north * METRE, 11.5)
+            for at, north in enumerate(metres)
+        ]
+
+    stop, gap = [0, 2, 4, 4, 4, 4, 4, 6, 8], [100, 102, 104, 104]
+    track = GpxTrack(write_gpx(tmp_path / "walk.gpx", north(0, stop), north(40, gap)))
+    seconds = track.times_every(3) - track.times[0]
+    # 3 and 6 m, then 1 m past the gap, and 4 m, where the track ends in a stop.
+    assert seconds == pytest.approx([0, 1.5, 7, 40.5, 42], abs=0.01)
+    assert all(track.at(time) is not None for time in track.times[0] + seconds)
+    # A receiver that never moved still gives one frame.
+    still = GpxTrack(write_gpx(tmp_path / "still.gpx", north(0, [1, 1])))
+    assert still.times_every(3) == pytest.approx(still.times[:1])
