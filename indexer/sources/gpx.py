@@ -1,7 +1,10 @@
 """GPX tracks: the position of a camera at a time, by a receiver that was with it."""
 
 from datetime import UTC, datetime
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
+from typing import TypeAlias
 from xml.etree import ElementTree
 
 import numpy as np
@@ -10,7 +13,7 @@ from numpy.typing import NDArray
 from place_search.core.files import open_regular
 from place_search.core.geodesy import Position, is_null_island, is_on_earth
 from place_search.core.tables import parse_number
-from place_search.core.text import iso_time
+from place_search.core.text import counted, iso_time
 from place_search.indexer.errors import SourceError
 
 GAP_S = 10.0
@@ -20,6 +23,7 @@ _LATE_S = 0.05
 _EARTH_M = 6_371_009.0
 
 Floats = NDArray[np.float64]
+_Row: TypeAlias = tuple[float, int, float, float]
 
 
 class GpxTrack:
@@ -38,7 +42,7 @@ class GpxTrack:
         """
         self.path = path
         self.warnings: list[str] = []
-        rows = self._rows()
+        rows = self._of_one_receiver(self._rows())
         rows.sort()
         times = np.array([row[0] for row in rows])
         segments = np.array([row[1] for row in rows])
@@ -85,7 +89,29 @@ class GpxTrack:
         passed = self.times[end - 1] + share * (self.times[end] - self.times[end - 1])
         return np.concatenate([self.times[:1], passed])
 
-    def _rows(self) -> list[tuple[float, int, float, float]]:
+    def _of_one_receiver(self, rows: list[_Row]) -> list[_Row]:
+        """The points but for those of times that an earlier segment of the file covers too.
+
+        Two receivers are apart: the way from a point of one to the next of the other is none.
+        """
+        spans: list[tuple[float, float]] = []
+        kept: list[_Row] = []
+        for _, segment in groupby(rows, key=itemgetter(1)):
+            points = list(segment)
+            span = min(points)[0], max(points)[0]
+            shared = [other for other in spans if other[0] < span[1] and span[0] < other[1]]
+            spans.append(span)
+            kept += (
+                row for row in points if not any(start <= row[0] <= end for start, end in shared)
+            )
+        if left_out := len(rows) - len(kept):
+            self.warnings.append(
+                f"Segments of {self.path} overlap in time, so {counted(left_out, 'point')} of "
+                "later ones have no effect; leave the track of one receiver in it."
+            )
+        return kept
+
+    def _rows(self) -> list[_Row]:
         """Time, segment, latitude and longitude of each point."""
         rows, segment, points, local = [], 0, 0, 0
         try:

@@ -283,3 +283,17 @@ def test_frames_by_metres_are_taken_on_the_way_not_in_a_stop_or_a_gap(tmp_path: 
     # A receiver that never moved still gives one frame.
     still = GpxTrack(write_gpx(tmp_path / "still.gpx", north(0, [1, 1])))
     assert still.times_every(3) == pytest.approx(still.times[:1])
+
+
+def test_the_track_of_a_second_receiver_leads_no_frame_away(tmp_path: Path) -> None:
+    first = [(f"2026-05-01T10:00:{at:02}Z", 48.0, 11.5) for at in range(0, 20, 2)]
+    second = [(f"2026-05-01T10:00:{at:02}Z", 49.0, 11.5) for at in range(5, 30)]
+    track = GpxTrack(write_gpx(tmp_path / "both.gpx", first, second))
+    assert {
+        position.latitude for at in range(19) if (position := track.at(track.times[0] + at))
+    } == {48.0}
+    [warning] = track.warnings
+    assert "overlap in time, so 14 points of later ones have no effect" in warning
+    # A point that ends one segment and begins the next is no overlap.
+    joined = GpxTrack(write_gpx(tmp_path / "joined.gpx", first[:5], first[4:]))
+    assert (len(joined.times), joined.warnings) == (10, [])
