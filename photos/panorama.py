@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.files import open_regular
+from place_search.core.geodesy import compass_degrees
 from place_search.photos.decoding import decode_photo, open_header
 from place_search.photos.photo import Facing, Photo, Size, resize_pixels
 from place_search.photos.pixels import orientation_of
@@ -98,7 +99,7 @@ class Panorama:
     def facing(self, number: int) -> Facing:
         """The direction of view `number`."""
         yaw = number * 360.0 / VIEWS
-        return Facing(yaw, None if self.heading is None else round((self.heading + yaw) % 360, 2))
+        return Facing(yaw, None if self.heading is None else compass_degrees(self.heading + yaw, 2))
 
 
 class Inspection(NamedTuple):

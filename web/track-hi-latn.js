@@ -18,7 +18,7 @@ export const trackWords = {
     })[word],
   trackNow: (line) => `Abhi ${line}`,
   trackFrame: (frame, line) => `Frame ${whole.format(frame)}: ${line}`,
-  heading: (degrees) => `disha uttar se ${Math.round(degrees)}°`,
+  heading: (degrees) => `disha uttar se ${Math.round(degrees) % 360}°`,
   trackEnded: (frames) => `${whole.format(frames)} frame ki jagah batayi gayi.`,
   framesLeftOut: (count, why) => `${whole.format(count)} file ya frame nahi liye ja sake. ${why}`,
   trackForgotten: 'Server ne raasta band kar diya tha, isliye woh naye raaste ke roop mein aage badhta hai.',

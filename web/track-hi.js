@@ -18,7 +18,7 @@ export const trackWords = {
     })[word],
   trackNow: (line) => `अभी ${line}`,
   trackFrame: (frame, line) => `फ़्रेम ${whole.format(frame)}: ${line}`,
-  heading: (degrees) => `दिशा उत्तर से ${Math.round(degrees)}°`,
+  heading: (degrees) => `दिशा उत्तर से ${Math.round(degrees) % 360}°`,
   trackEnded: (frames) => `${whole.format(frames)} फ़्रेम की जगह बताई गई।`,
   framesLeftOut: (count, why) => `${whole.format(count)} फ़ाइल या फ़्रेम नहीं लिए जा सके। ${why}`,
   trackForgotten: 'सर्वर ने रास्ता बंद कर दिया था, इसलिए वह नए रास्ते के रूप में आगे बढ़ता है।',

@@ -39,7 +39,7 @@ const COMPASS = ['north', 'north-east', 'east', 'south-east', 'south', 'south-we
 
 /** @param {number} heading degrees from north */
 function compass(heading) {
-  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(heading)}°`;
+  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(Math.round(heading) % 360)}°`;
 }
 
 export const words = {

@@ -38,7 +38,7 @@ const COMPASS = ['उत्तर', 'उत्तर-पूर्व', 'पू�
 
 /** @param {number} heading degrees from north */
 function compass(heading) {
-  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(heading)}°`;
+  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(Math.round(heading) % 360)}°`;
 }
 
 /** @type {typeof import('./words-en.js').words} */

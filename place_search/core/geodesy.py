@@ -173,6 +173,11 @@ def bearing(start: Position, end: Position) -> float:
     return float(azimuth) % 360
 
 
+def compass_degrees(angle: float, digits: int) -> float:
+    """A direction rounded in degrees from north: 359.96 is 0.0, as 360 and 0 are one direction."""
+    return round(angle % 360, digits) % 360
+
+
 def geocentric(degrees: NDArray[np.float64]) -> NDArray[np.float64]:
     """(N, 2) latitudes and longitudes to (N, 3) metres from the centre of the Earth (EPSG:4978).
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from place_search.core.geodesy import Position, bearing
+from place_search.core.geodesy import Position, bearing, compass_degrees
 from place_search.search.tracks.markov import State
 from place_search.search.tracks.motion import LONGEST, SPEEDS
 from place_search.search.tracks.observer import Observer
@@ -62,7 +62,7 @@ class LocatedFrame:
             "place_id": self.place_id,
             "place": self.place,
             "position": None if self.position is None else self.position._asdict(),
-            "heading": None if self.heading is None else round(self.heading, 1),
+            "heading": None if self.heading is None else compass_degrees(self.heading, 1),
             **({} if self.error is None else {"error": self.error}),
         }
 

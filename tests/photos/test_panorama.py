@@ -142,6 +142,9 @@ def test_a_broken_heading_is_left_out_and_said() -> None:
     west = inspect_panorama(photo(scene(7), gpano(**WHOLE, PoseHeadingDegrees=-90))).panorama
     assert west is not None
     assert west.heading == 270
+    north = inspect_panorama(photo(scene(7), gpano(**WHOLE, PoseHeadingDegrees=359.997))).panorama
+    assert north is not None
+    assert [north.facing(view).heading for view in (0, 1)] == [0, 30]
 
 
 def test_of_a_part_of_the_sphere_the_views_are_cut_that_it_shows() -> None:

@@ -265,3 +265,19 @@ def test_the_camera_is_followed_until_it_is_stopped(open_page: Any) -> None:
     expect(live).to_be_hidden()
     assert live.evaluate("video => video.srcObject") is None
     expect(page.get_by_role("button", name="Start again")).to_be_focused()
+
+
+def test_a_heading_just_west_of_north_is_0_in_each_language(open_page: Any) -> None:
+    told = open_page(at="track").evaluate(
+        """async () => {
+            const from = (name) => import(new URL(name, document.baseURI));
+            const headings = [];
+            for (const language of ['en', 'hi', 'hi-latn']) {
+                const { trackWords } = await from(`track-${language}.js`);
+                const { words } = await from(`words-${language}.js`);
+                headings.push(trackWords.heading(359.7), words.compass(359.7));
+            }
+            return headings;
+        }"""
+    )
+    assert all(" 0°" in heading for heading in told), told

@@ -73,6 +73,12 @@ def test_each_frame_gets_place_position_and_heading(walk: Track, street: Any) ->
         assert min(frame.heading, 360 - frame.heading) < 1
 
 
+def test_a_heading_just_west_of_north_is_told_as_0(walk: Track) -> None:
+    frame = walk.frames[3]
+    told = {angle: replace(frame, heading=angle).to_dict()["heading"] for angle in (359.9, 359.96)}
+    assert told == {359.9: 359.9, 359.96: 0}
+
+
 def test_a_frame_that_cannot_be_read_is_placed_by_its_neighbours(walk: Track) -> None:
     broken = walk.frames[4]
     assert broken.error is not None
