@@ -6,6 +6,7 @@ PyAV, the extra `video`, decodes and encodes.
 import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.tables import require_number
 from place_search.core.text import counted
-from place_search.photos.photo import Photo
+from place_search.photos.photo import Photo, resize_pixels
 
 _NAMES = "mp4 m4v f4v mov mkv webm avi mpg mpeg vob ts mts m2ts 3gp 3g2 wmv asf flv ogv mxf"
 EXTENSIONS = frozenset(f".{name}" for name in _NAMES.split())
@@ -24,6 +25,8 @@ FPS = 2.0
 FPS_BOUNDS = (0.001, 1000.0)
 _MISSING = 0.03
 """The share of a video, at least a second, that must be missing at its end for a note."""
+_MOST_STRETCHED = 4
+"""The largest ratio of the sides of a pixel: those of anamorphic formats are up to 2."""
 _PQ, _HLG, _BT2020 = 16, 18, 9
 """Codes of the transfer functions of HDR10 and of phones' HDR, and of HDR's primaries."""
 _WHITE_NITS, _HLG_NITS, _HLG_GAMMA = 203.0, 1000.0, 1.2
@@ -128,7 +131,7 @@ class Video:
                     step = 1 / (self.sampling.fps or FPS)
                     next_due = (math.floor(seconds / step + 1e-6) + 1) * step
                 count += 1
-                yield VideoFrame(number, seconds, _photo(frame))
+                yield VideoFrame(number, seconds, _photo(frame, stream.sample_aspect_ratio))
         if not count:
             raise VideoError(
                 f"{self.path} has no frame that can be read; check that it plays, or convert it "
@@ -267,13 +270,21 @@ def _reason(error: BaseException) -> str:
     return str(getattr(error, "strerror", None) or error)
 
 
-def _photo(frame: Any) -> Photo:
-    """A frame upright, as the camera's metadata says, in sRGB."""
+def _photo(frame: Any, pixel_shape: Fraction | None) -> Photo:
+    """A frame upright, as the camera's metadata says, in sRGB.
+
+    `pixel_shape` is the width of a pixel by its height; the frame is made as wide or high as that
+    says, so that its pixels are square. None, 0 and what no camera writes count as square.
+    """
     if frame.color_trc in (_PQ, _HLG):
         light = _light(frame.to_ndarray(format="rgb48le"), frame.color_trc)
         pixels = _to_srgb(light, wide=frame.color_primaries == _BT2020)
     else:
         pixels = frame.to_ndarray(format="rgb24")
+    if pixel_shape and 1 / _MOST_STRETCHED <= pixel_shape <= _MOST_STRETCHED:
+        height, width = pixels.shape[:2]
+        size = round(width * max(pixel_shape, 1)), round(height / min(pixel_shape, 1))
+        pixels = resize_pixels(pixels, size)
     if _is_mirrored(frame):
         pixels = pixels[::-1]
     # `rotation` is in degrees counter-clockwise.

@@ -168,6 +168,30 @@ def test_turned_and_mirrored_videos_come_upright(
     assert bright == [corner]
 
 
+@pytest.mark.parametrize(
+    ("shape", "size"),
+    [
+        ("4/3", (128, 64)),  # AVCHD and HDV: 1440 × 1080 stands for 1920 × 1080
+        ("8/9", (96, 72)),  # NTSC's DV
+        ("1/1", (96, 64)),
+        ("100/1", (96, 64)),  # broken
+    ],
+)
+def test_pixels_that_are_not_square_are_made_so(
+    tmp_path: Path, shape: str, size: tuple[int, int]
+) -> None:
+    path = tmp_path / "wide.mp4"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=10)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.codec_context.sample_aspect_ratio = Fraction(shape)
+        container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(9), format="rgb24")))
+        container.mux(stream.encode())
+    [frame] = Video(path, Sampling(every=1)).frames()
+    assert (frame.photo.width, frame.photo.height) == size
+    assert frame.photo.pixels.shape == (size[1], size[0], 3)
+
+
 # Codes of black, a shade of 26 nits, paper (203) and light (1,000); ITU-R BT.2100 and BT.2408.
 HDR = {16: (0.0, 0.38, 0.58, 0.75), 18: (0.0, 0.38, 0.75, 1.0)}
 
