@@ -1,6 +1,7 @@
 """The track of a video or a walk, for the command line and Python."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def track_input(
     from place_search.photos.video import Sampling, require_sampling
     from place_search.search.tracks.inputs import open_input
     from place_search.search.tracks.track import track_frames
-    from place_search.search.tracks.track_files import FORMATS, VIDEO, is_track, write_track
+    from place_search.search.tracks.track_files import DRAWN, FORMATS, VIDEO, is_track, write_track
 
     require_sampling(every, fps)
     if out is not None and out.suffix.lower() not in (*FORMATS, VIDEO):
@@ -96,6 +97,9 @@ def track_input(
     descriptor_file = frame_file(out)
     track = track_frames(index, model, source, descriptor_file, causal=causal, progress=progress)
     write_track(track, out, source, model, index)
+    if out.suffix.lower() in DRAWN and all(frame.position is None for frame in track.frames):
+        nothing = f"No frame has a position, so that there is nothing on the map of {out.name}."
+        track = replace(track, notes=[*track.notes, nothing])
     descriptor_file.unlink(missing_ok=True)
     return track
 

@@ -126,6 +126,16 @@ def track_frames(
             f"An index of {index.count} places has too few to tell by them how much a frame stands "
             "out; search the frames that are not known one by one."
         )
+    found = [frame.place_id for frame in frames if frame.place_id is not None]
+    if (
+        found
+        and index.place(found[0]).utm is not None
+        and all(frame.position is None for frame in frames)
+    ):
+        notes.append(
+            "The index's places are in metres of no UTM zone, so that frames have no latitudes, "
+            "longitudes and headings."
+        )
     lost = sum(frame.error is not None for frame in frames)
     if lost == len(frames):
         raise PlaceSearchError(f"None of the frames can be read: {frames[0].error}")

@@ -154,3 +154,12 @@ def test_frames_of_which_none_can_be_read(
     said = check_failure(run("track", walk / "index", tmp_path, "--out", out))
     assert said.startswith("None of the frames can be read: ")
     assert not out.exists()
+
+
+def test_an_empty_map_is_told(run: Run, walk: Path, tmp_path: Path) -> None:
+    place_search.index(walk / "places", tmp_path / "index")  # without the list of positions
+    for ending, told in (("gpx", True), ("geojson", True), ("csv", False)):
+        out = tmp_path / f"walk.{ending}"
+        result = run("track", tmp_path / "index", walk / "frames", "--out", out)
+        assert result.exit_code == 0
+        assert (f"nothing on the map of walk.{ending}" in result.stderr) == told
