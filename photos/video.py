@@ -214,7 +214,9 @@ def is_video(path: Path) -> bool:
 
 def _encoder(container: Any, fps: float, picture: NDArray[np.uint8]) -> Any:
     names = [name for name in ("libx264", "mpeg4") if name in _av().codecs_available]
-    stream = container.add_stream(names[0] if names else "mpeg4", rate=max(round(fps), 1))
+    stream = container.add_stream(
+        names[0] if names else "mpeg4", rate=Fraction(fps).limit_denominator(1001)
+    )
     stream.height, stream.width = picture.shape[:2]
     stream.pix_fmt = "yuv420p"
     return stream

@@ -185,7 +185,7 @@ def _stretches(track: Track) -> Iterator[list[LocatedFrame]]:
 
 
 def _rate(frames: Sequence[LocatedFrame]) -> float:
-    """The frames a second with which the video lasts as long as the tracked video."""
+    """The frames a second, at least 1, with which the video lasts as long as the tracked one."""
     last = frames[-1].seconds if frames else None
     return _PHOTOS_A_SECOND if not last else max((len(frames) - 1) / last, 1.0)
 

@@ -278,6 +278,13 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
         write_video(tmp_path / "nowhere" / "out.mp4", [picture(1)], 5)
 
 
+@pytest.mark.parametrize("fps", [1.5, 29.97 / 7])
+def test_a_video_of_any_rate_lasts_as_long_as_it_should(tmp_path: Path, fps: float) -> None:
+    out = tmp_path / "out.mp4"
+    write_video(out, (picture(shade) for shade in range(40, 100)), fps)
+    assert [*Video(out, Sampling(every=1)).frames()][-1].seconds == pytest.approx(59 / fps, abs=0.1)
+
+
 @pytest.mark.parametrize(
     ("ending", "muxer", "codec"),
     [
