@@ -100,7 +100,7 @@ class MarkovModel:
 
     def step(self, state: State, evidence: Evidence, *, cut: bool = False) -> State:
         """The state after the next frame; at a `cut` the camera may be anywhere."""
-        jump = _JUMP_AT_CUT if cut else _JUMP
+        jump, leave, come_back = _chances(evidence.still, cut=cut)
         span = self._span(state.coordinates)
         moved = np.zeros((len(SPEEDS), len(span.coordinates)))
         core = span.find(state.coordinates)
@@ -108,19 +108,19 @@ class MarkovModel:
         moved = (1 - evidence.still) * _shifted(moved, self._motion.steps)
         moved[:, core] += evidence.still * state.mass
         moved[:, ~span.is_place] = 0  # past the end of a sequence
-        stayed = (1 - jump) * (1 - _LEAVE)
+        stayed = (1 - jump) * (1 - leave)
         listed = np.bincount(self._folder_at[state.coordinates], state.places, len(self._sizes))
         before = listed + state.others
         # Unlisted places stay unlisted; the probability beyond a sequence's end goes anywhere.
         lost = max(float(listed.sum() - moved.sum()), 0.0)
-        returned = _RETURN * state.off
-        anywhere = stayed * lost + returned + (1 - _LEAVE) * jump * (1 - _IN_FOLDER) * before.sum()
+        returned = come_back * state.off
+        anywhere = stayed * lost + returned + (1 - leave) * jump * (1 - _IN_FOLDER) * before.sum()
         others = (
             stayed * state.others
-            + (1 - _LEAVE) * jump * _IN_FOLDER * before
+            + (1 - leave) * jump * _IN_FOLDER * before
             + anywhere * self._sizes / self.count
         )
-        off = (1 - _RETURN) * state.off + _LEAVE * before.sum()
+        off = (1 - come_back) * state.off + leave * before.sum()
         at = span.coordinates[span.is_place]
         return self._weigh(at, stayed * moved[:, span.is_place], others, float(off), evidence)
 
@@ -135,7 +135,7 @@ class MarkovModel:
 
         `message` is that of the frames after `later`; `cut` is as in the step between the two.
         """
-        jump = _JUMP_AT_CUT if cut else _JUMP
+        jump, leave, come_back = _chances(later.still, cut=cut)
         others = np.exp(later.floor) * message.others
         likelihood = message.mass * np.exp(later.odds)
         listed_in = self._folder_at[later.coordinates]
@@ -155,13 +155,13 @@ class MarkovModel:
         core = span.find(earlier.coordinates)
         moved = _shifted(ahead, self._motion.steps[:, ::-1])[:, core]
         along = (1 - later.still) * (self._motion.changes @ moved) + later.still * ahead[:, core]
-        stayed = (1 - jump) * (1 - _LEAVE)
+        stayed = (1 - jump) * (1 - leave)
         off = message.off
-        jumped = (1 - _LEAVE) * jump * (_IN_FOLDER * folder_mean + (1 - _IN_FOLDER) * anywhere)
+        jumped = (1 - leave) * jump * (_IN_FOLDER * folder_mean + (1 - _IN_FOLDER) * anywhere)
         folder = self._folder_at[earlier.coordinates]
-        mass = stayed * along + jumped[folder] + _LEAVE * off
-        rest = stayed * folder_mean + jumped + _LEAVE * off
-        none = _RETURN * anywhere + (1 - _RETURN) * off
+        mass = stayed * along + jumped[folder] + leave * off
+        rest = stayed * folder_mean + jumped + leave * off
+        none = come_back * anywhere + (1 - come_back) * off
         largest = max(float(mass.max(initial=0.0)), float(rest.max()), none)
         return earlier._replace(mass=mass / largest, others=rest / largest, off=none / largest)
 
@@ -215,6 +215,16 @@ class MarkovModel:
         around = np.arange(-LONGEST, LONGEST + 1)
         wide = np.unique((coordinates[:, None] + around).ravel())
         return _Span(wide, self.routes.row[wide] >= 0)
+
+
+def _chances(still: float, *, cut: bool) -> tuple[float, float, float]:
+    """The probabilities to jump, to leave the known places, and to return to them.
+
+    A camera that stands does none of these: over a long stop the little of each frame, of which
+    equal frames take nothing back, would add up until its place were lost.
+    """
+    moving = 1 - still
+    return _JUMP_AT_CUT if cut else moving * _JUMP, moving * _LEAVE, moving * _RETURN
 
 
 def _shifted(mass: Floats, steps: Floats) -> Floats:

@@ -143,6 +143,20 @@ def test_a_camera_carried_off_is_found_again() -> None:
     assert share_right(found[settled], truth[settled]) >= 0.98
 
 
+@pytest.mark.slow
+def test_a_long_stop_of_equal_frames_keeps_its_place() -> None:
+    stop = frames_of(walk1(), at_dusk(PHOTOS[:40], 4))
+    stop += [PrecomputedFrame(Evidence(np.arange(0), np.zeros(0), -2.0, 0.0, 1.0))] * 2000
+    model, state = MarkovModel(walk1()), None
+    for frame in stop:
+        state = advance(model, state, frame)
+    assert state is not None
+    for stopped in (state, [*smoothed(model, stop)][-1]):
+        assert abs(rows_of(walk1(), [stopped])[0] - 39) <= 1
+        assert stopped.places.max() > 0.5
+        assert stopped.off < 0.02
+
+
 def test_frames_of_unknown_places_are_said_to_be_off() -> None:
     queries = at_dusk(np.concatenate([PHOTOS[20:80], ELSEWHERE[:60], PHOTOS[90:150]]), 5)
     states = tracked(walk1(), queries)
@@ -228,7 +242,7 @@ def _likelihoods(evidence: Evidence) -> NDArray[np.float64]:
 def _transitions(count: int, still: float) -> NDArray[np.float64]:
     speeds = np.full(len(SPEEDS), 1 / len(SPEEDS))
     motion = motion_with(speeds)
-    jump, leave, back = 1e-3, 1e-3, 0.05
+    jump, leave, back = (1 - still) * np.array([1e-3, 1e-3, 0.05])
     size = count * len(SPEEDS)
     matrix = np.zeros((size + 1, size + 1))
     anywhere = np.full(size, 1 / size)
