@@ -83,6 +83,11 @@ class Index:
                 positions[row] = self._moved.get(place_id, positions[row])
         return positions
 
+    @property
+    def has_positions(self) -> bool:
+        """Whether any place has a latitude and a longitude."""
+        return bool(np.isfinite(self.positions).any())
+
     @cached_property
     def shared_parts(self) -> SharedParts:
         """The parts of the picture that many photos of the index share, whatever the place."""

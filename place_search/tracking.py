@@ -19,6 +19,7 @@ from place_search.arguments import (
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import require_own, require_writable
 from place_search.core.progress import Progress
+from place_search.core.row_files import empty_map_note
 
 if TYPE_CHECKING:
     from place_search.indexer import Index
@@ -79,7 +80,7 @@ def track_input(
     from place_search.photos.video import Sampling, require_sampling
     from place_search.search.tracks.inputs import open_input
     from place_search.search.tracks.track import track_frames
-    from place_search.search.tracks.track_files import DRAWN, FORMATS, VIDEO, is_track, write_track
+    from place_search.search.tracks.track_files import FORMATS, VIDEO, is_track, write_track
 
     require_sampling(every, fps)
     if out is not None and out.suffix.lower() not in (*FORMATS, VIDEO):
@@ -97,9 +98,8 @@ def track_input(
     descriptor_file = frame_file(out)
     track = track_frames(index, model, source, descriptor_file, causal=causal, progress=progress)
     write_track(track, out, source, model, index)
-    if out.suffix.lower() in DRAWN and all(frame.position is None for frame in track.frames):
-        nothing = f"No frame has a position, so that there is nothing on the map of {out.name}."
-        track = replace(track, notes=[*track.notes, nothing])
+    if note := empty_map_note(out, placed=index.has_positions):
+        track = replace(track, notes=[*track.notes, note])
     descriptor_file.unlink(missing_ok=True)
     return track
 

@@ -24,6 +24,8 @@ Columns: TypeAlias = Mapping[str, type]
 """The columns in their order, each with its type: str, int, float or bool."""
 
 PARQUET = ".parquet"
+DRAWN = frozenset({".geojson", ".gpx"})
+"""The endings of files that are drawn on a map."""
 IN_WORDS = ".csv, .jsonl, .geojson or .parquet"
 
 
@@ -80,6 +82,16 @@ def write_rows(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
     """
     with telling_unwritable(path), replacing(path) as part:
         _WRITERS[path.suffix.lower()](part, columns, list(rows))
+
+
+def empty_map_note(path: Path, *, placed: bool) -> str | None:
+    """A sentence on a file for maps where no place of the index is `placed` in degrees."""
+    if placed or path.suffix.lower() not in DRAWN:
+        return None
+    return (
+        "No place of the index has a latitude and a longitude, so that there is nothing on the map "
+        f"of {path.name}."
+    )
 
 
 def _write_csv(path: Path, columns: Columns, rows: Sequence[Row]) -> None:

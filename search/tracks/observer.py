@@ -51,10 +51,9 @@ class Observer:
         """
         self.index = index
         self._candidates = candidates
-        placed = np.isfinite(index.positions).any()
         self.routes = find_routes(
             index.source_names(),  # a walk keeps its order where people rename its places
-            geocentric(index.positions) if placed else None,
+            geocentric(index.positions) if index.has_positions else None,
             sequences=index.sequences(),
             capture_times=index.taken,
         )

@@ -27,8 +27,6 @@ from place_search.search.tracks.located import COLUMNS, LocatedFrame
 from place_search.search.tracks.track import Track
 
 VIDEO = ".mp4"
-DRAWN = frozenset({".geojson", ".gpx"})
-"""The endings of files that are drawn on a map."""
 _CREATOR = "place-search"
 _GPX = "http://www.topografix.com/GPX/1/1"
 _HEIGHT = 360

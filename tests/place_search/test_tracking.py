@@ -156,10 +156,30 @@ def test_frames_of_which_none_can_be_read(
     assert not out.exists()
 
 
+@pytest.mark.slow
 def test_an_empty_map_is_told(run: Run, walk: Path, tmp_path: Path) -> None:
     place_search.index(walk / "places", tmp_path / "index")  # without the list of positions
-    for ending, told in (("gpx", True), ("geojson", True), ("csv", False)):
-        out = tmp_path / f"walk.{ending}"
-        result = run("track", tmp_path / "index", walk / "frames", "--out", out)
-        assert result.exit_code == 0
-        assert (f"nothing on the map of walk.{ending}" in result.stderr) == told
+    written = [
+        (["track", tmp_path / "index", walk / "frames"], ("gpx", "geojson"), ("csv",)),
+        (["search", tmp_path / "index", walk / "frames"], ("geojson",), ("csv", "jsonl")),
+        (["places", tmp_path / "index"], ("geojson",), ("csv",)),
+    ]
+    for command, drawn, others in written:
+        for ending in drawn + others:
+            result = run(*command, "--out", tmp_path / f"{command[0]}.{ending}")
+            assert result.exit_code == 0
+            told = f"nothing on the map of {command[0]}.{ending}" in result.stderr
+            assert told == (ending in drawn)
+    result = run("places", walk / "index", "--out", tmp_path / "placed.geojson")
+    assert not result.stderr
+
+
+@pytest.mark.slow
+def test_metres_of_no_zone_are_no_positions_and_that_is_noted(walk: Path, tmp_path: Path) -> None:
+    rows = [f"{walk / 'places' / f'{place}.jpg'},{100 * place},0" for place in range(PLACES)]
+    (tmp_path / "metres.csv").write_text("\n".join(["path,easting,northing", *rows]))
+    place_search.index(tmp_path / "metres.csv", tmp_path / "index")
+    track = place_search.track(tmp_path / "index", walk / "frames")
+    assert any(frame.known for frame in track.frames)
+    assert {(frame.position, frame.heading) for frame in track.frames} == {(None, None)}
+    assert any("metres of no UTM zone" in note for note in track.notes)

@@ -362,20 +362,6 @@ def test_an_index_without_order_says_so_and_finds_places(
     assert any("in no order" in note for note in track.notes)
 
 
-def test_metres_of_no_zone_are_no_positions_and_that_is_noted(
-    street: Any, model: Model, tmp_path: Path
-) -> None:
-    rows = [f"{street.folder / f'{place:02d}.jpg'},{10 * place},0" for place in NORTHWARDS]
-    places = tmp_path / "places.csv"
-    places.write_text("\n".join(["path,easting,northing", *rows]))
-    build_index(open_source(places), tmp_path / "index", model)
-    frames = photos_of(street, tmp_path / "frames", NORTHWARDS)
-    track = track_of(open_index(tmp_path / "index"), model, frames)
-    assert any(frame.known for frame in track.frames)
-    assert {(frame.position, frame.heading) for frame in track.frames} == {(None, None)}
-    assert any("metres of no UTM zone" in note for note in track.notes)
-
-
 def test_lists_are_taken_in_the_order_of_their_numbers(street: Any, tmp_path: Path) -> None:
     photos_of(street, tmp_path, [1, 2, 3])
     listed = tmp_path / "list.txt"

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import print_line
+from place_search.cli.console import print_line, say
 from place_search.core.text import counted
 
 
@@ -20,7 +20,7 @@ def command(
     ],
 ) -> None:
     """Write the places of an index, with their positions, for maps and tables."""
-    from place_search.core.row_files import require_row_file, write_rows
+    from place_search.core.row_files import empty_map_note, require_row_file, write_rows
     from place_search.indexer import open_index
     from place_search.indexer.place_rows import columns_of, place_rows
 
@@ -28,4 +28,6 @@ def command(
     columns = columns_of(opened)
     require_row_file(out, columns, index)
     write_rows(out, columns, place_rows(opened))
+    if note := empty_map_note(out, placed=opened.has_positions):
+        say(f"Note: {note}")
     print_line(f"{counted(len(opened), 'place')} in {out}")

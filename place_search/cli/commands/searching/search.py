@@ -189,6 +189,7 @@ def command(
 def _search_each(
     engine: "Engine", photos: Path, question: "Question", out: Path, as_json: bool
 ) -> None:
+    from place_search.core.row_files import empty_map_note
     from place_search.search.folders.answer_files import journal_beside, write_answers
     from place_search.search.folders.query_photos import open_queries
 
@@ -203,6 +204,8 @@ def _search_each(
             f"Interrupted; {journal_beside(out)} keeps what was answered, and the same command "
             "goes on from there."
         ) from None
+    if note := empty_map_note(out, placed=engine.index.has_positions):
+        say(f"Note: {note}")
     if counts.before:
         print_message(f"{counts.before:,} of the photos were answered before the interruption.")
     unreadable = [f"{photo.name}: {photo.reason}" for photo in counts.unreadable]
