@@ -55,7 +55,7 @@ class OpenTrack:
             number = self.live.count - 1
             located = locate(self.live.observer, state, number, f"frame {number}")
             self.path.append(located)
-        return self.about() | {"frame": located.to_dict()}
+            return self.about() | {"frame": located.to_dict()}
 
     def about(self) -> dict[str, Any]:
         """The ids of the track, its index and its model, and its number of frames."""

@@ -1,9 +1,10 @@
 """Live tracks over HTTP, and what keeps them few."""
 
 import asyncio
+import threading
 import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -59,6 +60,29 @@ def test_a_frame_that_cannot_be_read_changes_nothing(client: httpx.Client, stree
     assert client.get(f"/v1/tracks/{track_id}").json()["frames"] == 1
     assert client.post(f"/v1/tracks/{track_id}/frames?k=3").status_code == 400
     client.delete(f"/v1/tracks/{track_id}")
+
+
+def test_an_answer_counts_no_frames_of_later_requests(engine: Engine, street: Any) -> None:
+    class Overtaken:
+        """A lock that lets another request in as soon as it is free."""
+
+        def __init__(self) -> None:
+            self.lock, self.waiting = threading.Lock(), True
+
+        def __enter__(self) -> None:
+            self.lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self.lock.release()
+            if self.waiting:
+                self.waiting = False
+                track.add(street.query(2))
+
+    track = OpenTracks().open(engine)
+    track.lock = cast(threading.Lock, Overtaken())
+    answer = track.add(street.query(1))
+    assert (answer["frames"], answer["frame"]["frame"]) == (1, 0)
+    assert track.about()["frames"] == 2
 
 
 def test_tracks_that_nobody_asks_for_close_by_themselves(engine: Engine) -> None:
