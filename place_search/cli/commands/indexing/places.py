@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from place_search.cli import options
-from place_search.cli.console import print_line, say
+from place_search.cli.console import print_line, print_message
 from place_search.core.text import counted
 
 
@@ -29,5 +29,5 @@ def command(
     require_row_file(out, columns, index)
     write_rows(out, columns, place_rows(opened))
     if note := empty_map_note(out, placed=opened.has_positions):
-        say(f"Note: {note}")
+        print_message(f"Note: {note}")
     print_line(f"{counted(len(opened), 'place')} in {out}")

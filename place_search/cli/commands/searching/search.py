@@ -205,7 +205,7 @@ def _search_each(
             "goes on from there."
         ) from None
     if note := empty_map_note(out, placed=engine.index.has_positions):
-        say(f"Note: {note}")
+        print_message(f"Note: {note}")
     if counts.before:
         print_message(f"{counts.before:,} of the photos were answered before the interruption.")
     unreadable = [f"{photo.name}: {photo.reason}" for photo in counts.unreadable]
