@@ -109,6 +109,15 @@ class Inspection(NamedTuple):
     notes: tuple[str, ...] = ()
     is_unmarked: bool = False
 
+    def why_whole(self, *, asked: bool) -> tuple[str, ...]:
+        """Notes on a photo that was not cut, though perhaps somebody `asked` to have it cut."""
+        notes = self.notes if self.panorama is None else (PARTLY,)
+        if asked and not notes:
+            notes = (NO_SPHERE,)
+        if self.is_unmarked:
+            notes += (f"{UNMARKED}; ask with panorama=true (--panorama) to have it cut.",)
+        return notes
+
 
 NO_PANORAMA = Inspection(None)
 

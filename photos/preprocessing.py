@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
-from place_search.photos.panorama import NO_SPHERE, PARTLY, UNMARKED, inspect_panorama, read_views
+from place_search.photos.panorama import inspect_panorama, read_views
 from place_search.photos.photo import Photo, Size, resize_pixels
 
 MAX_ASPECT = 4.0
@@ -159,12 +159,7 @@ def decode_for(
                 photo = read_views(source, inspection.panorama, **options)
                 if photo.views:
                     return photo
-                notes = (PARTLY,)
-            notes += inspection.notes
-            if panorama and not notes:
-                notes = (NO_SPHERE,)
-            if inspection.is_unmarked:
-                notes += (f"{UNMARKED}; ask with panorama=true (--panorama) to have it cut.",)
+            notes = inspection.why_whole(asked=panorama is True)
         target_size = partial(largest_size, preprocessings)
         plain = decode_photo(source, target_size=target_size, **options)
         return replace(plain, notes=(*plain.notes, *notes)) if notes else plain

@@ -10,6 +10,7 @@ from place_search_client.errors import ProblemError
 from place_search_client.replies import (
     AddedPhoto,
     AddedPhotos,
+    AddedPlace,
     Comparison,
     Explanation,
     Facing,
@@ -42,6 +43,7 @@ from place_search_client.replies import (
 __all__ = [
     "AddedPhoto",
     "AddedPhotos",
+    "AddedPlace",
     "AsyncClient",
     "AsyncTrack",
     "Client",

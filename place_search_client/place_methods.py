@@ -13,6 +13,7 @@ from place_search_client.queries import Filters, place_path, point_in
 from place_search_client.reading import read
 from place_search_client.replies import (
     AddedPhotos,
+    AddedPlace,
     Comparison,
     Group,
     GroupsPage,
@@ -158,7 +159,7 @@ class PlaceMethods:
         position: tuple[float, float] | None = None,
         name: str = "",
         panorama: bool | None = None,
-    ) -> PlaceDetails:
+    ) -> AddedPlace:
         """Add a photo, by default at its Exif's position; a photo that the index has stays as is.
 
         A 360° `panorama` is added as its views: by default where its metadata calls it a panorama,
@@ -166,7 +167,7 @@ class PlaceMethods:
         """
         files, form = {"photo": ("photo", content_of(photo))}, _form(panorama, position, name)
         reply = self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
-        return read(PlaceDetails, reply.json())
+        return read(AddedPlace, reply.json())
 
     def add_many(
         self, photos: Photo | Iterable[Photo], *, panorama: bool | None = None
@@ -281,12 +282,12 @@ class AsyncPlaceMethods:
         position: tuple[float, float] | None = None,
         name: str = "",
         panorama: bool | None = None,
-    ) -> PlaceDetails:
+    ) -> AddedPlace:
         """As `Client.add`."""
         content = await asyncio.to_thread(content_of, photo)
         files, form = {"photo": ("photo", content)}, _form(panorama, position, name)
         reply = await self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
-        return read(PlaceDetails, reply.json())
+        return read(AddedPlace, reply.json())
 
     async def add_many(
         self, photos: Photo | Iterable[Photo], *, panorama: bool | None = None

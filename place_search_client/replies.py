@@ -137,6 +137,13 @@ class PlaceGroup:
 
 
 @dataclass(frozen=True, slots=True)
+class AddedPlace(PlaceDetails):
+    """The place of a photo that was added, or was there already, with notes on the photo."""
+
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class AddedPhoto:
     """The result for each of several photos to add."""
 
@@ -144,6 +151,7 @@ class AddedPhoto:
     status: int
     place: PlaceDetails | None
     problem: str | None
+    notes: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

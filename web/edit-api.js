@@ -3,7 +3,7 @@
 import { readIndexes, request, withOwnAddresses } from './api.js';
 import { ownIndex } from './indexes.js';
 
-/** @import { PlaceDetailsReply, PlaceGroupReply, ServedIndexReply, SimilarReply } from './types.js' */
+/** @import { AddedPlaceReply, PlaceDetailsReply, PlaceGroupReply, ServedIndexReply, SimilarReply } from './types.js' */
 
 /** @typedef {ServedIndexReply['changes'] | 'removed'} ChangeRight */
 /** @typedef {{place: PlaceDetailsReply, etag: string}} PlaceVersion */
@@ -46,7 +46,7 @@ export function newIdempotencyKey() {
 }
 
 /**
- * Add a photo to the index.
+ * Add a photo to the index; the place of the answer has notes on the photo.
  * @param {File} photo
  * @param {PlaceDetailsReply['position']} position null for the position in the photo's Exif
  * @param {string} key of `newIdempotencyKey`: with the same key, a photo is added once
@@ -56,7 +56,8 @@ export async function addPlace(photo, position, key) {
   body.append('photo', photo, photo.name);
   body.append('name', photo.name);
   for (const [name, degrees] of Object.entries(position ?? {})) body.append(name, `${degrees}`);
-  return (await placeVersion(await request('v1/places', undefined, { method: 'POST', headers: { 'Idempotency-Key': key }, body }))).place;
+  const response = await request('v1/places', undefined, { method: 'POST', headers: { 'Idempotency-Key': key }, body });
+  return /** @type {AddedPlaceReply} */ (await response.json());
 }
 
 /**

@@ -4,6 +4,7 @@ import { ApiError } from './api.js';
 import { announce, element, find } from './dom.js';
 import { splitName } from './format.js';
 import { placeWords } from './place-words.js';
+import { sentenceElement } from './problem-text.js';
 import { hideProblem, showProblem } from './problem.js';
 import { addPlace, changeGroup, newIdempotencyKey, readGroup } from './edit-api.js';
 import { thumbnail } from './thumbnail.js';
@@ -171,7 +172,11 @@ export function addButton(page, redraw) {
       const added = await addPlace(photo, position, key);
       const wasMember = added.place_id === place_id || page.spot?.group.place_ids.includes(added.place_id);
       redraw(await (wasMember ? readGroup(place_id) : changeGroup(place_id, { add: [added.place_id] })));
-      status.textContent = wasMember ? placeWords.addedBefore(photo.name) : placeWords.added(photo.name);
+      const { notes = [], reasons } = added;
+      status.replaceChildren(
+        wasMember ? placeWords.addedBefore(photo.name) : placeWords.added(photo.name),
+        ...notes.flatMap((note, at) => [' ', sentenceElement('span', note, reasons[at])]),
+      );
       if (document.activeElement === focusBefore) heading.focus();
     } catch (error) {
       status.textContent = '';

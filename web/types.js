@@ -3,10 +3,12 @@
 
 /**
  * @typedef {object} AddedPhotoReply The result for each of several photos to add
+ * @property {string[]} [notes] Sentences about what was odd in the photo
  * @property {string} file As it was sent, in an archive or by itself
  * @property {number} status 201 for a new place, 200 for one that was there, else 422
  * @property {PlaceDetailsReply | null} place
  * @property {string | null} problem Why it could not be added; null where it was
+ * @property {(ReasonReply | null)[]} reasons The notes as codes, in their order; null where one has none
  */
 
 /**
@@ -16,6 +18,23 @@
  * @property {number} known Photos that the index had already
  * @property {number} refused
  * @property {AddedPhotoReply[]} photos One for each photo, in their order
+ */
+
+/**
+ * @typedef {object} AddedPlaceReply The place of a photo that was added, or was there already, with notes on the photo
+ * @property {number} place_id
+ * @property {string} name What it is called; by default its photo's path in the folder
+ * @property {PositionReply | null} position
+ * @property {UtmReply | null} utm
+ * @property {string} image_url The photo as a JPEG of at most 1600 pixels a side
+ * @property {string} thumbnail_url A small JPEG, which may be cached for good
+ * @property {string | null} [taken] When the photo was taken, ISO 8601 in UTC
+ * @property {number | null} [heading] The direction of the photo, degrees from north
+ * @property {string} [note] A note that people wrote; empty for none
+ * @property {string[]} [tags]
+ * @property {Record<string, string | number | boolean>} [fields] The index's own fields, as GET /v1/index declares them
+ * @property {string[]} [notes] Sentences about what was odd in the photo
+ * @property {(ReasonReply | null)[]} reasons The notes as codes, in their order; null where one has none
  */
 
 /**

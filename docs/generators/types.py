@@ -28,6 +28,7 @@ CLIENT_NAMES: Mapping[str, str] = {
     "GroupReply": "Group",
     "GroupsReply": "GroupsPage",
     "PlaceGroupReply": "PlaceGroup",
+    "AddedPlaceReply": "AddedPlace",
     "AddedPhotoReply": "AddedPhoto",
     "AddedPhotosReply": "AddedPhotos",
     "ServedIndexReply": "ServedIndex",
@@ -99,7 +100,8 @@ def render_client() -> str:
         needed = schemas[name].get("required", ())
         lines = [
             f"    {field}: {_python_union(kind)}{'' if field in needed else _default(kind)}"
-            for field, kind in fields.items()
+            # Fields with a default come last, as a dataclass wants them.
+            for field, kind in sorted(fields.items(), key=lambda item: item[0] not in needed)
             # Codes are for pages in other languages; the client has the sentences.
             if not kind.get("readOnly")
         ]

@@ -143,8 +143,8 @@ class Decoder:
 
     def views(
         self, content: bytes, *, formats: Sequence[str] = FORMATS, assumed: bool = False
-    ) -> list[tuple[Facing, bytes]]:
-        """The views of a 360° panorama as bare JPEGs; empty for other photos.
+    ) -> tuple[list[tuple[Facing, bytes]], tuple[str, ...]]:
+        """The views of a 360° panorama as bare JPEGs, none for other photos, and notes on it.
 
         A photo of 2:1 without metadata is a panorama where that is `assumed`.
 

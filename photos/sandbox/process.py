@@ -217,19 +217,24 @@ def _picture(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]
 
 
 def _views(slot: _Slot, content: bytes, job: dict[str, Any]) -> dict[str, Any]:
-    panorama = inspect_panorama(content, assumed=job["assumed"]).panorama
-    if panorama is None:
-        return {"bytes": [], "facing": []}
+    inspection = inspect_panorama(content, assumed=job["assumed"])
+    why_whole = inspection.why_whole(asked=job["assumed"])
+    if inspection.panorama is None:
+        return {"bytes": [], "facing": [], "notes": why_whole}
     photo = read_views(
         content,
-        panorama,
+        inspection.panorama,
         max_pixels=job["max_pixels"],
         formats=job["formats"],
         before_pixels=slot.check_size,
     )
     jpegs = [encode_jpeg(view.pixels, VIEW_SIZE, quality=VIEW_QUALITY) for view in photo.views]
     os.pwrite(slot.memory, b"".join(jpegs), 0)
-    return {"bytes": list(map(len, jpegs)), "facing": [view.facing for view in photo.views]}
+    return {
+        "bytes": list(map(len, jpegs)),
+        "facing": [view.facing for view in photo.views],
+        "notes": inspection.panorama.notes if photo.views else why_whole,
+    }
 
 
 if __name__ == "__main__":

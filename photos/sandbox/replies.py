@@ -52,15 +52,17 @@ def take_picture(reply: dict[str, Any], memory: int) -> bytes:
     return bytes(jpeg)
 
 
-def take_views(reply: dict[str, Any], memory: int) -> list[tuple[Facing, bytes]]:
-    """The directions and JPEGs of the views of a decoder's reply."""
+def take_views(
+    reply: dict[str, Any], memory: int
+) -> tuple[list[tuple[Facing, bytes]], tuple[str, ...]]:
+    """The directions and JPEGs of the views of a decoder's reply, and its notes."""
     views, start = [], 0
     for facing, size in zip(reply["facing"], reply["bytes"], strict=True):
         jpeg = bytearray(size)
         _fill(memory, memoryview(jpeg), start)
         start += size
         views.append((Facing(*facing), bytes(jpeg)))
-    return views
+    return views, tuple(reply["notes"])
 
 
 def _fill(memory: int, out: memoryview, start: int = 0) -> None:

@@ -1,6 +1,5 @@
 """Changing the index of a running server; the next search uses the changed index."""
 
-import hashlib
 import logging
 import math
 import time
@@ -16,11 +15,10 @@ from place_search.core.errors import PlaceSearchError
 from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
 from place_search.core.progress import silent
-from place_search.core.text import capitalized, is_shown
+from place_search.core.text import capitalized
 from place_search.indexer import KeptPhotos
 from place_search.models import NO_DESCRIPTOR
-from place_search.photos import UPLOADS, Decoder, PhotoError, UnreadablePhotoError
-from place_search.photos.photo import Facing
+from place_search.photos import Decoder, PhotoError, UnreadablePhotoError
 from place_search.photos.sandbox.deadline import decoding_until
 from place_search.search.errors import CannotChangeError
 from place_search.search.results import place_dict
@@ -30,7 +28,11 @@ from place_search.search.server.content.kept_answers import Answer, KeptAnswers,
 from place_search.search.server.content.matching import place_tag, require_group, required_version
 from place_search.search.server.content.plain_errors import plain_errors
 from place_search.search.server.content.reasons import REASONS
-from place_search.search.server.content.stored_photos import StoredPhoto, panoramas_of, stored_photo
+from place_search.search.server.content.stored_photos import (
+    StoredPhoto,
+    panoramas_of,
+    stored_photos,
+)
 from place_search.search.stages import Stages
 
 if TYPE_CHECKING:
@@ -39,9 +41,6 @@ if TYPE_CHECKING:
     from place_search.search.server.state import ServerState
 
 log = logging.getLogger("place_search.index")
-
-LONGEST_SIDE = 2048
-LONGEST_NAME = 200
 
 
 class Writer:
@@ -93,7 +92,7 @@ class Writer:
         previous_answer = self._answered(request_key, stages)
         if previous_answer:
             return previous_answer
-        (parts,) = self._decode([SentPhoto(name, content)], panorama, stages)
+        (parts,) = self._stored([SentPhoto(name, content)], panorama, stages)
         if isinstance(parts, PhotoError):
             raise parts
         parts = [part._replace(position=position or part.position) for part in parts]
@@ -102,7 +101,7 @@ class Writer:
         if added is None:
             raise UnreadablePhotoError(NO_DESCRIPTOR)
         place = places[added.file]
-        body = {**place_dict(place, index_id), "etag": place_tag(place)}
+        body = place_dict(place, index_id) | {"notes": list(added.notes), "etag": place_tag(place)}
         status = 200 if added.file in before else 201
         return self._answer(Answer(status, body, _ids([place])), request_key)
 
@@ -126,22 +125,23 @@ class Writer:
         if previous_answer:
             return previous_answer
         sent = photos_of(uploads, self._service.max_body_bytes)
-        decoded = self._decode(sent, panorama, stages)
+        decoded = self._stored(sent, panorama, stages)
         readable = [parts for parts in decoded if not isinstance(parts, PhotoError)]
         index_id, places, before = self._add(readable, stages)
         photos: list[dict[str, Any]] = []
         for photo, parts in zip(sent, decoded, strict=True):
             candidates = [] if isinstance(parts, PhotoError) else parts
             added = next((part for part in candidates if part.file in places), None)
+            answer: dict[str, Any] = {"file": photo.file, "place": None, "problem": None}
             if added is None:
                 problem = str(parts) if isinstance(parts, PhotoError) else NO_DESCRIPTOR
-                photos.append({"status": 422, "place": None, "problem": capitalized(problem)})
+                answer |= {"status": 422, "problem": capitalized(problem)}
             else:
                 status = 200 if added.file in before else 201
                 place = place_dict(places[added.file], index_id)
-                photos.append({"status": status, "place": place, "problem": None})
+                answer |= {"status": status, "place": place, "notes": list(added.notes)}
                 before = before | {added.file}  # the request may have the same photo twice
-            photos[-1]["file"] = photo.file
+            photos.append(answer)
         counts = Counter(photo["status"] for photo in photos)
         body = {
             "index_id": index_id,
@@ -152,36 +152,21 @@ class Writer:
         }
         return self._answer(Answer(200, body, _ids(places.values())), request_key)
 
-    def _decode(
-        self, photos: Sequence[SentPhoto], panorama: bool | None, stages: Stages
+    def _stored(
+        self, sent: Sequence[SentPhoto], panorama: bool | None, stages: Stages
     ) -> list[list[StoredPhoto] | PhotoError]:
         """For each photo the photo or views to store, or the error why it cannot be read."""
-        card = self._service.engine.model.card
-        decoded: list[list[StoredPhoto] | PhotoError] = []
+        preprocessing = self._service.engine.model.card.preprocessing
         seconds = self._service.decode_seconds
-        for file, content, problem in photos:
+        stored: list[list[StoredPhoto] | PhotoError] = []
+        for photo in sent:
             # Each photo may take the time that a request with one photo has.
             with stages.timed("decode"), decoding_until(time.monotonic() + seconds):
                 try:
-                    if problem:
-                        raise UnreadablePhotoError(problem)
-                    seen = self._decoder.photo(content, card.preprocessing, formats=UPLOADS)
-                    pictures: list[tuple[Facing | None, bytes]] = []
-                    if panorama is not False:
-                        assumed = panorama is True
-                        pictures += self._decoder.views(content, formats=UPLOADS, assumed=assumed)
-                    if not pictures:
-                        jpeg = self._decoder.picture(content, longest_side=LONGEST_SIDE)
-                        pictures = [(None, jpeg)]
+                    stored.append(stored_photos(photo, self._decoder, preprocessing, panorama))
                 except PhotoError as error:
-                    decoded.append(error)
-                    continue
-            name = file if is_shown(file) and len(file) <= LONGEST_NAME else ""
-            original = hashlib.sha256(content).digest()
-            decoded.append(
-                [stored_photo(name, original, seen, facing, jpeg) for facing, jpeg in pictures]
-            )
-        return decoded
+                    stored.append(error)
+        return stored
 
     def _add(self, sent: Sequence[Sequence[StoredPhoto]], stages: Stages) -> "_Added":
         """Add photos by one change of the index, and group the views of each panorama."""

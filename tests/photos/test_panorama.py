@@ -199,13 +199,16 @@ def test_the_decoding_processes_cut_the_same_views() -> None:
 def test_the_decoding_processes_give_views_as_jpegs() -> None:
     decoder = Decoder(workers=1)
     try:
-        views = decoder.views(panorama(12, heading=10.0))
+        views, notes = decoder.views(panorama(12, heading=10.0))
         for other in (photo(scene(12)), photo(scene(12), gpano(FullPanoWidthPixels="many"))):
-            assert decoder.views(other) == []
+            expected = decode_for(other, [Preprocessing()], None, panorama=None).notes
+            assert decoder.views(other) == ([], expected)
+            assert len(expected) == 1
         with pytest.raises(UnsupportedPhotoError):
             decoder.views(photo(scene(12), gpano(**WHOLE), "WEBP"), formats=["JPEG"])
     finally:
         decoder.close()
+    assert notes == ()
     assert [facing.heading for facing, _ in views] == [10.0 + 30 * number for number in range(12)]
     for facing, jpeg in views:
         with Image.open(io.BytesIO(jpeg)) as image:

@@ -34,10 +34,10 @@ class Decoder:
     """Takes photos as they are."""
 
     def photo(self, *_: object, **__: object) -> Any:
-        return SimpleNamespace(position=None, taken=None)
+        return SimpleNamespace(position=None, taken=None, notes=())
 
-    def views(self, *_: object, **__: object) -> list[Any]:
-        return []
+    def views(self, *_: object, **__: object) -> tuple[list[Any], tuple[str, ...]]:
+        return [], ()
 
     def picture(self, content: bytes, **_: object) -> bytes:
         return content

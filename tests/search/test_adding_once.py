@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 from PIL import ExifTags, Image
+from PIL.TiffImagePlugin import IFDRational
 
 from place_search.core.geodesy import Position
 from place_search.indexer import add_photos, build_index, open_index, open_source, sync_photos
@@ -142,6 +143,56 @@ def dated(image: Image.Image) -> bytes:
         ExifTags.GPS.GPSLatitude: (33.0, 30.0, 0.0),
         ExifTags.GPS.GPSLongitudeRef: "W",
         ExifTags.GPS.GPSLongitude: (70.0, 15.0, 0.0),
+    }
+    out = io.BytesIO()
+    image.save(out, "JPEG", exif=exif)
+    return out.getvalue()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("latitude", "code"),
+    [
+        ((48.0, 30.0, IFDRational(0, 0)), "gps-broken"),
+        ((97.0, 0.0, 0.0), "gps-not-on-earth"),
+    ],
+)
+def test_a_photo_that_loses_its_position_is_added_with_a_note(
+    adding: httpx.Client, street: Any, latitude: tuple[Any, ...], code: str
+) -> None:
+    at = 80 if code == "gps-broken" else 82
+    one, two = (located(street.photo(at + n), latitude) for n in range(2))
+    query = adding.post("/v1/search", files={"photo": one}).json()["query"]
+    assert [reason["code"] for reason in query["reasons"]] == [code]
+    told = {key: query[key] for key in ("notes", "reasons")}
+    photo, key = {"photo": one}, {"Idempotency-Key": code}
+    added = adding.post("/v1/places", files=photo, headers=key)
+    assert (added.status_code, added.json()["position"]) == (201, None)
+    assert added.json().items() >= told.items()
+    assert adding.post("/v1/places", files=photo, headers=key).json() == added.json()
+    known = adding.post("/v1/places", files=photo)
+    assert (known.status_code, known.json()) == (200, added.json())
+    photos = [
+        ("photo", ("two", two)),
+        ("photo", ("plain", street.query(at))),
+        ("photo", ("x", b"")),
+    ]
+    key = {"Idempotency-Key": f"{code} many"}
+    many = adding.post("/v1/places/bulk", files=photos, headers=key).json()
+    assert [photo["status"] for photo in many["photos"]] == [201, 201, 422]
+    assert many["photos"][0].items() >= told.items()
+    assert all(photo["notes"] == photo["reasons"] == [] for photo in many["photos"][1:])
+    assert adding.post("/v1/places/bulk", files=photos, headers=key).json() == many
+
+
+def located(image: Image.Image, latitude: tuple[Any, ...]) -> bytes:
+    """A JPEG with this latitude in its Exif."""
+    exif = Image.Exif()
+    exif[ExifTags.IFD.GPSInfo] = {
+        ExifTags.GPS.GPSLatitudeRef: "N",
+        ExifTags.GPS.GPSLatitude: latitude,
+        ExifTags.GPS.GPSLongitudeRef: "E",
+        ExifTags.GPS.GPSLongitude: (11.0, 0.0, 0.0),
     }
     out = io.BytesIO()
     image.save(out, "JPEG", exif=exif)

@@ -115,8 +115,8 @@ def test_what_cannot_be_is_said_without_the_log(writer: Writer, index: Path, mod
 def taking(writer: Writer) -> Writer:
     """A writer that keeps photos as they are."""
     decoder: Any = SimpleNamespace(
-        photo=lambda *_, **__: SimpleNamespace(position=None, taken=None),
-        views=lambda *_, **__: [],
+        photo=lambda *_, **__: SimpleNamespace(position=None, taken=None, notes=()),
+        views=lambda *_, **__: ([], ()),
         picture=lambda content, **_: content,
     )
     writer._decoder = decoder
@@ -184,7 +184,7 @@ def test_a_place_is_told_though_the_disk_has_no_room_for_its_answer(
 def cutting(taking: Writer, street: Any) -> Writer:
     """A writer that takes each photo for a panorama of the same four views."""
     views = [(Facing(90.0 * at, None), street.query(10 + at)) for at in range(4)]
-    cast(Any, taking._decoder).views = lambda *_, **__: views
+    cast(Any, taking._decoder).views = lambda *_, **__: (views, ())
     return taking
 
 

@@ -2,7 +2,9 @@
 
 import base64
 import io
+import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -10,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 from playwright.sync_api import FilePayload, Page, Route, expect
+
+from tests.web.conftest import WITHOUT_POSITION
 
 BEST = "#results:not([aria-busy]) .card"
 XMP = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF/></x:xmpmeta>'
@@ -161,3 +165,27 @@ def test_a_slow_upload_shows_its_true_share(open_page: Any, town: Any) -> None:
     shares = [share for share in page.evaluate("shares") if share is not None]
     assert shares == sorted(shares)
     assert len([share for share in shares if 0.05 < share < 0.95]) >= 5
+
+
+def test_a_place_that_is_added_says_what_was_odd_in_its_photo(
+    open_place: Callable[..., Page], api: httpx.Client, town: Any, tmp_path: Path
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.IFD.GPSInfo] = {
+        ExifTags.GPS.GPSLatitudeRef: "N",
+        ExifTags.GPS.GPSLatitude: (97.0, 0.0, 0.0),
+        ExifTags.GPS.GPSLongitudeRef: "E",
+        ExifTags.GPS.GPSLongitude: (11.0, 0.0, 0.0),
+    }
+    photo = tmp_path / "new.jpg"
+    with Image.open(town.query(1)) as image:
+        image.save(photo, exif=exif)
+    page = open_place(WITHOUT_POSITION, locale="hi")
+    page.set_input_files("#add-photo", photo)
+    said = page.locator("#tools .actions span.note")
+    expect(said).to_have_text(
+        re.compile(r"new\.jpg.+ फ़ोटो की GPS स्थिति धरती पर नहीं है; वह छोड़ दी गई।$")
+    )
+    (added,) = api.get("/v1/places", params={"q": "new.jpg"}).json()["places"]
+    assert added["position"] is None
+    assert api.delete(f"/v1/places/{added['place_id']}").status_code == 204

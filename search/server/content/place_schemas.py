@@ -1,8 +1,14 @@
 """The replies and changes of places and groups that people edit."""
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
-from place_search.search.server.content.schemas import PlaceReply, Reply, SpotReply
+from place_search.search.server.content.schemas import (
+    PlaceReply,
+    ReasonReply,
+    Reply,
+    SpotReply,
+    coded,
+)
 
 
 class PlaceDetailsReply(PlaceReply):
@@ -79,7 +85,24 @@ class GroupPatch(Reply):
     )
 
 
-class AddedPhotoReply(Reply):
+class NotedReply(Reply):
+    """The base of replies to photos that are added: notes on the photo as it was sent."""
+
+    notes: list[str] = Field(
+        default_factory=list, description="Sentences about what was odd in the photo."
+    )
+
+    @computed_field(description="The notes as codes, in their order; null where one has none.")
+    def reasons(self) -> list[ReasonReply | None]:
+        """The codes of the notes."""
+        return [coded(note) for note in self.notes]
+
+
+class AddedPlaceReply(NotedReply, PlaceDetailsReply):
+    """The place of a photo that was added, or was there already, with notes on the photo."""
+
+
+class AddedPhotoReply(NotedReply):
     """The result for each of several photos to add."""
 
     file: str = Field(description="As it was sent, in an archive or by itself.")

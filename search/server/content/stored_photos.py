@@ -5,15 +5,20 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from place_search.core.geodesy import Position
+from place_search.core.text import is_shown
 from place_search.indexer import Place
-from place_search.photos import Photo
+from place_search.photos import UPLOADS, Decoder, Preprocessing, UnreadablePhotoError
 from place_search.photos.photo import Facing
+from place_search.search.server.content.archives import SentPhoto
+
+LONGEST_SIDE = 2048
+LONGEST_NAME = 200
 
 
 class StoredPhoto(NamedTuple):
     """A photo to store: the file's name, its JPEG, and its position, time, name and heading.
 
-    `original` is the sha256 of the photo as it was sent.
+    `original` is the sha256 of the photo as it was sent, and `notes` say what was odd in that.
     """
 
     original: bytes
@@ -23,17 +28,40 @@ class StoredPhoto(NamedTuple):
     taken: float | None
     name: str
     heading: float | None
+    notes: tuple[str, ...]
 
 
-def stored_photo(
-    name: str, original: bytes, seen: Photo, facing: Facing | None, jpeg: bytes
-) -> StoredPhoto:
-    """The photo `seen` to store as this JPEG, or a view of a panorama in the direction `facing`."""
-    file = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
-    if facing is None:
-        return StoredPhoto(original, file, jpeg, seen.position, seen.taken, name, None)
-    named = f"{name or file}#{facing}"
-    return StoredPhoto(original, file, jpeg, seen.position, seen.taken, named, facing.heading)
+def stored_photos(
+    photo: SentPhoto, decoder: Decoder, preprocessing: Preprocessing, panorama: bool | None
+) -> list[StoredPhoto]:
+    """A photo to store, or the views of a 360° `panorama`, which is as in a search.
+
+    Raises:
+        PhotoError: the photo cannot be read.
+    """
+    file, content, problem = photo
+    if problem:
+        raise UnreadablePhotoError(problem)
+    seen = decoder.photo(content, preprocessing, formats=UPLOADS)
+    pictures: list[tuple[Facing | None, bytes]] = []
+    notes = seen.notes
+    if panorama is not False:
+        views, of_panorama = decoder.views(content, formats=UPLOADS, assumed=panorama is True)
+        pictures += views
+        notes = tuple(dict.fromkeys((*notes, *of_panorama)))
+    if not pictures:
+        pictures.append((None, decoder.picture(content, longest_side=LONGEST_SIDE)))
+    name = file if is_shown(file) and len(file) <= LONGEST_NAME else ""
+    original = hashlib.sha256(content).digest()
+    stored = []
+    for facing, jpeg in pictures:
+        kept = f"{hashlib.sha256(jpeg).hexdigest()[:32]}.jpg"
+        called = name if facing is None else f"{name or kept}#{facing}"
+        heading = None if facing is None else facing.heading
+        stored.append(
+            StoredPhoto(original, kept, jpeg, seen.position, seen.taken, called, heading, notes)
+        )
+    return stored
 
 
 def panoramas_of(

@@ -22,6 +22,7 @@ from place_search.search.server.content.kept_answers import RequestKey
 from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.place_schemas import (
     AddedPhotosReply,
+    AddedPlaceReply,
     PlaceDetailsReply,
     PlacePatch,
 )
@@ -95,7 +96,7 @@ _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
     summary="Add a place",
     responses={
         200: {
-            "model": PlaceDetailsReply,
+            "model": AddedPlaceReply,
             "description": "The photo is there already, as this place.",
         },
         **documented(*OF_PHOTOS, KEY_REUSED, *_PROBLEMS),
@@ -117,9 +118,10 @@ async def add_place(
     name: Annotated[str, Form(max_length=200, description="What the place is called.")] = "",
     panorama: AsPanorama = None,
     idempotency_key: IdempotencyKey = None,
-) -> PlaceDetailsReply:
+) -> AddedPlaceReply:
     """Add a photo at a position, by default that of its Exif; the place is on disk before the 201.
 
+    The `notes` say why a photo's own position was left out.
     A 360° panorama is added as its views, which are a group; the answer has the first view's place.
     """
     if (latitude is None) != (longitude is None):
@@ -148,7 +150,7 @@ async def add_place(
     response.status_code = answer.status
     response.headers["Location"] = f"{root_path}/v1/places/{body['place_id']}"
     response.headers["ETag"] = body.pop("etag")
-    return PlaceDetailsReply.model_validate(body, context=root_path)
+    return AddedPlaceReply.model_validate(body, context=root_path)
 
 
 @named_router.post(
