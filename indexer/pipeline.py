@@ -183,14 +183,13 @@ def _decode(
         views = model.prepare_all(read)
     with clock.stage("thumbnail"):
         thumbnail = _thumbnail(read, views)
-    has_position = photo.position is not None or photo.utm is not None
     codes, grid = encode_grid(_NOT_YET)
     row = Row(
         place_id=number,
         name=photo.name,
         # Photos beside the index are found by the end of the path: its start may be escaped.
         path=skipped_name(stored_path(photo.path, root)),
-        position=photo.position if has_position else read.position,
+        position=photo.position if photo.is_placed else read.position,
         utm=photo.utm,
         width=read.width,
         height=read.height,
@@ -201,7 +200,7 @@ def _decode(
         codes=codes,
         grid=grid,
         thumbnail=thumbnail,
-        notes=() if has_position else read.notes,
+        notes=() if photo.is_placed else read.notes,
         sequence=photo.sequence,
         taken=read.taken if photo.taken is None else photo.taken,
         heading=photo.heading,

@@ -25,6 +25,11 @@ class PlacePhoto:
     taken: float | None = None
     heading: float | None = None
 
+    @property
+    def is_placed(self) -> bool:
+        """Whether its source says where it was taken; otherwise the photo's metadata counts."""
+        return self.position is not None or self.utm is not None
+
 
 @dataclass(frozen=True, slots=True)
 class Place:

@@ -15,11 +15,10 @@ def check_source(source: Source) -> list[Finding]:
     example = source.photos[0].name
     doubts = [Finding("metres-look-like-degrees", len(source.photos), example, doubt)]
     unusable: list[str] = []
-    if source.kind == "folder":
-        for photo in source.photos[:INSPECTED]:
-            if photo.position is None and photo.utm is None:
-                position, notes = inspect_position(photo.path)
-                unusable += [f"{photo.name} ({note})" for note in notes[:1] if position is None]
+    for photo in source.photos[:INSPECTED]:
+        if not photo.is_placed:
+            position, notes = inspect_position(photo.path)
+            unusable += [f"{photo.name} ({note})" for note in notes[:1] if position is None]
     return [
         *(doubts if doubt else ()),
         *findings_of(
@@ -41,7 +40,7 @@ def check_source(source: Source) -> list[Finding]:
             "position-lost",
             unusable,
             "These photos have a position that cannot be used, and count as photos without one; "
-            "mend their metadata, or give a CSV with path,latitude,longitude.",
+            "mend their metadata, or give their latitude and longitude in a CSV.",
         ),
     ]
 

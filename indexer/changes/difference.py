@@ -108,7 +108,6 @@ def _is_unchanged(contents: Contents, row: int, photo: PlacePhoto) -> bool:
 
 def _has_same_metadata(contents: Contents, row: int, photo: PlacePhoto, root: Path) -> bool:
     """Whether a photo has the name, position and order of its row, as far as the source says."""
-    has_position = photo.position is not None or photo.utm is not None
     has_own_name = photo.name != stored_path(photo.path, root)
     same_order = photo.sequence in ("", contents.text("sequence", row)) and (
         photo.taken is None or photo.taken == contents.taken(row)
@@ -118,7 +117,7 @@ def _has_same_metadata(contents: Contents, row: int, photo: PlacePhoto, root: Pa
         same_order
         and not (has_own_name and photo.name != contents.text("name", row))
         and not (
-            has_position
+            photo.is_placed
             and both_positions(photo.position, photo.utm)
             != (contents.position(row), contents.utm(row))
         )

@@ -238,9 +238,8 @@ class VersionBuilder:
             mtime_ns = photo.path.stat().st_mtime_ns
         except OSError:
             return Skipped(photo.name, MISSING_FILE)
-        position, utm = photo.position, photo.utm
-        if position is not None or utm is not None:
-            position, utm = both_positions(position, utm)
+        if photo.is_placed:
+            position, utm = both_positions(photo.position, photo.utm)
             row = replace(row, position=position, utm=utm)
         path = skipped_name(stored_path(photo.path, root))
         sequence = photo.sequence or row.sequence

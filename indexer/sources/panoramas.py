@@ -102,7 +102,7 @@ def _append_views(
     if photo.heading is not None:
         panorama = replace(panorama, heading=photo.heading)
     notes: tuple[str, ...] = ()
-    if position is None and photo.utm is None:
+    if not photo.is_placed:
         position, notes = inspect_position(photo.path)
     if taken is None:
         taken = read_capture_time(photo.path)

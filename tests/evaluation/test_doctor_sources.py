@@ -30,6 +30,25 @@ def test_what_a_folder_leaves_out_and_positions_that_are_lost(tmp_path: Path) ->
     assert notes_on(source)[0] in diagnosis.notes
 
 
+def test_positions_that_a_list_leaves_out_may_be_lost(tmp_path: Path, draw: Draw) -> None:
+    exif = Image.Exif()
+    exif[0x8825] = {1: "N", 2: (97.0, 0.0, 0.0), 3: "E", 4: (11.0, 0.0, 0.0)}
+    for name in ("listed.jpg", "blank.jpg", "zero.jpg"):
+        Image.linear_gradient("L").rotate(len(name)).save(tmp_path / name, exif=exif)
+    draw(tmp_path / "near.jpg", 1)
+    listed = tmp_path / "places.csv"
+    rows = ("listed.jpg,48.0,11.0", "blank.jpg,,", "zero.jpg,0,0", "near.jpg,48.0,11.0")
+    listed.write_text("\n".join(["path,latitude,longitude", *rows]))
+    lost = [
+        problem
+        for problem in examine(TruthFiles(data=listed), sample=0).problems
+        if problem.code == "position-lost"
+    ]
+    assert [(problem.count, problem.example.partition(" ")[0]) for problem in lost] == [
+        (2, "blank.jpg")
+    ]
+
+
 def test_names_whose_metres_are_degrees(tmp_path: Path, draw: Draw) -> None:
     for name in ("@113.51@34.20@.jpg", "@113.99@34.70@.jpg"):
         draw(tmp_path / name, 1)

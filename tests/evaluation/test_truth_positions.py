@@ -192,15 +192,7 @@ def test_csv_files_with_positions(tmp_path: Path) -> None:
 
 def test_leave_one_out_of_photos_with_exif(tmp_path: Path) -> None:
     for name, latitude in (("a", 48.0), ("b", 48.0001), ("c", 48.1), ("d", None)):
-        exif = Image.Exif()
-        if latitude is not None:
-            exif[ExifTags.IFD.GPSInfo] = {
-                ExifTags.GPS.GPSLatitudeRef: "N",
-                ExifTags.GPS.GPSLatitude: (latitude, 0.0, 0.0),
-                ExifTags.GPS.GPSLongitudeRef: "W",
-                ExifTags.GPS.GPSLongitude: (79.99, 0.0, 0.0),
-            }
-        Image.new("RGB", (8, 8)).save(tmp_path / f"{name}.jpg", exif=exif)
+        take_at(latitude, tmp_path / f"{name}.jpg")
     (tmp_path / "e.jpg").write_bytes(b"no photo")
     truth = open_truth(TruthFiles(data=tmp_path))
     assert truth.protocol == "leave-one-out"
@@ -212,6 +204,33 @@ def test_leave_one_out_of_photos_with_exif(tmp_path: Path) -> None:
         "2 of the 5 photos that are searched have no position",
         "2 of the 5 queries have no position",
     ]
+
+
+def take_at(latitude: float | None, path: Path) -> None:
+    """Write a photo with this latitude, and the longitude -79.99, in its Exif."""
+    exif = Image.Exif()
+    if latitude is not None:
+        exif[ExifTags.IFD.GPSInfo] = {
+            ExifTags.GPS.GPSLatitudeRef: "N",
+            ExifTags.GPS.GPSLatitude: (latitude, 0.0, 0.0),
+            ExifTags.GPS.GPSLongitudeRef: "W",
+            ExifTags.GPS.GPSLongitude: (79.99, 0.0, 0.0),
+        }
+    Image.new("RGB", (8, 8)).save(path, exif=exif)
+
+
+def test_photos_have_the_positions_that_their_list_leaves_out(tmp_path: Path) -> None:
+    for name, latitude in (("a", 10.0), ("b", 48.0001), ("c", 48.0002), ("d", None)):
+        take_at(latitude, tmp_path / f"{name}.jpg")
+    places = tmp_path / "places.csv"
+    rows = ("a.jpg,48.0,-79.99", "b.jpg,,", "c.jpg,0,0", "d.jpg,,")
+    places.write_text("\n".join(["path,latitude,longitude", *rows]))
+    truth = open_truth(TruthFiles(data=places))
+    assert truth.queries == ("a.jpg", "b.jpg", "c.jpg")
+    assert [found.tolist() for found in truth.positives] == [[1, 2], [0, 2], [0, 1]]
+    places.write_text("path\na.jpg\nb.jpg\nc.jpg\n")
+    unlisted = open_truth(TruthFiles(data=places))
+    assert [found.tolist() for found in unlisted.positives] == [[], [2], [1]]
 
 
 def test_photos_near_a_pole_have_positions(tmp_path: Path) -> None:

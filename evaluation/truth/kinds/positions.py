@@ -167,11 +167,9 @@ def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
 
 
 def _placed(source: Source) -> Sequence[PlacePhoto]:
-    """Photos with their positions from the list, from their names, or from their Exif."""
+    """Photos with the positions that an index of them has: the source's, else their metadata's."""
     return [
-        photo
-        if photo.utm is not None or photo.position is not None or source.kind == "csv"
-        else replace(photo, position=read_position(photo.path))
+        photo if photo.is_placed else replace(photo, position=read_position(photo.path))
         for photo in source.photos
     ]
 
