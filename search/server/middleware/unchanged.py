@@ -3,14 +3,14 @@
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-_OF_THE_BODY = ("content-type", "content-length", "content-encoding", "accept-ranges")
+_BODY_HEADERS = ("content-type", "content-length", "content-encoding", "accept-ranges")
 
 
 def is_known(tag: str, if_none_match: str) -> bool:
-    """Whether a client that says this has what the ETag is of."""
+    """Whether a client with this If-None-Match has the version of the ETag `tag`."""
     # A proxy that compresses makes a tag weak.
-    known = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
-    return tag != "" and bool({"*", tag} & known)
+    tags = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
+    return tag != "" and bool({"*", tag} & tags)
 
 
 class Unchanged:
@@ -21,23 +21,24 @@ class Unchanged:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one request."""
-        asked = Headers(scope=scope).get("if-none-match") if scope["type"] == "http" else None
-        if asked is None or scope["method"] != "GET":
+        is_http = scope["type"] == "http"
+        if_none_match = Headers(scope=scope).get("if-none-match") if is_http else None
+        if if_none_match is None or scope["method"] != "GET":
             await self.app(scope, receive, send)
             return
-        known = False
+        is_unchanged = False
 
-        async def send_news(message: Message) -> None:
-            nonlocal known
+        async def send_changed(message: Message) -> None:
+            nonlocal is_unchanged
             if message["type"] == "http.response.start" and message["status"] == 200:
                 headers = MutableHeaders(scope=message)
-                known = is_known(headers.get("etag", ""), asked)
-                if known:
+                is_unchanged = is_known(headers.get("etag", ""), if_none_match)
+                if is_unchanged:
                     message["status"] = 304
-                    for name in _OF_THE_BODY:
+                    for name in _BODY_HEADERS:
                         del headers[name]
-            elif known and message["type"] == "http.response.body":
+            elif is_unchanged and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
-        await self.app(scope, receive, send_news)
+        await self.app(scope, receive, send_changed)
