@@ -12,6 +12,11 @@ export function formatSimilarity(similarity) {
   return similarity.toFixed(3).replace('-', '−');
 }
 
+/** A direction as whole degrees from north: 359.9 is 0. @param {number} heading degrees from north */
+export function wholeDegrees(heading) {
+  return Math.round(heading) % 360;
+}
+
 /**
  * Latitude and longitude, rounded to about a metre, in the form that maps accept.
  * @param {PositionReply} position

@@ -1,5 +1,6 @@
 // The words of the track page that are not in its HTML file, in English.
 
+import { wholeDegrees } from './format.js';
 import { counted, percent, whole } from './words-en.js';
 
 export const trackWords = {
@@ -21,7 +22,7 @@ export const trackWords = {
     })[word],
   trackNow: (/** @type {string} */ line) => `Now ${line}`,
   trackFrame: (/** @type {number} */ frame, /** @type {string} */ line) => `Frame ${whole.format(frame)}: ${line}`,
-  heading: (/** @type {number} */ degrees) => `heading ${Math.round(degrees) % 360}° from north`,
+  heading: (/** @type {number} */ degrees) => `heading ${wholeDegrees(degrees)}° from north`,
   trackEnded: (/** @type {number} */ frames) => `${counted(frames, 'frame', 'frames')} located.`,
   framesLeftOut: (/** @type {number} */ count, /** @type {string} */ why) =>
     `${counted(count, 'file or frame was', 'files or frames were')} left out. ${why}`,

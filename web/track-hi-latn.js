@@ -1,5 +1,6 @@
 // The words of the track page that are not in its HTML file, in Hindi in Latin letters.
 
+import { wholeDegrees } from './format.js';
 import { percent, whole } from './words-hi-latn.js';
 
 /** @type {typeof import('./track-en.js').trackWords} */
@@ -18,7 +19,7 @@ export const trackWords = {
     })[word],
   trackNow: (line) => `Abhi ${line}`,
   trackFrame: (frame, line) => `Frame ${whole.format(frame)}: ${line}`,
-  heading: (degrees) => `disha uttar se ${Math.round(degrees) % 360}°`,
+  heading: (degrees) => `disha uttar se ${wholeDegrees(degrees)}°`,
   trackEnded: (frames) => `${whole.format(frames)} frame ki jagah batayi gayi.`,
   framesLeftOut: (count, why) => `${whole.format(count)} file ya frame nahi liye ja sake. ${why}`,
   trackForgotten: 'Server ne raasta band kar diya tha, isliye woh naye raaste ke roop mein aage badhta hai.',

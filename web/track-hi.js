@@ -1,5 +1,6 @@
 // The words of the track page that are not in its HTML file, in Hindi.
 
+import { wholeDegrees } from './format.js';
 import { percent, whole } from './words-hi.js';
 
 /** @type {typeof import('./track-en.js').trackWords} */
@@ -18,7 +19,7 @@ export const trackWords = {
     })[word],
   trackNow: (line) => `अभी ${line}`,
   trackFrame: (frame, line) => `फ़्रेम ${whole.format(frame)}: ${line}`,
-  heading: (degrees) => `दिशा उत्तर से ${Math.round(degrees) % 360}°`,
+  heading: (degrees) => `दिशा उत्तर से ${wholeDegrees(degrees)}°`,
   trackEnded: (frames) => `${whole.format(frames)} फ़्रेम की जगह बताई गई।`,
   framesLeftOut: (count, why) => `${whole.format(count)} फ़ाइल या फ़्रेम नहीं लिए जा सके। ${why}`,
   trackForgotten: 'सर्वर ने रास्ता बंद कर दिया था, इसलिए वह नए रास्ते के रूप में आगे बढ़ता है।',

@@ -1,6 +1,6 @@
 // The words of the pages that are not in the HTML files, in English.
 
-import { percentage } from './format.js';
+import { percentage, wholeDegrees } from './format.js';
 
 /** @import { Area, Part } from './page-types.js' */
 /** @import { IndexReply, ViewReply } from './types.js' */
@@ -39,7 +39,7 @@ const COMPASS = ['north', 'north-east', 'east', 'south-east', 'south', 'south-we
 
 /** @param {number} heading degrees from north */
 function compass(heading) {
-  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(Math.round(heading) % 360)}°`;
+  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(wholeDegrees(heading))}°`;
 }
 
 export const words = {

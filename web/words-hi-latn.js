@@ -1,6 +1,6 @@
 // The words of the pages that are not in the HTML files, in Hindi in Latin letters.
 
-import { percentage } from './format.js';
+import { percentage, wholeDegrees } from './format.js';
 
 /** @import { Part } from './page-types.js' */
 
@@ -38,7 +38,7 @@ const COMPASS = ['uttar', 'uttar-purv', 'purv', 'dakshin-purv', 'dakshin', 'daks
 
 /** @param {number} heading degrees from north */
 function compass(heading) {
-  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(Math.round(heading) % 360)}°`;
+  return `${COMPASS[Math.round(heading / 45) % 8]}, ${whole.format(wholeDegrees(heading))}°`;
 }
 
 /** @type {typeof import('./words-en.js').words} */
