@@ -26,10 +26,10 @@ MIN_SIDE = 64
 class Preprocessing:
     """The resizing of an upright RGB photo for a model's graph.
 
-    `exact` ignores the photo's aspect ratio and gives `width` × `height`; `area` keeps it and
-    gives about as many pixels as `width` · `height`, both sides a multiple of `multiple`;
-    `longest` keeps it and shrinks photos of which a side exceeds the longer of `width` and
-    `height`.
+    `exact` ignores the photo's aspect ratio and gives `width` × `height`; `area` gives at most
+    `width` · `height` pixels in the nearest of few shapes, both sides a multiple of `multiple`;
+    `longest` keeps the aspect ratio and shrinks photos of which a side exceeds the longer of
+    `width` and `height`.
     """
 
     resize: Literal["exact", "area", "longest"] = "exact"
@@ -46,12 +46,13 @@ class Preprocessing:
             # Rounded as by hloc; a side below MIN_SIDE would have no local features.
             return max(MIN_SIDE, round(width * scale)), max(MIN_SIDE, round(height * scale))
         # Beyond 4:1 the short side would get too few pixels.
-        aspect = min(max(width / height, 1 / MAX_ASPECT), MAX_ASPECT)
-        ideal_height = (self.width * self.height / aspect) ** 0.5
-        step = self.multiple
-        fitted_height = max(step, round(ideal_height / step) * step)
-        limit = self.width * self.height // fitted_height // step * step
-        return max(step, min(limit, round(ideal_height * aspect / step) * step)), fitted_height
+        aspect = min(max(width, height) / min(width, height), MAX_ASPECT)
+        cells = max(1, self.width * self.height // self.multiple**2)
+        ideal = (cells / aspect) ** 0.5
+        shorts = {max(1, min(math.floor(ideal) + more, math.isqrt(cells))) for more in (0, 1)}
+        short = min(shorts, key=lambda short: abs(math.log(cells // short / short / aspect)))
+        sides = short * self.multiple, cells // short * self.multiple
+        return sides if width < height else (sides[1], sides[0])
 
     @property
     def in_words(self) -> str:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.photos import Photo, PhotoBox, Preprocessing, decode_photo, encode_jpeg
+from place_search.photos.photo import Size
 from place_search.photos.preprocessing import cut_box, resize_photo
 from tests.search.photos import encoded
 
@@ -25,6 +26,42 @@ def stripes(width: int, height: int, *, upright: bool = True) -> Pixels:
 
 def as_photo(pixels: Pixels) -> Photo:
     return Photo(pixels, pixels.shape[1], pixels.shape[0])
+
+
+def test_photos_of_all_shapes_are_resized_to_few() -> None:
+    preprocessing = Preprocessing("area", 640, 480, 32)
+    shapes = set()
+    for aspect in np.geomspace(1 / 4, 4, 4001):
+        width, height = preprocessing.size(round(100_000 * aspect), 100_000)
+        assert preprocessing.size(100_000, round(100_000 * aspect)) == (height, width)
+        assert 0.9 * 640 * 480 < width * height <= 640 * 480
+        assert abs(np.log(width / height / aspect)) < 0.11
+        shapes.add((width, height))
+    assert len(shapes) == 17
+
+
+@pytest.mark.parametrize(
+    ("photo", "resized"),
+    [
+        ((4000, 3000), (640, 480)),
+        ((3000, 2000), (672, 448)),
+        ((1920, 1080), (736, 416)),
+        ((1080, 2340), (384, 800)),
+        ((900, 900), (544, 544)),
+        ((9000, 100), (1056, 288)),
+    ],
+)
+def test_photos_of_cameras_keep_their_shape(photo: Size, resized: Size) -> None:
+    assert Preprocessing("area", 640, 480, 32).size(*photo) == resized
+
+
+@pytest.mark.parametrize("multiple", [1, 14, 16, 32, 64])
+def test_each_multiple_has_a_size(multiple: int) -> None:
+    preprocessing = Preprocessing("area", 640, 480, multiple)
+    for photo in ((1, 1), (10_000, 1), (1, 10_000), (641, 479)):
+        width, height = preprocessing.size(*photo)
+        assert width % multiple == height % multiple == 0
+        assert 0 < width * height <= 640 * 480
 
 
 @pytest.mark.parametrize(
