@@ -128,18 +128,19 @@ class CompiledGraphs:
     def __len__(self) -> int:
         return len(self._graphs)
 
-    def take(self, mode: Mode, other_mode: Mode, shape: Shape) -> tuple[Graph, Any]:
+    def take(self, shape: Shape, *, in_company: bool) -> tuple[Graph, Any]:
         """A graph for photos of this shape, and a request for one.
 
-        It is of `mode`; of `other_mode` where only that is compiled, and there is no room for both.
+        Photos in company share a graph of the mode for that; a photo that is the only one of its
+        shape just then makes do with the graph for photos that come alone.
         """
-        graph_and_request = self._compiled(mode, other_mode, shape)
+        graph_and_request = self._compiled(shape, in_company)
         if graph_and_request is None:
             # One at a time, and photos of other shapes go on meanwhile.
             with self._compiling:
-                graph_and_request = self._compiled(mode, other_mode, shape) or self._compile(
-                    mode, shape
-                )
+                graph_and_request = self._compiled(shape, in_company)
+                if graph_and_request is None:
+                    graph_and_request = self._compile(shape, in_company)
         return graph_and_request
 
     def give(self, graph: Graph, request: Any) -> None:
@@ -155,12 +156,17 @@ class CompiledGraphs:
         with self._lock:
             return self._shrink()
 
-    def _compiled(self, mode: Mode, other_mode: Mode, shape: Shape) -> tuple[Graph, Any] | None:
+    def _compiled(self, shape: Shape, in_company: bool) -> tuple[Graph, Any] | None:
+        alone, shared = self._compiler.mode, self._compiler.mode_in_company
+        mode, other_mode = (shared, alone) if in_company else (alone, shared)
         with self._lock:
             key = (mode, shape)
             if key not in self._graphs:
                 key = (other_mode, shape)
-                if key not in self._graphs or self._has_room(mode):
+                if key not in self._graphs:
+                    return None
+                is_enough = in_company and not self._graphs[key].running
+                if not is_enough and self._has_room(mode):
                     return None
             graph = self._graphs[key]
             self._count(key)
@@ -168,8 +174,11 @@ class CompiledGraphs:
                 self._make_room(self._workspace_bytes, keep=graph)
             return graph, graph.take()
 
-    def _compile(self, mode: Mode, shape: Shape) -> tuple[Graph, Any]:
+    def _compile(self, shape: Shape, in_company: bool) -> tuple[Graph, Any]:
+        mode = self._compiler.mode
         with self._lock:
+            if in_company and (mode, shape) in self._graphs:
+                mode = self._compiler.mode_in_company
             self._make_room(self._bytes_of_one_more)
         before = private_bytes()
         compiled = self._compiler.compile(mode, shape)

@@ -122,11 +122,12 @@ class OpenVinoRuntime:
     def __init__(self, graph: Path, *, mode: Mode = "latency", threads: int | None = None) -> None:
         use_threads()
         compiler = _Compiler(graph, mode, threads)
-        self._mode, self._mode_in_company = mode, compiler.mode_in_company
         cores = threads or os.cpu_count() or 1
         photos: dict[Mode, int] = {"latency": 1, "throughput": cores}
         self.graphs = CompiledGraphs(compiler, photos)
         self.graphs.ceiling.holders.add(self.graphs)
+        # Further photos would finish no sooner, and each takes a workspace.
+        self._cores = threading.BoundedSemaphore(cores)
         self._callers = 0
         self._company = -math.inf
         self._lock = threading.Lock()
@@ -135,7 +136,8 @@ class OpenVinoRuntime:
     def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
         """Embed one photo: (h, w, 3) uint8 RGB at the size the card asks for."""
         use_threads()
-        return next(self.stream([(None, pixels)]))[1]
+        with self._cores:
+            return next(self.stream([(None, pixels)]))[1]
 
     def stream(
         self, photos: Iterable[tuple[Key, NDArray[np.uint8]]]
@@ -174,6 +176,4 @@ class OpenVinoRuntime:
             if self._callers > 1:
                 self._company = now
             in_company = now - self._company < COMPANY_SECONDS
-        if in_company:
-            return self.graphs.take(self._mode_in_company, self._mode, shape)
-        return self.graphs.take(self._mode, self._mode_in_company, shape)
+        return self.graphs.take(shape, in_company=in_company)

@@ -3,6 +3,7 @@
 import gc
 import math
 import weakref
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -59,7 +60,7 @@ def test_a_workspace_is_given_back_before_a_graph_is() -> None:
 
 def test_a_graph_in_use_is_not_taken_away() -> None:
     graphs = graphs_of(open_model())
-    graph, request = graphs.take("latency", "throughput", (320, 320, 3))
+    graph, request = graphs.take((320, 320, 3), in_company=False)
     assert not graphs.shrink()
     graphs.give(graph, request)
     assert graphs.shrink()
@@ -69,13 +70,33 @@ def test_a_graph_in_use_is_not_taken_away() -> None:
 
 def test_photos_in_company_use_what_is_compiled_where_there_is_no_room_for_more() -> None:
     graphs = graphs_of(open_model(threads=2))
-    graphs.give(*graphs.take("latency", "throughput", (320, 320, 3)))
     graphs.ceiling.limit = 1
-    graphs.give(*graphs.take("throughput", "latency", (320, 320, 3)))
+    first = graphs.take((320, 320, 3), in_company=False)
+    graphs.give(*graphs.take((320, 320, 3), in_company=True))
     assert graphs.made_count == 1
     graphs.ceiling.limit = math.inf
-    graphs.give(*graphs.take("throughput", "latency", (320, 320, 3)))
+    graphs.give(*graphs.take((320, 320, 3), in_company=True))
     assert graphs.made_count == 2
+    graphs.give(*first)
+
+
+def test_the_only_photo_of_its_shape_takes_one_graph_in_company_too() -> None:
+    graphs = graphs_of(open_model(threads=2))
+    for width in (320, 352, 320, 352):
+        graphs.give(*graphs.take((320, width, 3), in_company=True))
+    assert graphs.made_count == 2
+    graphs.give(*graphs.take((320, 320, 3), in_company=False))
+    assert graphs.made_count == 2
+
+
+def test_no_more_photos_are_computed_at_once_than_there_are_threads() -> None:
+    model = open_model(threads=1)
+    graphs = graphs_of(model)
+    pixels = scene(320, 320)
+    model.runtime.embed(pixels)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: model.runtime.embed(pixels), range(16)))
+    assert max(graph.workspaces for graph in graphs._graphs.values()) == 1
 
 
 def test_what_is_compiled_goes_with_its_model() -> None:
