@@ -9,13 +9,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.geodesy import Position, to_utm
+from place_search.core.geodesy import Position
 from place_search.core.tables import open_table
 from place_search.evaluation.doctor.diagnosis import Finding, findings_of
 from place_search.evaluation.truth.ground_truth import Metres
 from place_search.evaluation.truth.positives import distance
 from place_search.indexer import PlacePhoto, SourceError
-from place_search.indexer.sources.photo_list import AGREE_M
 
 # UTM metres: eastings of a zone and the rims of its neighbours, and northings of a hemisphere.
 _EASTINGS = (100_000.0, 900_000.0)
@@ -122,28 +121,8 @@ def check_degrees(names: Sequence[str], degrees: NDArray[np.float64]) -> list[Fi
     ]
 
 
-def check_agreement(photos: Sequence[PlacePhoto]) -> list[Finding]:
-    """Photos whose UTM position and whose degrees are more than 100 m apart."""
-    disagreeing: list[str] = []
-    for photo in photos:
-        if photo.utm is None or photo.position is None or not photo.utm.zone:
-            continue
-        utm = to_utm(photo.position)
-        if utm is None or utm.zone[:-1] != photo.utm.zone[:-1]:
-            disagreeing.append(
-                f"{photo.name} (zone {photo.utm.zone}, not {utm.zone if utm else 'any'})"
-            )
-        elif math.dist(utm[:2], photo.utm[:2]) > AGREE_M:
-            disagreeing.append(f"{photo.name} ({math.dist(utm[:2], photo.utm[:2]):.0f} m)")
-    return findings_of(
-        "position-disagrees",
-        disagreeing,
-        "Their UTM position and their latitude and longitude are different places; mend one.",
-    )
-
-
 def check_csv(file: Path) -> list[Finding]:
-    """Check the positions in a CSV file, even where it cannot be read as a source."""
+    """Check the positions in a CSV file that cannot be read as a source."""
     names: list[str] = []
     degrees: list[tuple[float, float]] = []
     metres: list[tuple[float, float]] = []

@@ -11,16 +11,16 @@ INSPECTED = 4000
 
 def check_source(source: Source) -> list[Finding]:
     """The photos and positions that an index would lack, as they cannot be read."""
-    doubt = source.likely_degrees
-    example = source.photos[0].name
-    doubts = [Finding("metres-look-like-degrees", len(source.photos), example, doubt)]
     unusable: list[str] = []
     for photo in source.photos[:INSPECTED]:
         if not photo.is_placed:
             position, notes = inspect_position(photo.path)
             unusable += [f"{photo.name} ({note})" for note in notes[:1] if position is None]
     return [
-        *(doubts if doubt else ()),
+        *(
+            Finding(doubt.code, doubt.count, doubt.example, doubt.sentence)
+            for doubt in source.doubts
+        ),
         *findings_of(
             "unreadable-folder",
             [folder.name for folder in source.unlisted],

@@ -1,7 +1,6 @@
 """The doctor: reports faults that would make a job fail or its numbers worthless."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,6 @@ from place_search.evaluation.doctor.check_model import (
     check_index_photos,
 )
 from place_search.evaluation.doctor.check_positions import (
-    check_agreement,
     check_csv,
     check_degrees,
     check_metres,
@@ -108,6 +106,7 @@ class _Examination:
         self.files, self.ks, self.protocol, self.progress = files, ks, protocol, progress
         self.index: Index | None = None
         self.truth: GroundTruth | None = None
+        self.listed: list[Source] = []
         self.sources: list[Source] = []
         self.model: Model | None = None
         self.max_pixels = max_pixels
@@ -188,20 +187,31 @@ class _Examination:
             )
 
     def read_data(self) -> None:
-        """Read the truth, or at least the photos, and check tables of positions."""
+        """Read the truth, or at least the photos, and check tables that cannot be read."""
         files = self.files
-        tables = [files.data, files.queries, files.database if files.truth is None else None]
-        before = len(self.problems)
-        for path in (path for path in tables if path is not None):
-            if path.suffix.lower() == ".csv":
-                self.problems += check_csv(path)
-        found_in_tables = len(self.problems) > before
+        found_in_tables = False
+        for path in self._lists():
+            try:
+                self.listed.append(open_source(path))
+            except PlaceSearchError:  # reading the truth says so
+                if path.suffix.lower() == ".csv":
+                    found = check_csv(path)
+                    self.problems += found
+                    found_in_tables |= bool(found)
         if not files.why_not():
             try:
                 self.truth = open_truth(files, lenient=True)
             except PlaceSearchError as error:
                 self._read_photos_alone(error, blame=not found_in_tables)
         self._set_truth()
+
+    def _lists(self) -> list[Path]:
+        """Folders and tables of photos with positions; not what is a kind of truth alone."""
+        data, files = self.files.data, self.files
+        if files.split is not None or files.truth is not None:
+            return []
+        folders = benchmark_folders(data) if data is not None and data.is_dir() else None
+        return [path for path in folders or (data, files.database, files.queries) if path]
 
     def _read_photos_alone(self, error: PlaceSearchError, *, blame: bool) -> None:
         """Read photos without a truth: they may still be indexed."""
@@ -303,40 +313,26 @@ class _Examination:
             problems += check_index_photos(IndexDatabase(self.index, truth))
 
     def look_at_positions(self) -> None:
-        """Check the positions of the truth, and those of names and lists."""
-        truth, files = self.truth, self.files
-        if truth is None:
-            return
-        if truth.database_metres is not None and truth.query_metres is not None:
+        """Check the metres of the truth, and the degrees of names and lists."""
+        truth = self.truth
+        if (
+            truth is not None
+            and truth.database_metres is not None
+            and truth.query_metres is not None
+        ):
             separate = truth.protocol != "leave-one-out"
             metres = [truth.database_metres, *([truth.query_metres] if separate else [])]
             names = [*truth.database, *(truth.queries if separate else ())]
             self.problems += check_metres(names, np.concatenate(metres), places=len(truth.database))
-        if files.split is not None or files.truth is not None:
-            return
-        listed = list(self._listed())
-        photos = [photo for _, source in listed for photo in source.photos]
-        self.problems += check_agreement(photos)
-        if any(data.is_dir() for data, _ in listed):
-            names = [photo.name for photo in photos]
-            self.problems += check_degrees(names, degrees_of(photos))
+        for source in self.listed:
+            names = [photo.name for photo in source.photos]
+            self.problems += check_degrees(names, degrees_of(source.photos))
 
     def look_at_sources(self) -> None:
         """Check for photos that folders and tables leave out, and for unusable positions."""
-        if self.files.split is not None or self.files.truth is not None:
-            return
-        for _, source in self._listed():
+        for source in self.listed:
             self.problems += check_source(source)
             self.notes += notes_on(source)
-
-    def _listed(self) -> Iterator[tuple[Path, Source]]:
-        """Folders and tables of photos with positions; not what is a kind of truth alone."""
-        data = self.files.data
-        folders = benchmark_folders(data) if data is not None and data.is_dir() else None
-        for path in folders or (data, self.files.database, self.files.queries):
-            if path is not None:
-                with suppress(PlaceSearchError):  # reading the data has said so
-                    yield path, open_source(path)
 
     def estimate_cost(self) -> None:
         """Estimate memory, disk space and time."""

@@ -32,6 +32,19 @@ def degrees_doubt(where: str, eastings: Sequence[float], northings: Sequence[flo
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A doubt about the positions of a source: its code, as in `Finding`, and its sentence.
+
+    `count` is the number of photos, `example` the name of the first.
+    """
+
+    code: str
+    count: int
+    example: str
+    sentence: str
+
+
 class PhotoList(Sequence[PlacePhoto]):
     """Photos as compact columns: a million photos take about 0.1 GB."""
 
@@ -89,13 +102,23 @@ class PhotoList(Sequence[PlacePhoto]):
         value = column[row] if row < len(column) else None
         return value if value is not None and value == value else None  # not NaN
 
-    def likely_degrees(self, where: str) -> str:
-        """Why eastings and northings are probably degrees, "" where they are not."""
+    def doubts(self, where: str) -> tuple[Doubt, ...]:
+        """Metres that are probably degrees, and photos whose metres and degrees disagree."""
+        doubts = []
         first, second = (self._numbers.get(key, ()) for key in ("easting", "northing"))
-        return "" if self._zones else degrees_doubt(where, first, second)
+        if not self._zones and (sentence := degrees_doubt(where, first, second)):
+            doubts.append(Doubt("metres-look-like-degrees", len(self), self[0].name, sentence))
+        if far_rows := self._disagreeing_rows():
+            example = self[far_rows[0]].name
+            sentence = (
+                f"{where} give {len(far_rows)} of {len(self)} photos eastings and northings more "
+                f"than {AGREE_M:.0f} m from their latitude and longitude, the first is "
+                f"'{example}'; correct one of the two."
+            )
+            doubts.append(Doubt("position-disagrees", len(far_rows), example, sentence))
+        return tuple(doubts)
 
-    def disagreement(self, where: str) -> str:
-        """A sentence on photos whose metres and degrees disagree; "" where they agree."""
+    def _disagreeing_rows(self) -> list[int]:
         rows_of: defaultdict[str, list[int]] = defaultdict(list)
         for row, zone in self._zones.items():
             if is_zone(zone) and self._get("latitude", row) is not None:
@@ -108,13 +131,7 @@ class PhotoList(Sequence[PlacePhoto]):
             )
             is_near = np.linalg.norm(metres_in(zone, degrees) - metres, axis=1) <= AGREE_M
             far_rows += np.array(rows)[~is_near].tolist()  # and those beyond the projection
-        if not far_rows:
-            return ""
-        return (
-            f"{where} give {len(far_rows)} of {len(self)} photos eastings and northings more than "
-            f"{AGREE_M:.0f} m from their latitude and longitude, the first is "
-            f"'{self[min(far_rows)].name}'; correct one of the two."
-        )
+        return sorted(far_rows)
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -170,9 +187,9 @@ class Source:
     """Photos to index, in the order of their future place ids, all under one root folder.
 
     `left_out` counts, by kind in words, files and folders that are not taken for photos;
-    `unlisted` are folders that may not be read; `likely_degrees` says why numbers taken for metres
-    are probably degrees; `warnings` are other sentences on positions and panoramas; `panoramas` is
-    the number of panoramas that were cut into views.
+    `unlisted` are folders that may not be read; `doubts` are about the positions that the source
+    gives; `warnings` are other sentences on positions and panoramas; `panoramas` is the number of
+    panoramas that were cut into views.
     """
 
     root: Path
@@ -180,15 +197,15 @@ class Source:
     kind: str
     left_out: Mapping[str, int] = field(default_factory=dict)
     unlisted: tuple[Skipped, ...] = ()
-    likely_degrees: str = ""
+    doubts: tuple[Doubt, ...] = ()
     warnings: tuple[str, ...] = ()
     panoramas: int = 0
 
     @property
     def intake(self) -> Intake:
         """The fields for reports, without the photos."""
-        doubt = (self.likely_degrees,) if self.likely_degrees else ()
-        return Intake(self.left_out, self.unlisted, (*doubt, *self.warnings), self.panoramas)
+        warnings = (*(doubt.sentence for doubt in self.doubts), *self.warnings)
+        return Intake(self.left_out, self.unlisted, warnings, self.panoramas)
 
     @property
     def no_photos(self) -> str:

@@ -13,21 +13,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.numpy import save_file
 
-from place_search.core.geodesy import Position, Utm
 from place_search.core.settings import PRECISION
 from place_search.evaluation import TruthFiles, examine
 from place_search.evaluation.doctor import examine as examine_module
 from place_search.evaluation.doctor.check_files import check_readable
 from place_search.evaluation.doctor.check_model import check_centroids
-from place_search.evaluation.doctor.check_positions import (
-    check_agreement,
-    check_degrees,
-    check_metres,
-)
+from place_search.evaluation.doctor.check_positions import check_degrees, check_metres
 from place_search.evaluation.doctor.plan import check_plan
 from place_search.evaluation.doctor.sample import sample_truth
 from place_search.evaluation.truth.kinds.split import read_split_truth
-from place_search.indexer import PlacePhoto, build_index, open_source, read_manifest
+from place_search.indexer import build_index, open_source, read_manifest
 from place_search.models import Model, ModelError
 from tests.evaluation.conftest import kinds
 
@@ -253,18 +248,6 @@ def test_a_csv_with_positions_in_each_other_s_place(root: Path, tmp_path: Path) 
     table.write_text("\n".join(["path,latitude,longitude", *rows]))
     diagnosis = examine(TruthFiles(data=table), model="none", sample=0)
     assert kinds(diagnosis) == {"position-swapped": 3, "model": 1}
-
-
-def test_names_and_degrees_at_odds() -> None:
-    def photo(latitude: float, longitude: float) -> PlacePhoto:
-        utm = Utm(585042.68, 4476938.85, "17T")
-        return PlacePhoto(Path("a"), "a", Position(latitude, longitude), utm)
-
-    right = photo(40.43858, -79.99732)
-    assert check_agreement([right, PlacePhoto(Path("b"), "b")]) == []
-    for wrong in (photo(40.44858, -79.99732), photo(-79.99732, 40.43858)):
-        problems = check_agreement([right, wrong])
-        assert [(found.code, found.count) for found in problems] == [("position-disagrees", 1)]
 
 
 @pytest.mark.parametrize(

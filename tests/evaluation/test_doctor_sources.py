@@ -72,4 +72,31 @@ def test_a_row_without_a_position_is_one_problem(tmp_path: Path, draw: Draw) -> 
     diagnosis = examine(TruthFiles(data=listed), sample=0)
     assert "metres-look-like-degrees" not in kinds(diagnosis)
     told = f"1 row of {listed} with the position 0, 0, which counts as not known, the first is 'a"
-    assert f"{told}.jpg'." in diagnosis.notes
+    [problem] = [found for found in diagnosis.problems if found.code == "position-zero"]
+    assert problem.remedy == f"{told}.jpg'."
+    assert not any("0, 0" in note for note in diagnosis.notes)
+
+
+def test_metres_and_degrees_at_odds_are_told_once(tmp_path: Path, draw: Draw) -> None:
+    # The degrees of b.jpg are those of its metres, beyond the border of zone 33.
+    for name in ("a.jpg", "b.jpg"):
+        draw(tmp_path / name, 1)
+    listed = tmp_path / "places.csv"
+    rows = ("a.jpg,386570,6173971,33U,55.6992,13.1952", "b.jpg,689106,6173971,33U,55.67466,18.0074")
+    listed.write_text("\n".join(["path,easting,northing,zone,latitude,longitude", *rows]))
+    diagnosis = examine(TruthFiles(data=listed), sample=0)
+    at_odds = [problem for problem in diagnosis.problems if problem.code == "position-disagrees"]
+    assert [(problem.count, problem.example) for problem in at_odds] == [(1, "a.jpg")]
+    assert not any("eastings and northings" in note for note in diagnosis.notes)
+
+
+def test_swapped_metres_are_told_once(tmp_path: Path, draw: Draw) -> None:
+    names = [f"{number}.jpg" for number in range(4)]
+    for name in names:
+        draw(tmp_path / name, 1)
+    listed = tmp_path / "places.csv"
+    metres = ["585042,4476938"] * 3 + ["4476938,585042"]
+    rows = [f"{name},{pair}" for name, pair in zip(names, metres, strict=True)]
+    listed.write_text("\n".join(["path,easting,northing", *rows]))
+    problems = examine(TruthFiles(data=listed), sample=0).problems
+    assert [problem.code for problem in problems].count("position-swapped") == 1

@@ -138,7 +138,7 @@ def test_metres_that_look_like_degrees_are_a_warning(tmp_path: Path) -> None:
     source = open_source(_csv(tmp_path, "path,easting,northing\na.jpg,113.51,34.2\n"))
     assert "look like degrees, such as 113.51 and 34.2" in source.intake.warnings[0]
     touch(tmp_path / "at/@113.51@34.20@.jpg", tmp_path / "at/@113.99@34.70@.jpg")
-    assert "look like degrees" in open_source(tmp_path / "at").likely_degrees
+    assert "look like degrees" in open_source(tmp_path / "at").doubts[0].sentence
 
 
 def test_degrees_in_a_split_are_a_warning(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from place_search.core.text import counted
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.gpx import in_utc, parse_time
 from place_search.indexer.sources.photo_files import PhotoFiles
-from place_search.indexer.sources.photo_list import PhotoList, Source
+from place_search.indexer.sources.photo_list import Doubt, PhotoList, Source
 
 _FIRST_PHOTO = datetime(1826, 11, 10, tzinfo=UTC).timestamp()
 _YEAR_2200 = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
@@ -75,14 +75,14 @@ def read(data: Path, root: Path | None = None) -> Source:
             f"{len(missing)} of the {len(photos)} photos that {data} names do not exist, the first "
             f"is '{path}' in row {row}; paths are relative to {root}."
         )
-    doubt = photos.likely_degrees(f"The rows of {data}")
-    warnings = [*filter(None, (photos.disagreement(f"The rows of {data}"),))]
+    doubts = photos.doubts(f"The rows of {data}")
     if unknown:
-        warnings.append(
+        sentence = (
             f"{counted(len(unknown), 'row')} of {data} with the position 0, 0, which counts as not "
             f"known, the first is '{unknown[0]}'."
         )
-    return Source(root, photos, "csv", likely_degrees=doubt, warnings=tuple(warnings))
+        doubts += (Doubt("position-zero", len(unknown), unknown[0], sentence),)
+    return Source(root, photos, "csv", doubts=doubts)
 
 
 def _required_columns(columns: Sequence[str]) -> tuple[str, ...]:

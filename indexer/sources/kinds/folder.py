@@ -46,8 +46,7 @@ def read(data: Path, root: Path | None = None) -> Source:
         "folder",
         left_out=dict(listing.left_out),
         unlisted=tuple(listing.unlisted),
-        likely_degrees=photos.likely_degrees("The names"),
-        warnings=tuple(filter(None, (photos.disagreement("The names"),))),
+        doubts=photos.doubts("The names"),
     )
 
 
