@@ -27,7 +27,7 @@ class LoopClosureProtocol(EvaluationProtocol):
 
     def __init__(self, truth: GroundTruth, gap: str = "0") -> None:
         super().__init__(truth)
-        if not gap.isdecimal():
+        if not (gap.isascii() and gap.isdecimal()):
             raise MeasureError(
                 f"The protocol loop-closure:{gap} needs a number of frames, as in loop-closure:30.",
                 "protocol",

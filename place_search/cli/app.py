@@ -13,6 +13,7 @@ from typer.main import get_command
 
 from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error, print_message
+from place_search.cli.plain_numbers import take_plain_numbers
 from place_search.core.errors import PlaceSearchError, out_of_reach
 from place_search.core.memory import require_address_space
 from place_search.core.plugins import fault_of_part
@@ -46,6 +47,7 @@ class Program(TyperGroup):
             return TyperCommand(cmd_name, help=first_line(cmd_name), rich_help_panel=panel)
         command = get_command(load_command(cmd_name))
         command.name = cmd_name
+        take_plain_numbers(command)
         gc.enable()
         return command
 

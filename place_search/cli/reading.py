@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import typer
 
+from place_search.core.tables import parse_number, parse_whole
+
 if TYPE_CHECKING:
     from place_search.core.geodesy import Position
     from place_search.core.progress import Progress
@@ -17,8 +19,7 @@ VideoOptions: TypeAlias = tuple[
     Path | None, str | None, float | None, str | None, str | None, Literal["auto", "2:1", "off"]
 ]
 """The options of a command line for `video_request`."""
-_WHOLE_NUMBERS = re.compile(r"\s*\d+\s*(,\s*\d+\s*)*", re.ASCII)
-_OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?")
+_OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?", re.ASCII)
 
 
 def point_of(near: str | None, radius_m: float | None) -> "Position | None":
@@ -28,6 +29,12 @@ def point_of(near: str | None, radius_m: float | None) -> "Position | None":
     if (near is None) != (radius_m is None):
         raise typer.BadParameter("--near and --radius-m only work together.")
     return None if near is None else parse_position(near)
+
+
+def name_or_id(place: str) -> str | int:
+    """A place as a command line names it: digits are an id, anything else is a name."""
+    place_id = parse_whole(place)
+    return place if place_id is None else place_id
 
 
 def truth_files(**options: Any) -> "TruthFiles":
@@ -44,13 +51,12 @@ def parse_ks(text: str) -> list[int]:
     """The N of Recall@N from `1,5,10`."""
     from place_search.evaluation import TruthError, checked_ks
 
-    wrong = typer.BadParameter(f"--at {text}: write whole numbers from 1, as in 1,5,10.")
-    if not _WHOLE_NUMBERS.fullmatch(text):
-        raise wrong
     try:
-        return checked_ks(map(int, text.split(",")))
+        return checked_ks([parse_whole(part.strip()) or 0 for part in text.split(",")])
     except TruthError:
-        raise wrong from None
+        raise typer.BadParameter(
+            f"--at {text}: write whole numbers from 1, as in 1,5,10."
+        ) from None
 
 
 def video_request(
@@ -68,7 +74,6 @@ def video_request(
     Raises:
         SourceError: options that contradict each other.
     """
-    from place_search.core.tables import parse_number
     from place_search.indexer import VideoRequest, start_of
 
     metres = None if every is None else parse_number(every.strip().removesuffix("m"))

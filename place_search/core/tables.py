@@ -4,7 +4,8 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 from pathlib import Path
@@ -25,6 +26,8 @@ ALIASES: Mapping[str, str] = {
 }
 """Other names of columns."""
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\n", "\r")
+NO_WHOLE_NUMBER = "write a whole number in digits"
+NO_NUMBER = "write a number in digits"
 NAME_COLUMNS = ("path", "query", "positives")
 
 
@@ -164,6 +167,22 @@ def parse_number(text: str) -> float:
     except ValueError:
         return math.nan
     return number if math.isfinite(number) else math.nan
+
+
+def parse_whole(text: str) -> int | None:
+    """A whole number in plain digits, such as 12 or -3; None for anything else."""
+    return int(text) if re.fullmatch("-?[0-9]{1,4000}", text) else None
+
+
+def number_problem(text: str, kinds: Container[type]) -> str:
+    """Why a text is no number of these kinds, "" where it is one or none is asked for.
+
+    Pydantic takes "1_0", "１０", " 10" and "10.0" for 10, so others ask here first.
+    """
+    if int in kinds:
+        return NO_WHOLE_NUMBER if parse_whole(text) is None else ""
+    is_wrong = text != text.strip() or math.isnan(parse_number(text))
+    return NO_NUMBER if float in kinds and is_wrong else ""
 
 
 def number_of(value: object) -> float:

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse
 from starlette.types import Receive, Scope, Send
 
 from place_search.core.errors import PlaceSearchError, WrongParameterError
+from place_search.core.tables import NO_NUMBER, NO_WHOLE_NUMBER
 from place_search.core.text import capitalized
 from place_search.models import VocabularyError
 from place_search.photos import (
@@ -31,7 +32,7 @@ from place_search.search.errors import (
     UnknownReportError,
     UnknownTrackError,
 )
-from place_search.search.server.content.fields import FIELD_PROBLEM, NO_NUMBER, NO_WHOLE_NUMBER
+from place_search.search.server.content.fields import FIELD_PROBLEM
 from place_search.search.server.content.schemas import ReasonReply, Reply, coded
 from place_search.search.server.roles import methods_at
 from place_search.search.server.served import ServedIndex, served_of

@@ -5,7 +5,7 @@ import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from annotated_types import Ge, Le
 from pydantic import (
@@ -28,6 +28,7 @@ from place_search.core.settings import (
     AskedPrecision,
     Setting,
 )
+from place_search.core.tables import number_problem
 from place_search.photos import DecodeLimits
 from place_search.search.errors import ServerError
 
@@ -219,8 +220,13 @@ class ServerSettings(BaseModel):
         Raises:
             ServerError: a variable or an override is invalid or out of bounds.
         """
-        variables = {setting.name: setting.in_environment for setting in server_settings()}
-        values = {name: text for name, text in variables.items() if text is not None}
+        values: dict[str, Any] = {}
+        for setting in server_settings():
+            if (text := setting.in_environment) is not None and setting.name not in overrides:
+                kinds = get_args(setting.type) or (setting.type,)
+                if problem := number_problem(text.strip(), kinds):
+                    raise ServerError(f"{setting.env} cannot be {text!r}: {problem}.")
+                values[setting.name] = text
         try:
             return cls(**{**values, **overrides})
         except ValidationError as error:

@@ -135,6 +135,12 @@ def test_the_program_imports_no_converter_of_models() -> None:
         ["search", "index"],
         ["search", "index", "photo", "--k", "0"],
         ["search", "index", "photo", "--k", "101"],
+        ["search", "index", "photo", "--k", "1_0"],
+        ["search", "index", "photo", "--k", "１０"],
+        ["search", "index", "photo", "--k", "10.0"],
+        ["search", "index", "photo", "--near", "48,11", "--radius-m", "1_0"],
+        ["search", "index", "photo", "--near", "48,11", "--radius-m", "inf"],
+        ["restore", "index", "1", "1_0"],
         ["search", "index", "photo", "--near", "48,11"],
         ["search", "index", "photo", "--radius-m", "5"],
         ["serve", "index", "--port", "65536"],
@@ -167,6 +173,15 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     assert result.exit_code == 2
     assert result.stdout == ""
     assert "Usage:" in result.stderr
+
+
+def test_a_number_of_a_variable_is_plain_digits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, words in (("K", "search index photo"), ("THREADS", "index photos --out i")):
+        monkeypatch.setenv(f"PLACE_SEARCH_{name}", "1_0")
+        result = run(*words.split())
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "write a whole number in digits" in result.stderr
+        monkeypatch.delenv(f"PLACE_SEARCH_{name}")
 
 
 @pytest.mark.parametrize(

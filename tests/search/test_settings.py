@@ -43,7 +43,11 @@ def test_variables_have_the_types_of_their_settings(monkeypatch: pytest.MonkeyPa
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("PORT", "70000"), ("PORT", "http"), ("WORKERS", "0"), ("LOG", "maybe"), ("DECODE_MB", "1")],
+    [
+        *(("PORT", "70000"), ("PORT", "http"), ("PORT", "9_0"), ("PORT", "９０")),
+        *(("WORKERS", "0"), ("LOG", "maybe"), ("DECODE_MB", "1")),
+        *(("QUEUE_SECONDS", "1_0.5"), ("QUEUE_SECONDS", "inf")),
+    ],
 )
 def test_a_variable_without_meaning_is_refused(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str

@@ -35,7 +35,7 @@ def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
         for number, row in table:
             table.require_once(row["path"], number, root)
             text = row.get("crops") or "0"
-            if not text.isdecimal():
+            if not (text.isascii() and text.isdecimal()):
                 raise TrainingError(
                     f"{file} says '{text}' under crops in row {number}; write 0 or more."
                 )

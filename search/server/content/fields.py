@@ -1,7 +1,6 @@
 """The fields of a request: an unknown field, or a field sent twice, is an error."""
 
 import json
-import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,15 +14,13 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator
 
-from place_search.core.tables import parse_number
+from place_search.core.tables import number_problem
 from place_search.indexer import Filter, Index, parse_filter
 from place_search.search.errors import ParameterError
 
 FIELD_PROBLEM = "field"
 """The type of the validation errors raised here; their messages need no more."""
 TWICE = "send it once, not twice"
-NO_WHOLE_NUMBER = "write a whole number in digits"
-NO_NUMBER = "write a number in digits"
 MAX_WRONG_FIELDS = 100
 """The largest number of wrong fields of a JSON body that an answer names."""
 
@@ -198,7 +195,7 @@ def _wrong_fields(
     numbers = [
         (name, f"{problem}, not '{text[:40]}'")
         for name, text in sent
-        if isinstance(text, str) and text and (problem := _no_number(text, kinds.get(name, ())))
+        if isinstance(text, str) and text and (problem := number_problem(text, kinds.get(name, ())))
     ]
     return [*_unknown(names, field_names), *((name, TWICE) for name in twice), *numbers]
 
@@ -206,16 +203,6 @@ def _wrong_fields(
 def _kinds(field: ModelField) -> tuple[Any, ...]:
     annotation = field.field_info.annotation
     return get_args(annotation) or (annotation,)
-
-
-def _no_number(text: str, kinds: Sequence[Any]) -> str:
-    """The problem of a text for a number, if any: pydantic takes "1_0", " 10" and "１０" for 10."""
-    if int in kinds:
-        return "" if re.fullmatch("-?[0-9]+", text) else NO_WHOLE_NUMBER
-    if float in kinds:
-        plain = text == text.strip() and not math.isnan(parse_number(text))
-        return "" if plain else NO_NUMBER
-    return ""
 
 
 def _unknown(names: Iterable[str], field_names: Sequence[str]) -> list[tuple[str, str]]:

@@ -8,6 +8,7 @@ import typer
 from place_search.cli import options
 from place_search.cli.changing import print_change, running
 from place_search.cli.indexes import require_order
+from place_search.cli.reading import name_or_id
 
 
 def command(
@@ -19,7 +20,6 @@ def command(
     from place_search.indexer import remove_places
 
     require_order(index, Path(places[-1]), "remove {index} {other}")
-    names_and_ids = [int(place) if place.isdecimal() else place for place in places]
     with running(index) as advance:
-        report = remove_places(index, names_and_ids, progress=advance)
+        report = remove_places(index, list(map(name_or_id, places)), progress=advance)
     print_change(report, index, as_json)

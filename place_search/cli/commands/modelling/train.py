@@ -10,6 +10,7 @@ from place_search.cli.console import InterruptedRunError, print_message
 from place_search.cli.terminal import progress
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL
+from place_search.core.tables import parse_whole
 
 
 def command(
@@ -139,7 +140,8 @@ def _one_of(flag: str, value: str | None, choices: tuple[str, ...]) -> str | Non
 def _parse_size(text: str | None) -> dict[str, int]:
     if text is None:
         return {}
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
+    first, _, second = text.lower().partition("x")
+    width, height = parse_whole(first), parse_whole(second)
+    if width is None or height is None:
         raise typer.BadParameter(f"--size {text}: write width and height, as in 320x224.")
-    return {"width": int(width), "height": int(height)}
+    return {"width": width, "height": height}

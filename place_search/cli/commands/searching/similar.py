@@ -7,7 +7,7 @@ import typer
 from place_search.cli import options
 from place_search.cli.changing import index_model
 from place_search.cli.console import print_json, print_message
-from place_search.cli.reading import point_of
+from place_search.cli.reading import name_or_id, point_of
 from place_search.cli.terminal import OUT
 from place_search.core.settings import THREADS
 from place_search.settings import K
@@ -53,7 +53,7 @@ def command(
     engine = open_similar(opened, lambda: index_model(index, model, threads))
     reply = similar_places(
         engine,
-        opened.id_of(int(place) if place.isdecimal() else place),
+        opened.id_of(name_or_id(place)),
         k=k,
         same_spot=same_spot,
         near=point,
