@@ -48,17 +48,20 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
         nowhere = (np.nan, np.nan)
         return np.array([nowhere if utm is None else utm[:2] for utm in utms], np.float64)
     degrees = np.full((len(photos), 2), np.nan)
-    zoneless = []
+    zoneless, on_earth = [], []
     for row, photo in enumerate(photos):
         position = photo.position or (to_position(photo.utm) if photo.utm else None)
         if position is not None:
             degrees[row] = position
+            on_earth.append(photo.name)
         elif photo.utm is not None:
             zoneless.append(photo.name)
     if zoneless:
         raise TruthError(
             f"{len(zoneless)} of {len(photos)} photos have metres without a UTM zone, the first is "
-            f"'{zoneless[0]}', while others have a zone or degrees; give all of them a zone."
+            f"'{zoneless[0]}', which cannot be compared with the zone or degrees that others have "
+            f"in the list or in their metadata, as '{(on_earth or zoneless)[0]}' has; give the "
+            "metres their zone, or all photos metres."
         )
     return geocentric(degrees)
 

@@ -308,6 +308,17 @@ def test_metres_without_a_zone_do_not_pass_for_no_position() -> None:
     assert np.isfinite(metres_of([zoned, degrees])).all()
 
 
+def test_metres_without_a_zone_beside_degrees_of_metadata(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.IFD.GPSInfo] = {1: "N", 2: (48.0, 0.0, 0.0), 3: "E", 4: (11.0, 0.0, 0.0)}
+    Image.new("RGB", (8, 8)).save(tmp_path / "listed.jpg")
+    Image.new("RGB", (8, 8)).save(tmp_path / "own.jpg", exif=exif)
+    listed = tmp_path / "list.csv"
+    listed.write_text("path,easting,northing\nlisted.jpg,386570,6173971\nown.jpg,,\n")
+    with pytest.raises(TruthError, match=r"'listed.jpg', .* in their metadata, as 'own.jpg' has"):
+        read_places_truth(listed)
+
+
 def test_photos_at_a_pole_have_a_place_among_others() -> None:
     pole = PlacePhoto(Path("p.jpg"), "p.jpg", position=Position(-89.99, 10))
     town = PlacePhoto(Path("t.jpg"), "t.jpg", position=Position(48.1, 11.5))
