@@ -8,7 +8,6 @@ from place_search.evaluation.descriptors import IndexDatabase
 from place_search.indexer import Row
 from place_search.indexer.shared_parts import SharedParts
 from place_search.models import Codes, Model
-from place_search.search.agreeing import MatchedPlace, share_a_part
 from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import (
     UNSURE_FROM,
@@ -16,6 +15,7 @@ from place_search.search.probability import (
     probability_first,
     sort_key,
 )
+from place_search.search.several.agreeing import MatchedPlace, share_a_part
 from place_search.search.verification import CANDIDATES, Query, Ranking, rank_by_geometry
 
 

@@ -16,7 +16,6 @@ from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Codes, Model
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
-from place_search.search.agreeing import in_agreement
 from place_search.search.by_descriptor import DescriptorSearch
 from place_search.search.groups.counting import places_of_spots, spots_among
 from place_search.search.index_calibration import borrowed_note, calibration_for
@@ -35,6 +34,7 @@ from place_search.search.results import (
     Timings,
     index_info,
 )
+from place_search.search.several.agreeing import in_agreement
 from place_search.search.several.batch import BatchStandards, batch_standards
 from place_search.search.several.fusion import (
     View,

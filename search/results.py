@@ -16,6 +16,7 @@ from place_search.indexer import Index, IndexFormatError, IndexReadError, Place,
 from place_search.photos.photo import Facing
 from place_search.search.location import Location
 from place_search.search.probability import Match
+from place_search.search.reasons import reason_dict
 from place_search.search.stages import Stages
 from place_search.search.thumbnails import Thumbnails
 
@@ -137,6 +138,7 @@ class SearchResult:
                 "position": _degrees(self.query.position),
                 "notes": list(self.query.notes),
                 "views": [view._asdict() for view in self.query.views],
+                "reasons": list(map(reason_dict, self.query.notes)),
             },
             "timings_ms": asdict(self.timings_ms),
             "match": self.match._asdict(),
@@ -210,6 +212,7 @@ class CompareResult:
             "matches": [list(match) for match in self.matches],
             "notes": list(self.notes),
             "photo_notes": list(self.photo_notes),
+            "photo_reasons": list(map(reason_dict, self.photo_notes)),
         }
 
     def to_columns(self) -> dict[str, list[float]]:
@@ -250,7 +253,10 @@ class IndexInfo:
         """The answer of GET /v1/index."""
         table = asdict(self)
         count = table.pop("skipped_count")
-        photos = [{"name": name, "reason": reason} for name, reason in self.skipped]
+        photos = [
+            {"name": name, "reason": reason, "code": reason_dict(reason)}
+            for name, reason in self.skipped
+        ]
         return {**table, "skipped": {"count": count, "photos": photos}}
 
 

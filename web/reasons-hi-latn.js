@@ -1,4 +1,4 @@
-// The server's sentences by their codes (search/server/content/reasons.py), in Hindi in Latin letters.
+// The server's sentences by their codes (search/reasons.py), in Hindi in Latin letters.
 
 /** @type {Record<string, string>} */
 export const reasons = {

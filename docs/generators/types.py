@@ -103,7 +103,7 @@ def render_client() -> str:
             # Fields with a default come last, as a dataclass wants them.
             for field, kind in sorted(fields.items(), key=lambda item: item[0] not in needed)
             # Codes are for pages in other languages; the client has the sentences.
-            if not kind.get("readOnly")
+            if "ReasonReply" not in json.dumps(kind)
         ]
         parts.append(
             f"\n@dataclass(frozen=True, slots=True)\nclass {class_name}{base}:\n"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import geocentric
 from place_search.indexer import Index
 from place_search.models import Calibration
-from place_search.search.agreeing import MatchedPlace, share_a_part
 from place_search.search.probability import candidate_probabilities, pair_probability
+from place_search.search.several.agreeing import MatchedPlace, share_a_part
 from place_search.search.verification import Query, verify
 
 NEIGHBOURS = 10

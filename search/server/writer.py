@@ -21,13 +21,13 @@ from place_search.models import NO_DESCRIPTOR
 from place_search.photos import Decoder, PhotoError, UnreadablePhotoError
 from place_search.photos.sandbox.deadline import decoding_until
 from place_search.search.errors import CannotChangeError
+from place_search.search.reasons import REASONS
 from place_search.search.results import place_dict
 from place_search.search.server.content.archives import SentPhoto, photos_of
 from place_search.search.server.content.groups import group_edit
 from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
 from place_search.search.server.content.matching import place_tag, require_group, required_version
 from place_search.search.server.content.plain_errors import plain_errors
-from place_search.search.server.content.reasons import REASONS
 from place_search.search.server.content.stored_photos import (
     StoredPhoto,
     panoramas_of,

@@ -13,13 +13,14 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import Result
 
 import place_search
 from place_search.cli.terminal import OUT
 from place_search.core.errors import PlaceSearchError
 from place_search.models.registry import published
-from place_search.search.server.content.schemas import SearchReply
+from place_search.search.server.content.schemas import CompareReply, ReasonReply, SearchReply
 from tests.waiting import SECONDS, wait_until
 
 PROGRAM = (sys.executable, "-m", "place_search")
@@ -100,6 +101,17 @@ def test_search_json_has_the_shape_of_the_http_reply(run: Run, index: Path, phot
     assert reply.results[0].name == "places/1.jpg"
     assert len(reply.results) == 2
     assert result.stderr == ""
+    assert json.loads(result.stdout).keys() == reply.model_dump().keys()
+
+
+def test_json_has_the_codes_of_its_notes(run: Run, index: Path, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "plain.png")
+    found = json.loads(run("search", index, tmp_path / "plain.png", "--json").stdout)
+    assert found["query"]["reasons"] == [{"code": "nothing-to-match", "values": {}}]
+    compared = run("compare", tmp_path / "plain.png", tmp_path / "plain.png", "--json")
+    assert CompareReply.model_validate_json(compared.stdout).photo_reasons == [
+        ReasonReply(code="nothing-to-match", values={"photo": photo}) for photo in ("1", "2")
+    ]
 
 
 def test_search_with_a_part_of_a_photo(

@@ -15,7 +15,7 @@ from typer.testing import Result
 import place_search
 from place_search.models import Model, read_card
 from place_search.search.probability import UNSURE_FROM, calibration_of, candidate_probabilities
-from place_search.search.server.content.reasons import reason_of
+from place_search.search.reasons import reason_of
 from tests.models.graph_files import DIMS, descriptor, graph, write_graph
 from tests.place_search.conftest import write_streets
 from tests.search.calibration_0_1 import CALIBRATION

@@ -52,7 +52,7 @@ PLACE = {
 SEARCH = {
     "index_id": "0123456789abcdef",
     "model": "m",
-    "query": {"width": 4, "height": 3, "position": None, "notes": ["odd"]},
+    "query": {"width": 4, "height": 3, "position": None, "notes": ["odd"], "reasons": [None]},
     "timings_ms": {"queue": 0, "decode": 1, "embed": 2, "search": 3, "verify": 0, "total": 6},
     "match": {"verdict": "unsure", "probability": 0.7, "threshold": 0.95},
     "results": [

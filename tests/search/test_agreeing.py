@@ -10,10 +10,10 @@ from PIL import Image
 from place_search.core.geodesy import Position
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import CODE_BYTES, Model
-from place_search.search.agreeing import MatchedPlace, in_agreement, share_a_part
 from place_search.search.compare import compare_photos
 from place_search.search.engine import Engine
 from place_search.search.probability import UNSURE_FROM
+from place_search.search.several.agreeing import MatchedPlace, in_agreement, share_a_part
 from place_search.search.several.views import RankedPlace
 from place_search.search.verification import NOTHING
 from tests.search.conftest import Street, jpeg

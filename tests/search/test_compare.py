@@ -11,8 +11,8 @@ from PIL import Image
 
 from place_search.models import Model, included_calibration
 from place_search.search.compare import compare_photos
+from place_search.search.reasons import reason_of
 from place_search.search.results import CompareResult
-from place_search.search.server.content.reasons import reason_of
 from tests.search.calibration_0_1 import CALIBRATION
 from tests.search.photos import encoded
 

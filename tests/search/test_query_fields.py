@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from place_search.search.engine import Engine
+from place_search.search.reasons import reason_of
 from place_search.search.server.app import create_app
-from place_search.search.server.content.reasons import reason_of
 from tests.search.asking import Ask, asker
 
 

@@ -16,8 +16,8 @@ from place_search.indexer.changes.edit import apply_patch
 from place_search.indexer.storage.edits import Edit
 from place_search.photos import PhotoError, decode_photo, panorama
 from place_search.search.engine import Engine
+from place_search.search.reasons import REASONS, reason_of
 from place_search.search.server.app import create_app
-from place_search.search.server.content.reasons import REASONS, reason_of
 from place_search.search.several.views import TAKEN_WHOLE
 from tests.search.asking import asker
 

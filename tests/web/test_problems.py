@@ -12,7 +12,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from place_search.search.server.content.reasons import REASONS
+from place_search.search.reasons import REASONS
 from place_search.search.server.problems import PROBLEMS
 from tests.waiting import SECONDS
 from tests.web.test_pages import check_accessible

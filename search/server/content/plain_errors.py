@@ -4,7 +4,7 @@ import logging
 
 from place_search.photos import PhotoError
 from place_search.search.errors import BusyError, CannotChangeError
-from place_search.search.server.content.reasons import REASONS
+from place_search.search.reasons import REASONS
 
 log = logging.getLogger("place_search.index")
 

@@ -1,10 +1,10 @@
-"""The replies of a search, as the HTTP API and, without codes, `--json` print them."""
+"""The replies of a search, as the HTTP API and `--json` print them."""
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo, computed_field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
-from place_search.search.server.content.reasons import reason_of
+from place_search.search.reasons import reason_dict
 
 
 class Reply(BaseModel):
@@ -31,8 +31,8 @@ class ReasonReply(Reply):
 
 def coded(sentence: str) -> ReasonReply | None:
     """A sentence as code and values; None where it has no code."""
-    reason = reason_of(sentence)
-    return None if reason is None else ReasonReply(code=reason[0], values=reason[1])
+    reason = reason_dict(sentence)
+    return None if reason is None else ReasonReply(**reason)
 
 
 class PositionReply(Reply):
@@ -69,11 +69,9 @@ class QueryReply(Reply):
     views: list[ViewReply] = Field(
         default_factory=list, description="What a 360° panorama was cut into; empty for others."
     )
-
-    @computed_field(description="The notes as codes, in their order; null where one has none.")
-    def reasons(self) -> list[ReasonReply | None]:
-        """The codes of the notes."""
-        return [coded(note) for note in self.notes]
+    reasons: list[ReasonReply | None] = Field(
+        description="The notes as codes, in their order; null where one has none."
+    )
 
 
 class TimingsReply(Reply):
@@ -189,11 +187,9 @@ class CompareReply(Reply):
     model: str = Field(description="The model's id.")
     notes: list[str] = Field(description="Sentences about what was odd in the photos or the model.")
     photo_notes: list[str] = Field(description="Those of the notes that are about the photos.")
-
-    @computed_field(description="photo_notes as codes, in their order; null where one has none.")
-    def photo_reasons(self) -> list[ReasonReply | None]:
-        """The codes of the notes about the photos."""
-        return [coded(note) for note in self.photo_notes]
+    photo_reasons: list[ReasonReply | None] = Field(
+        description="photo_notes as codes, in their order; null where one has none."
+    )
 
 
 class SkippedPhotoReply(Reply):
@@ -201,11 +197,7 @@ class SkippedPhotoReply(Reply):
 
     name: str
     reason: str
-
-    @computed_field(description="The reason as a code; null where it has none.")
-    def code(self) -> ReasonReply | None:
-        """The code of the reason."""
-        return coded(self.reason)
+    code: ReasonReply | None = Field(description="The reason as a code; null where it has none.")
 
 
 class SkippedReply(Reply):

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from place_search.search.server.content.reasons import REASONS
+from place_search.search.reasons import REASONS
 from place_search.search.server.content.schemas import LiveReply, ReadyReply
 from place_search.search.server.metrics import MEDIA_TYPE as METRICS_TYPE
 from place_search.search.server.problems import (

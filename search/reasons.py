@@ -1,4 +1,4 @@
-"""The sentences of the server with their codes, for pages in other languages.
+"""The sentences of answers with their codes, for pages in other languages.
 
 A sentence is recognised by its template here, wherever it was written: an index may have kept it
 with a photo. `web/reasons-hi.js` has words for each code.
@@ -7,6 +7,7 @@ with a photo. `web/reasons-hi.js` has words for each code.
 import re
 from collections.abc import Mapping, Sequence
 from functools import cache
+from typing import Any
 
 REASONS: Mapping[str, str] = {
     # Notes on a photo.
@@ -108,6 +109,12 @@ def reason_of(sentence: str) -> tuple[str, dict[str, str]] | None:
         if matched is not None:
             return code, {**matched, **values}
     return None
+
+
+def reason_dict(sentence: str) -> dict[str, Any] | None:
+    """The code and the values of a sentence as answers give them; None where it has no code."""
+    reason = reason_of(sentence)
+    return None if reason is None else {"code": reason[0], "values": reason[1]}
 
 
 @cache
