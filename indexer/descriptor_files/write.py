@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import replacing, telling_unwritable
+from place_search.core.files import replacing, require_empty, telling_unwritable
 from place_search.indexer.descriptor_files.read import (
     HLOC_KEY,
     KAPTURE_CARD,
@@ -30,6 +30,8 @@ ENDINGS: Mapping[DescriptorFormat, tuple[str, ...]] = {
     "kapture": ("",),
 }
 """The endings of file names by format; kapture's is a folder."""
+_SENSORS = "sensors/sensors.txt"
+"""The file that every kapture folder has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,23 @@ def write_descriptors(path: Path, form: DescriptorFormat, descriptors: Descripto
             return
         with replacing(path) as part:
             _WRITERS[form](part, descriptors, path.suffix.lower())
+
+
+def require_kapture(folder: Path, model: str) -> None:
+    """Refuse a folder of other files than kapture's, or one that has descriptors of the model.
+
+    Raises:
+        PlaceSearchError: the folder is such a one, or a file.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise PlaceSearchError(f"{folder} is a file; name a folder for kapture.")
+    features = folder / KAPTURE_FOLDER
+    if (features / model).exists():
+        raise PlaceSearchError(
+            f"{features / model} exists already; delete it, or name another folder than {folder}."
+        )
+    if folder.exists() and not features.exists() and not (folder / _SENSORS).exists():
+        require_empty(folder, PlaceSearchError)
 
 
 def _require_names(path: Path, form: str, names: Sequence[str]) -> None:
@@ -126,11 +145,8 @@ _WRITERS: Mapping[str, Callable[[Path, Descriptors, str], None]] = {
 
 def _write_kapture(folder: Path, descriptors: Descriptors) -> None:
     """Write a type of global features, and the list of photos where the folder has none yet."""
+    require_kapture(folder, descriptors.model)
     target = folder / KAPTURE_FOLDER / descriptors.model
-    if target.exists():
-        raise PlaceSearchError(
-            f"{target} exists already; delete it, or name another folder than {folder}."
-        )
     part = target.with_name(f".{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
@@ -141,7 +157,7 @@ def _write_kapture(folder: Path, descriptors: Descriptors) -> None:
             row.astype("<f4", copy=False).tofile(path)
         card = f"{descriptors.model}, float32, {descriptors.rows.shape[1]}, L2\n"
         _write_table(part / KAPTURE_CARD, "name, dtype, dsize, metric_type", card)
-        if not (folder / "sensors" / "sensors.txt").exists():
+        if not (folder / _SENSORS).exists():
             _write_sensors(folder / "sensors", descriptors)
         part.rename(target)
     except BaseException:

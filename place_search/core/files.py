@@ -274,8 +274,12 @@ def require_own_folder(folder: Path, mark: str, key: str, error: type[PlaceSearc
     Raises:
         PlaceSearchError: of the kind `error`.
     """
-    if not folder.is_dir() or _is_marked(folder / mark, key):
-        return
+    if folder.is_dir() and not _is_marked(folder / mark, key):
+        require_empty(folder, error)
+
+
+def require_empty(folder: Path, error: type[PlaceSearchError]) -> None:
+    """Refuse a folder that holds files. Raises an error of the type `error`."""
     for entry in sorted(folder.iterdir()):
         raise error(
             f"{folder} holds other files, such as '{entry.name}'; name a new or an empty folder."

@@ -127,6 +127,23 @@ def test_kapture_has_one_file_a_photo_beside_its_list(
     assert run(*given).exit_code == 1  # never mixed with what is there
 
 
+def test_a_folder_of_other_files_is_no_kapture_folder(
+    run: Run, check_failure: CheckFailure, photos: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    (tmp_path / "torn.jpg").write_bytes(b"torn")
+    given = ("describe", tmp_path / "torn.jpg", "--out", tmp_path, "--format", "kapture")
+    # It is refused before any photo is described.
+    assert "holds other files, such as 'notes.txt'" in check_failure(run(*given))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["notes.txt", "torn.jpg"]
+    (tmp_path / "sensors").mkdir()
+    (tmp_path / "sensors" / "sensors.txt").touch()
+    assert "torn.jpg" in check_failure(run(*given))
+    features = tmp_path / "reconstruction" / "global_features" / "lite0-netvlad-1024"
+    features.mkdir(parents=True)
+    assert "exists already; delete it" in check_failure(run(*given))
+
+
 @pytest.fixture(scope="module")
 def foreign(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """Descriptors that no model here made, by names from the root of all images."""

@@ -42,10 +42,13 @@ def command(
     Names of a folder's photos are relative to it, and photos that cannot be read are left out.
     `index --descriptors FILE` reads what is written.
     """
-    from place_search.core.errors import PlaceSearchError
     from place_search.core.files import require_own, require_writable
     from place_search.describing import describe_named
-    from place_search.indexer.descriptor_files.write import ENDINGS, write_descriptors
+    from place_search.indexer.descriptor_files.write import (
+        ENDINGS,
+        require_kapture,
+        write_descriptors,
+    )
     from place_search.models import open_model
 
     file_format = form or ("numpy" if out.suffix in ENDINGS["numpy"] else "place-search")
@@ -54,10 +57,7 @@ def command(
         raise typer.BadParameter(
             f"--out {out} must end in {endings if form else '.npy, .npz or .h5'}."
         )
-    if file_format == "kapture":
-        if out.is_file():
-            raise PlaceSearchError(f"{out} is a file; name a folder for kapture.")
-    else:
+    if file_format != "kapture":
         require_writable(out, *photos)
         require_own(out, "descriptors", _holds_descriptors)
     opened = open_model(
@@ -68,6 +68,8 @@ def command(
         precision=precision,
         max_pixels=max_megapixels * 10**6,
     )
+    if file_format == "kapture":
+        require_kapture(out, opened.card.id)
     with progress() as advance:
         described, skipped, left_unread = describe_named(photos, opened, progress=advance)
     write_descriptors(out, file_format, described)
