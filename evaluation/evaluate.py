@@ -31,7 +31,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 from place_search.indexer import PlacePhoto, Row, Skipped
 from place_search.indexer.pipeline import StageClock, embed_photos
 from place_search.models import Model
-from place_search.search.index_calibration import borrowed_note, calibration_for
+from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import BACKGROUND
 from place_search.search.tracks.routes import Routes
 
@@ -119,9 +119,9 @@ def evaluate(
             ranked = work.by_sequences(*sequences, result_count)
     if not alone:
         recall = recall_at([results.rows for results in ranked], rules.positives, ks)
-    open_set_figures, is_borrowed = None, False
+    open_set_figures, notes = None, tuple[str, ...]()
     if open_set:
-        calibration, is_borrowed = calibration_for(None if index is None else index.index, model)
+        calibration, notes = calibration_for(None if index is None else index.index, model)
         if alone:
             ranked = [with_similarity_alone(results, calibration, ks[-1]) for results in ranked]
         open_set_figures = measure_open_set(ranked, rules.positives, calibration, at_precision)
@@ -138,7 +138,7 @@ def evaluate(
         chance=chance,
         seconds=seconds,
         unreadable=list(work.skipped.values()),
-        warnings=[*work.warnings(recall, chance), *([borrowed_note(model)] if is_borrowed else [])],
+        warnings=[*work.warnings(recall, chance), *notes],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
         open_set=open_set_figures,

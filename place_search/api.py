@@ -239,23 +239,15 @@ def compare(
     """
     from place_search.photos import box_of
     from place_search.search.compare import compare_photos
-    from place_search.search.index_calibration import kept_calibration
 
-    calibration = shared_parts = None
-    if index is None:
-        opened = opened_model(model)
-    else:
-        places = opened_index(index)
-        opened = model_for(places, model)
-        calibration = kept_calibration(places, opened)
-        shared_parts = places.shared_parts
+    places = None if index is None else opened_index(index)
+    opened = opened_model(model) if places is None else model_for(places, model)
     return compare_photos(
         opened,
         source_of(photo1),
         source_of(photo2),
         box=box_of(box),
-        calibration=calibration,
-        shared_parts=shared_parts,
+        index=places,
     )
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position
 from place_search.indexer import Filter, Hit, Index
-from place_search.models import Calibration
+from place_search.search.index_calibration import ChosenCalibration
 from place_search.search.positions import PlacePositions
 from place_search.search.probability import rounded_probability
 from place_search.search.results import Result, Verified, spot_of
@@ -19,10 +19,11 @@ from place_search.search.several.views import RankedPlace
 class DescriptorSearch:
     """Finds places of one index by a descriptor. Thread-safe."""
 
-    def __init__(self, index: Index, calibration: Calibration) -> None:
-        """`calibration` says how probable results are."""
+    def __init__(self, index: Index, chosen: ChosenCalibration) -> None:
+        """The `chosen` calibration says how probable results are."""
         self.index = index
-        self.calibration = calibration
+        self.chosen = chosen
+        self.calibration = chosen.calibration
 
     @cached_property
     def positions(self) -> PlacePositions:

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from place_search.indexer.shared_parts import SharedParts
-from place_search.models import Calibration, Model, encode_grid
+from place_search.indexer import Index
+from place_search.models import Model, encode_grid
 from place_search.photos import Photo, PhotoBox
-from place_search.search.index_calibration import borrowed_note, calibration_for
+from place_search.search.index_calibration import ChosenCalibration, calibration_for
 from place_search.search.probability import (
     candidate_probabilities,
     pair_probability,
@@ -27,20 +27,25 @@ def compare_photos(
     second: bytes | Path,
     *,
     box: PhotoBox | None = None,
-    calibration: Calibration | None = None,
-    shared_parts: SharedParts | None = None,
+    index: Index | None = None,
+    chosen: ChosenCalibration | None = None,
     decode: Callable[..., Photo] | None = None,
     stages: Stages | None = None,
 ) -> CompareResult:
     """Compare two photos by descriptor and geometry: the first as a query, the second as a place.
 
     With a `box` only that part of the first photo is compared; matches are still in pixels of both
-    whole photos. `calibration` and `shared_parts` are those of an index of photos like these; by
-    default the model's own calibration, and no shared parts.
+    whole photos. With an `index`, which the model made, the probability is by its calibration, or
+    the one `chosen` for it before, and parts that many of its photos share are left out.
 
     Raises:
         PhotoError: a photo that cannot be read, or a box that does not fit it.
+        ModelMismatchError: another model made the index.
+        IndexFormatError: the index's calibration is damaged, or a newer version wrote it.
     """
+    if index is not None:
+        index.check_model(model)
+    calibration, calibration_notes = chosen or calibration_for(index, model)
     stages = stages or Stages()
     photos, embeddings = [], []
     for source, part in ((first, box), (second, None)):
@@ -53,8 +58,8 @@ def compare_photos(
     similarity = min(float(a.descriptor @ b.descriptor), 1.0)
     with stages.timed("verify"):
         query, codes = Query.of(a), encode_grid(b)
-        if shared_parts is not None:
-            codes = shared_parts.left_out(codes)
+        if index is not None:
+            codes = index.shared_parts.left_out(codes)
         verification = verify(query, codes, similarity)
     blank = query.is_blank, is_blank(b.local_features)
     photo_notes = [
@@ -62,11 +67,7 @@ def compare_photos(
         for ordinal, photo, shows_nothing in zip(("First", "Second"), photos, blank, strict=True)
         for note in (*photo.notes, *([NOTHING_TO_MATCH] if shows_nothing else []))
     ]
-    notes = list(photo_notes)
-    if calibration is None:
-        calibration, is_borrowed = calibration_for(None, model)
-        if is_borrowed:
-            notes.append(borrowed_note(model))
+    notes = [*photo_notes, *calibration_notes]
     if a.local_features is None:  # no inliers are then no evidence against
         notes.append(BY_SIMILARITY)
         alone = candidate_probabilities(calibration, [similarity], [None], [similarity])

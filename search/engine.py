@@ -18,7 +18,7 @@ from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.by_descriptor import DescriptorSearch
 from place_search.search.groups.counting import places_of_spots, spots_among
-from place_search.search.index_calibration import borrowed_note, calibration_for
+from place_search.search.index_calibration import calibration_for
 from place_search.search.location import estimate_location
 from place_search.search.parameters import MAX_K, check_parameters, switch_of
 from place_search.search.probability import (
@@ -109,9 +109,7 @@ class Engine(DescriptorSearch):
             and model.local_features is not None
             and index.manifest.keeps_features_of(model, index.folder)
         )
-        calibration, is_borrowed = calibration_for(index, model)
-        super().__init__(index, calibration)
-        self._notes = [borrowed_note(model)] if is_borrowed else []
+        super().__init__(index, calibration_for(index, model))
 
     @property
     def verifies(self) -> bool:
@@ -179,7 +177,7 @@ class Engine(DescriptorSearch):
             with stages.timed("decode"):
                 decoded.append(self.decode(source, box=box, panorama=cut))
         notes = [*chain.from_iterable(decoded_photo.notes for decoded_photo in decoded)]
-        notes += self._notes
+        notes += self.chosen.notes
         if panorama and not cut:
             notes.append(TAKEN_WHOLE)
         if verify and not self.verifies:

@@ -121,10 +121,10 @@ def calibration_of_index(index: Index, model: Model) -> IndexCalibration | None:
 
 
 class ChosenCalibration(NamedTuple):
-    """The calibration to use, and whether it is borrowed from the included model."""
+    """The calibration to use; `notes` say that it is borrowed from the included model, if it is."""
 
     calibration: Calibration
-    is_borrowed: bool
+    notes: tuple[str, ...] = ()
 
 
 def calibration_for(index: Index | None, model: Model) -> ChosenCalibration:
@@ -135,25 +135,13 @@ def calibration_for(index: Index | None, model: Model) -> ChosenCalibration:
     """
     stored = None if index is None else calibration_of_index(index, model)
     if stored is not None:
-        return ChosenCalibration(stored.calibration, is_borrowed=False)
-    return ChosenCalibration(calibration_of(model), model.card.calibration is None)
+        return ChosenCalibration(stored.calibration)
+    if model.card.calibration is not None:
+        return ChosenCalibration(calibration_of(model))
+    return ChosenCalibration(calibration_of(model), (_borrowed_note(model),))
 
 
-def kept_calibration(index: Index, model: Model) -> Calibration | None:
-    """The calibration that an index keeps for the model that made it, None without any.
-
-    Raises:
-        ModelMismatchError: another model made the index.
-        IndexFormatError: the file is damaged, or a newer version wrote it.
-        IndexReadError: the file cannot be read.
-    """
-    index.check_model(model)
-    stored = calibration_of_index(index, model)
-    return None if stored is None else stored.calibration
-
-
-def borrowed_note(model: Model) -> str:
-    """The note of an answer whose calibration is borrowed from the included model."""
+def _borrowed_note(model: Model) -> str:
     return (
         f"The model '{model.card.id}' has no calibration, so probabilities are a guess by that of "
         "the included model; `place-search calibrate INDEX` measures one where the index has "

@@ -11,6 +11,7 @@ from place_search.indexer import Filter, Index
 from place_search.models import Model
 from place_search.search.by_descriptor import DescriptorSearch
 from place_search.search.engine import Engine
+from place_search.search.index_calibration import ChosenCalibration
 from place_search.search.parameters import require_k
 from place_search.search.positions import require_near
 from place_search.search.probability import (
@@ -59,7 +60,7 @@ def open_similar(index: Index, model: Callable[[], Model]) -> DescriptorSearch:
     """
     if index.manifest.has_known_model:
         return Engine(index, model())
-    return DescriptorSearch(index, borrowed_calibration())
+    return DescriptorSearch(index, ChosenCalibration(borrowed_calibration()))
 
 
 def similar_places(
@@ -88,7 +89,7 @@ def similar_places(
     index = engine.index
     descriptor = index.descriptors().take(np.array([index.row_of(place_id)]))[0]
     left_out = {place_id} if same_spot else {place_id, *_spot(index, place_id)}
-    notes: list[str] = []
+    notes = list(engine.chosen.notes)
     with (stages or Stages()).timed("search"):
         count = max(k, BACKGROUND) + len(left_out)
         all_hits = engine.hits(descriptor, count, near, radius_m, place_filter, notes)

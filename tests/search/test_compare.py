@@ -9,10 +9,14 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from place_search.indexer import Index
 from place_search.models import Model, included_calibration
 from place_search.search.compare import compare_photos
+from place_search.search.engine import Engine
 from place_search.search.reasons import reason_of
 from place_search.search.results import CompareResult
+from place_search.search.server.app import create_app
+from tests.search.asking import asker
 from tests.search.calibration_0_1 import CALIBRATION
 from tests.search.photos import encoded
 
@@ -103,7 +107,19 @@ def test_compare_over_http(client: httpx.Client, model: Model, street: Any) -> N
     for path in ("/v1/compare", "/compare"):
         response = client.post(path, files=files)
         assert response.status_code == 200
-        assert response.json() == {**expected.to_dict(), "photo_reasons": []}
+        assert response.json() == expected.to_dict()
+
+
+def test_a_borrowed_calibration_is_told_over_http(index: Index, model: Model, street: Any) -> None:
+    plain = Model(replace(model.card, calibration=None), model.runtime)
+    ask = asker(create_app(Engine(index, plain)))
+    files = {"image1": ("a.jpg", street.query(1)), "image2": ("b.jpg", street.query(2))}
+    compared = ask("POST", "/v1/compare", files=files).json()
+    similar = ask("GET", "/v1/places/0/similar").json()
+    for reply in (compared, similar):
+        assert list(map(reason_of, reply["notes"])) == [
+            ("no-calibration", {"model": plain.card.id})
+        ]
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def test_photos_of_elsewhere_that_share_it_are_not_found(
         path = drive.place(said.results[0].place_id).path
         photos = seen_from_the_car(street, x, first=50), path
         assert compare_photos(model, *photos).result == "same"
-        beside = compare_photos(model, *photos, shared_parts=drive.shared_parts)
+        beside = compare_photos(model, *photos, index=drive)
         assert beside.result == "different"
 
 

@@ -48,8 +48,8 @@ def _compare(
         first,
         second,
         box=box,
-        calibration=engine.calibration,
-        shared_parts=engine.index.shared_parts,
+        index=engine.index,
+        chosen=engine.chosen,
         decode=engine.decode,
         stages=stages,
     )

@@ -47,7 +47,6 @@ def command(
     from place_search.indexer import holds_index, open_index, open_index_model
     from place_search.models import open_model
     from place_search.search.compare import compare_photos
-    from place_search.search.index_calibration import kept_calibration
 
     for path, other in ((photo1, photo2), (photo2, photo1)):
         if holds_index(path):
@@ -57,18 +56,13 @@ def command(
             )
     model_options: dict[str, Any] = {"threads": threads, "precision": precision}
     model_options["max_pixels"] = max_megapixels * 10**6
-    calibration = shared_parts = None
-    if index is None:
+    places = None if index is None else open_index(index)
+    if places is None:
         name = model or MODEL.default
         opened = open_model(name, verify=True, **model_options)
     else:
-        places = open_index(index)
         opened = open_index_model(places.manifest, model, **model_options)
-        calibration = kept_calibration(places, opened)
-        shared_parts = places.shared_parts
-    reply = compare_photos(
-        opened, photo1, photo2, calibration=calibration, shared_parts=shared_parts
-    )
+    reply = compare_photos(opened, photo1, photo2, index=places)
     if as_json:
         print_json(reply.to_dict())
         return
