@@ -17,6 +17,7 @@ from place_search.search.server.app import create_app
 from place_search.search.server.middleware.disconnects import Disconnects
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.work import WorkQueue
+from tests.search.asking import asker
 from tests.waiting import SECONDS, until
 
 
@@ -245,6 +246,17 @@ def test_pictures_may_wait_even_where_searches_may_not(engine: Engine) -> None:
     started = time.monotonic()
     service.close()
     assert time.monotonic() - started < 5
+
+
+@pytest.mark.parametrize("path", ["places?q=a", "places?bbox=0,0,1,1", "places", "groups"])
+def test_lists_wait_in_a_queue_as_pictures_do(
+    engine: Engine, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = create_app(engine)
+    ask = asker(app)
+    assert ask("GET", f"/v1/{path}").status_code == 200
+    monkeypatch.setattr(app.state.indexes["index"].service.images, "places", 0)
+    assert ask("GET", f"/v1/{path}").status_code == 429
 
 
 @pytest.mark.parametrize("leaves", [True, False])

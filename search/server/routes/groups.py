@@ -43,20 +43,31 @@ GroupIfMatch = Annotated[
 ]
 
 
-@router.get("/groups", summary="The groups", responses=documented(BAD_PARAMETER, NOT_READY))
+@router.get(
+    "/groups",
+    summary="The groups",
+    response_model=GroupsReply,
+    responses=documented(BAD_PARAMETER, NOT_READY),
+)
 @allows("read")
-def all_groups(
+async def all_groups(
     service: CurrentState,
     request: Request,
     limit: Annotated[int, Query(ge=1, le=1000, description="Groups of a page.")] = 100,
     cursor: Annotated[str | None, Query(description="next_cursor of the page before.")] = None,
-) -> GroupsReply:
+) -> Response:
     """The groups of two photos or more, and those that have a name, by their ids.
 
     A group's id is that of one of its places, which may have been removed since.
     """
     index = service.engine.index
-    return GroupsReply.model_validate(list_groups(index, served_of(request).name, limit, cursor))
+
+    def listed() -> Response:
+        groups = list_groups(index, served_of(request).name, limit, cursor)
+        reply = GroupsReply.model_validate(groups)
+        return Response(reply.model_dump_json(), media_type="application/json")
+
+    return await service.run_image(request, listed)
 
 
 @router.get(

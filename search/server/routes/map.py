@@ -1,8 +1,8 @@
 """GET /v1/places: all places page by page, or those of a box of the map."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 from starlette.responses import JSONResponse
 
 from place_search.indexer import Index
@@ -44,7 +44,7 @@ class GeoJsonResponse(JSONResponse):
     },
 )
 @allows("read")
-def list_or_map_places(
+async def list_or_map_places(
     service: CurrentState,
     request: Request,
     filters: FilterFields,
@@ -76,38 +76,47 @@ def list_or_map_places(
         str | None,
         Query(max_length=200, description="A text in name, note, a tag or the name of its group."),
     ] = None,
-) -> Any:
+) -> Response:
     """Places page by page; with `bbox` the places with a position in the box, as points.
 
     A cursor stays valid when places are added or removed.
     """
     index = service.engine.index
-    place_filter = filters.of(index, q=q)
-    if bbox is not None:
-        if cursor is not None or place_filter or spots or sort != "id":
+
+    def listed() -> Response:
+        place_filter = filters.of(index, q=q)
+        if bbox is not None:
+            if cursor is not None or place_filter or spots or sort != "id":
+                raise ParameterError(
+                    "The parameter bbox goes with limit only; leave out the others, or bbox.",
+                    "bbox",
+                )
+            return dots_response(index, bbox, limit or DOTS)
+        if limit is not None and limit > MAX_PAGE:
             raise ParameterError(
-                "The parameter bbox goes with limit only; leave out the others, or bbox.", "bbox"
+                f"The parameter limit is at most {MAX_PAGE} without bbox.", "limit"
             )
-        return dots_response(index, bbox, limit or DOTS)
-    if limit is not None and limit > MAX_PAGE:
-        raise ParameterError(f"The parameter limit is at most {MAX_PAGE} without bbox.", "limit")
-    page = list_places(
-        index,
-        place_filter,
-        served=served_of(request).name,
-        sort=sort,
-        spots=spots,
-        limit=limit or PAGE,
-        cursor=cursor,
-    )
-    content = {
-        "index_id": index.index_id,
-        "total": page.total,
-        "places": [listed_dict(place, index) for place in page.places],
-        "next_cursor": page.next_cursor,
-        "changed": page.changed,
-    }
-    return PlacesReply.model_validate(content, context=request.scope["root_path"])
+        page = list_places(
+            index,
+            place_filter,
+            served=served_of(request).name,
+            sort=sort,
+            spots=spots,
+            limit=limit or PAGE,
+            cursor=cursor,
+        )
+        content = {
+            "index_id": index.index_id,
+            "total": page.total,
+            "places": [listed_dict(place, index) for place in page.places],
+            "next_cursor": page.next_cursor,
+            "changed": page.changed,
+        }
+        reply = PlacesReply.model_validate(content, context=request.scope["root_path"])
+        return Response(reply.model_dump_json(), media_type="application/json")
+
+    # A text or a box is compared with every place, which may take as long as a search.
+    return await service.run_image(request, listed)
 
 
 def dots_response(index: Index, bbox: str, limit: int) -> GeoJsonResponse:
