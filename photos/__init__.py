@@ -6,6 +6,7 @@ from place_search.photos.decoding import (
     UPLOADS,
     decode_photo,
     read_capture_time,
+    read_clock,
     read_photo,
     read_position,
 )
@@ -47,6 +48,7 @@ __all__ = [
     "fit_within",
     "parse_box",
     "read_capture_time",
+    "read_clock",
     "read_photo",
     "read_position",
 ]

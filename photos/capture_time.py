@@ -1,6 +1,7 @@
 """The capture time of a photo, by its Exif block."""
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from PIL import ExifTags, Image
 
@@ -10,11 +11,15 @@ _TIMES = (
 )
 
 
-def capture_time(exif: Image.Exif | None, ahead_s: float = 0.0) -> float | None:
-    """The capture time in seconds since 1970, UTC; None where unknown.
+class CaptureTime(NamedTuple):
+    """Seconds since 1970: in UTC where the Exif names a zone, else by the camera's clock."""
 
-    `ahead_s` is how far the clock was ahead of UTC, in seconds, where the Exif names no zone.
-    """
+    seconds: float
+    names_zone: bool
+
+
+def capture_time(exif: Image.Exif | None) -> CaptureTime | None:
+    """The capture time, None where unknown."""
     if exif is None:
         return None
     try:
@@ -27,10 +32,11 @@ def capture_time(exif: Image.Exif | None, ahead_s: float = 0.0) -> float | None:
         try:
             local = datetime.strptime(text, "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC)
             offset = _offset(f"{tags.get(zone, '')}".strip("\0 "))
-            seconds = local.timestamp() - (ahead_s if offset is None else offset)
+            seconds = local.timestamp() - (offset or 0.0)
         except (ValueError, OverflowError):
             continue
-        return seconds + (float(f"0.{fraction}") if fraction.isdecimal() else 0.0)
+        seconds += float(f"0.{fraction}") if fraction.isdecimal() else 0.0
+        return CaptureTime(seconds, offset is not None)
     return None
 
 

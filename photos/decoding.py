@@ -17,7 +17,7 @@ from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular
 from place_search.core.geodesy import Position
 from place_search.core.text import printable
-from place_search.photos.capture_time import capture_time
+from place_search.photos.capture_time import CaptureTime, capture_time
 from place_search.photos.errors import (
     OutOfMemoryError,
     OversizedPhotoError,
@@ -152,7 +152,9 @@ def _decode(
     width, height = stored[::-1] if orientation >= 5 else stored
     # The image is closed, which frees its pixels: turning does not need three copies.
     upright = turn_upright(pixels, orientation)
-    return Photo(upright, width, height, position, tuple(notes), capture_time(exif))
+    taken = capture_time(exif)
+    seconds = None if taken is None else taken.seconds
+    return Photo(upright, width, height, position, tuple(notes), seconds)
 
 
 def open_header(stream: BinaryIO, name: str, formats: Sequence[str] = FORMATS) -> Image.Image:
@@ -238,17 +240,21 @@ def inspect_position(path: Path) -> tuple[Position | None, tuple[str, ...]]:
     return position, notes
 
 
-def read_capture_time(path: Path, ahead_s: float = 0.0) -> float | None:
+def read_clock(path: Path) -> CaptureTime | None:
+    """The capture time of a photo by its header, None where unknown."""
+    return _inspect(path)[1]
+
+
+def read_capture_time(path: Path) -> float | None:
     """The capture time of a photo by its header, in seconds since 1970; None where unknown.
 
-    `ahead_s` is how far the clock was ahead of UTC, in seconds, where the Exif names no zone.
+    A time without a zone is taken for UTC.
     """
-    return _inspect(path, ahead_s)[1]
+    taken = read_clock(path)
+    return None if taken is None else taken.seconds
 
 
-def _inspect(
-    path: Path, ahead_s: float = 0.0
-) -> tuple[Position | None, float | None, tuple[str, ...]]:
+def _inspect(path: Path) -> tuple[Position | None, CaptureTime | None, tuple[str, ...]]:
     """Position, capture time and notes from a photo's header."""
     notes: list[str] = []
     try:
@@ -257,7 +263,7 @@ def _inspect(
             may_have_late_exif = image.format == "PNG" and "exif" not in image.info
             is_large = image.width * image.height > MAX_PIXELS
             exif = None if may_have_late_exif and is_large else read_exif(image, notes)
-            return photo_position(image, exif, notes), capture_time(exif, ahead_s), tuple(notes)
+            return photo_position(image, exif, notes), capture_time(exif), tuple(notes)
     except Exception:  # decoding the photo reports the error
         return None, None, ()
 

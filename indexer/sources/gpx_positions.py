@@ -6,9 +6,7 @@ from place_search.indexer.errors import SourceError
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.gpx import GpxTrack, time_in_words
 from place_search.indexer.sources.photo_list import PhotoList, Source
-from place_search.photos import read_capture_time
-
-_HOUR_S = 3600.0
+from place_search.photos import read_clock
 
 
 def place_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -> Source:
@@ -27,12 +25,15 @@ def place_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -
     placed = untimed = 0
     zoneless = ""
     for photo in source.photos:
-        if photo.taken is None:
-            taken = read_capture_time(photo.path, clock_offset_s)
-            if not (zoneless or clock_offset_s) and taken != read_capture_time(photo.path, _HOUR_S):
-                zoneless = photo.name
+        if photo.taken is not None:
+            taken: float | None = photo.taken - clock_offset_s
+        elif (clock := read_clock(photo.path)) is None:
+            taken = None
+        elif clock.names_zone:
+            taken = clock.seconds
         else:
-            taken = photo.taken - clock_offset_s
+            taken = clock.seconds - clock_offset_s
+            zoneless = zoneless or photo.name
         position, utm = photo.position, photo.utm
         if taken is None:
             untimed += 1
@@ -46,7 +47,7 @@ def place_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -
     if not placed:
         raise SourceError(_unplaced_reason(source, track, times))
     warnings = [*source.warnings, *track.warnings]
-    if zoneless:
+    if zoneless and not clock_offset_s:
         warnings.append(
             f"Photos such as {zoneless} name no time zone, so their times are taken for UTC; if "
             "the camera's clock was on another, their positions are wrong: say with --clock-offset "

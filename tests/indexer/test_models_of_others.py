@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,9 @@ from place_search.core.geodesy import (
     geocentric,
 )
 from place_search.indexer import PlacePhoto, SourceError, VideoRequest, open_source
+from place_search.indexer.sources.gpx import GpxTrack
+from place_search.indexer.sources.gpx_positions import place_by_gpx
+from place_search.photos import decoding
 
 # Written by pycolmap 4.2.1 of cameras at CENTRES; the third photo has no points.
 COLMAP = """# Image list with two lines of data per image:
@@ -289,6 +293,26 @@ def test_a_track_places_photos_by_their_times(tmp_path: Path) -> None:
         taken(data / f"{second:02d}.jpg", second, "+00:00")
     for sentence in (*source.warnings, *open_source(data, None, request).warnings):
         assert "time zone" not in sentence
+
+
+def test_the_header_of_a_photo_is_read_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, gpx = tmp_path / "photos", tmp_path / "walk.gpx"
+    data.mkdir()
+    gpx.write_text(GPX)
+    for second in (0, 4):
+        taken(data / f"{second:02d}.jpg", second, "+00:00")
+    opened: list[str] = []
+    inspect = decoding._inspect
+
+    def inspected(path: Path) -> Any:
+        opened.append(path.name)
+        return inspect(path)
+
+    monkeypatch.setattr(decoding, "_inspect", inspected)
+    place_by_gpx(open_source(data), GpxTrack(gpx))
+    assert sorted(opened) == ["00.jpg", "04.jpg"]
 
 
 def test_a_clock_offset_is_that_of_photos_without_a_zone(tmp_path: Path) -> None:

@@ -249,6 +249,6 @@ def test_rows_of_a_list_that_give_no_place_are_said(tmp_path: Path) -> None:
     )
     source = open_source(tmp_path / "p.csv")
     assert [photo.position is None for photo in source.photos] == [False, True, True]
-    (warning,) = source.warnings
+    (warning,) = source.intake.warnings
     assert "2 rows of" in warning
     assert "0, 0, which counts as not known, the first is 'b.jpg'" in warning
