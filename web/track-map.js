@@ -25,8 +25,7 @@ let line = null;
  */
 export function addToPath({ known, position }) {
   if (!known || !position) {
-    line = null;
-    cameraDot.remove();
+    endLine();
     return;
   }
   const point = pointOf(position);
@@ -48,10 +47,15 @@ export function showSelected({ known, position }) {
   else selectedDot.remove();
 }
 
-export function clearPath() {
-  lines.clearLayers();
+/** Let the next frame begin a line of its own. */
+export function endLine() {
   line = null;
   cameraDot.remove();
+}
+
+export function clearPath() {
+  lines.clearLayers();
+  endLine();
   selectedDot.remove();
 }
 

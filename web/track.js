@@ -32,8 +32,10 @@ const hasPositions = serverReady().then(() => Boolean(currentIndex()?.positions)
 
 /** @type {string | null} */
 let trackId = null;
-/** @type {AsyncGenerator<File, void>[]} */
+/** @type {{frames: AsyncGenerator<File, void>, ofPhotos: boolean}[]} */
 let sources = [];
+/** The source of the last frame. @type {{ofPhotos: boolean} | null} */
+let lastSource = null;
 /** The frame that the server has not answered yet. @type {File | null} */
 let pending = null;
 let abortController = new AbortController();
@@ -54,8 +56,8 @@ let map = null;
 function addFiles(files) {
   const videos = files.filter(isVideo);
   const photos = files.filter((file) => !isVideo(file));
-  if (photos.length) sources.push(photoFrames(photos));
-  sources.push(...videos.map(videoFrames));
+  if (photos.length) sources.push({ frames: photoFrames(photos), ofPhotos: true });
+  sources.push(...videos.map((video) => ({ frames: videoFrames(video), ofPhotos: false })));
   void sendFrames();
 }
 
@@ -70,7 +72,7 @@ async function useCamera() {
     }
     stream.getVideoTracks()[0]?.addEventListener('ended', stop);
     liveCamera.hidden = false;
-    sources.push(cameraFrames(liveCamera, signal));
+    sources.push({ frames: cameraFrames(liveCamera, signal), ofPhotos: false });
     void sendFrames();
   } catch (error) {
     if (!(error instanceof FramesError)) throw error;
@@ -115,9 +117,10 @@ async function nextFrame(signal) {
   while (!pending && sources[0] && !signal.aborted) {
     const source = sources[0];
     try {
-      const { value } = await source.next();
+      const { value } = await source.frames.next();
       if (signal.aborted) return null;
       pending = value ?? null;
+      if (pending && source !== lastSource) beginWay(source);
     } catch (error) {
       if (!(error instanceof FramesError)) throw error;
       if (signal.aborted) return null;
@@ -127,6 +130,19 @@ async function nextFrame(signal) {
     if (!pending) sources.shift();
   }
   return pending;
+}
+
+/**
+ * Let a video or the camera begin a track of its own, as it may begin anywhere.
+ * @param {{ofPhotos: boolean}} source
+ */
+function beginWay(source) {
+  if (trackId && !(source.ofPhotos && lastSource?.ofPhotos)) {
+    closeTrack(trackId);
+    trackId = null;
+    void map?.then((mapModule) => mapModule?.endLine());
+  }
+  lastSource = source;
 }
 
 /**
@@ -227,7 +243,7 @@ function stop() {
   abortController.abort();
   retryWait.abort();
   abortController = new AbortController();
-  for (const source of sources) void source.return();
+  for (const { frames } of sources) void frames.return();
   sources = [];
   pending = null;
   hideProblem();

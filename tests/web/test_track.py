@@ -225,16 +225,38 @@ def test_a_busy_server_is_waited_for(open_page: Any, server: str, town: Any, whe
     expect(page.locator("#strip li")).to_have_count(2)
 
 
-def test_a_video_gives_a_frame_a_second(open_page: Any, town: Any) -> None:
+def film(town: Any, name: str, places: tuple[int, ...]) -> Path:
+    """A video of a second at each place."""
     av = pytest.importorskip("av")
-    path = town.folder / "walk.webm"
+    path: Path = town.folder / name
     with av.open(str(path), "w") as video:
         stream = video.add_stream("libvpx", rate=Fraction(2))
         stream.width, stream.height, stream.pix_fmt = 640, 480, "yuv420p"
-        for place in (2, 2, 3, 3, 5, 5):
+        for place in places:
             view = Image.open(town.query(place)).resize((640, 480))
-            video.mux(stream.encode(av.VideoFrame.from_image(view)))
+            for _ in range(2):
+                video.mux(stream.encode(av.VideoFrame.from_image(view)))
         video.mux(stream.encode())
+    return path
+
+
+def test_a_video_is_a_track_of_its_own(open_page: Any, server: str, town: Any) -> None:
+    page = open_page(at="track")
+    opened = watch_tracks(page)
+    films = [film(town, f"walk-{number}.webm", (2, 3)) for number in (1, 2)]
+    page.set_input_files("#files", films)
+    expect(page.locator("#intake-note")).to_have_text("4 frames located.")
+    assert len(opened) == 2
+    for number, place in enumerate((2, 3), 5):
+        page.set_input_files("#files", walk(town, (place,)))
+        expect(page.locator("#strip li")).to_have_count(number)
+        assert len(opened) == 3
+    address = f"{server.rstrip('/')}{opened[0]}"
+    wait_until(lambda: page.request.get(address).status == 404, "the first track stayed open")
+
+
+def test_a_video_gives_a_frame_a_second(open_page: Any, town: Any) -> None:
+    path = film(town, "walk.webm", (2, 3, 5))
     page = open_page(at="track")
     page.set_input_files("#files", path)
     expect(page.locator("#intake-note")).to_have_text("3 frames located.")
