@@ -24,7 +24,7 @@ from place_search.evaluation.truth.kinds.positions import read_places_truth
 from place_search.evaluation.truth.kinds.split import read_split_truth
 from place_search.evaluation.truth.kinds.truth_csv import read_truth_csv
 from place_search.evaluation.truth.open_truth import open_truth
-from place_search.evaluation.truth.truth_files import TruthFiles
+from place_search.evaluation.truth.truth_files import TruthFiles, data_and_index
 from place_search.evaluation.verified_ranking import GeometryReranker
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "chance_at",
     "checked_ks",
     "compare_reports",
+    "data_and_index",
     "evaluate",
     "evaluate_files",
     "evaluate_models",

@@ -331,16 +331,12 @@ def doctor(
     Raises:
         PlaceSearchError: arguments that do not fit each other, or are of another kind.
     """
-    from place_search.evaluation import TruthFiles, examine
-    from place_search.indexer import holds_index
+    from place_search.evaluation import data_and_index, examine
 
-    folder, data = path_of(index), path_of(data)
-    if folder is None and data is not None and holds_index(data):
-        folder, data = data, None
-    alone = folder is not None and data is None and not right
+    photos, folder = data_and_index(path_of(data), path_of(index))
     with reporting(progress) as report:
         return examine(
-            TruthFiles() if alone else truth_files(data, right),
+            truth_files(photos, right, index=folder),
             model=path_or_id(model),
             index=folder,
             protocol=protocol,

@@ -225,8 +225,14 @@ def video_of(index: Path, video: VideoArguments, progress: Progress) -> "VideoRe
     )
 
 
-def truth_files(data: AnyPath | None, right: TruthArguments) -> "TruthFiles":
-    """The ground truth of an evaluation. Raises PlaceSearchError where arguments do not fit."""
+def truth_files(
+    data: AnyPath | None, right: TruthArguments, *, index: Path | None = None
+) -> "TruthFiles":
+    """The ground truth of an evaluation, which an `index` to examine does not need.
+
+    Raises:
+        PlaceSearchError: the arguments do not fit each other.
+    """
     from place_search.evaluation import TruthFiles
 
     _require_known(right, TruthArguments)
@@ -240,7 +246,7 @@ def truth_files(data: AnyPath | None, right: TruthArguments) -> "TruthFiles":
         queries=path_of(right.get("queries")),
         radius_m=plain(right.get("radius_m")),
     )
-    if reason := files.why_not():
+    if reason := files.why_not(index=index):
         raise PlaceSearchError(reason)
     return files
 

@@ -4,6 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from place_search.core.tables import number_of
+from place_search.indexer import holds_index
+
+
+def data_and_index(data: Path | None, index: Path | None) -> tuple[Path | None, Path | None]:
+    """The photos and the index to examine, where `data` may be the index itself."""
+    if index is None and data is not None and holds_index(data):
+        return None, data
+    return data, index
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +33,13 @@ class TruthFiles:
     radius_m: float | None = None
     open_set: bool = False
 
-    def why_not(self) -> str:
-        """A sentence on the fault of this choice of files, '' where they fit."""
+    def why_not(self, *, index: Path | None = None) -> str:
+        """A sentence on the fault of this choice of files, '' where they fit.
+
+        Beside an `index` to examine there need be none.
+        """
+        if index is not None and self == TruthFiles():
+            return ""
         kinds = (self.data, self.split, self.truth, self.queries)
         count = sum(kind is not None for kind in kinds)
         if count == 0:

@@ -37,12 +37,16 @@ def name_or_id(place: str) -> str | int:
     return place if place_id is None else place_id
 
 
-def truth_files(**options: Any) -> "TruthFiles":
-    """`TruthFiles` of the options. Raises BadParameter where these contradict each other."""
+def truth_files(*, index: Path | None = None, **options: Any) -> "TruthFiles":
+    """`TruthFiles` of the options, which an `index` to examine does not need.
+
+    Raises:
+        BadParameter: the options contradict each other.
+    """
     from place_search.evaluation import TruthFiles
 
     files = TruthFiles(**options)
-    if reason := files.why_not():
+    if reason := files.why_not(index=index):
         raise typer.BadParameter(reason)
     return files
 

@@ -46,3 +46,13 @@ def test_similar_places_and_tracks_are_tables(answers: dict[str, Any]) -> None:
     assert list(frames)[:3] == ["frame", "name", "seconds"]
     assert frames["place"] == [frame.place for frame in track.frames] != []
     assert {len(column) for column in frames.values()} == {len(track.frames)}
+
+
+def test_an_index_is_examined_with_nothing_beside_it(photos: Path, tmp_path: Path) -> None:
+    place_search.index(photos / "places", tmp_path / "index")
+    for diagnosis in (
+        place_search.doctor(tmp_path / "index", split=None),
+        place_search.doctor(index=tmp_path / "index", radius_m=None),
+    ):
+        assert not diagnosis.problems
+        assert diagnosis.database > 0

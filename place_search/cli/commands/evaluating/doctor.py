@@ -49,23 +49,20 @@ def command(
     that was never fitted, an index of another model, copies; and the memory, disk and time that
     the job will need on this machine.
     """
-    from place_search.evaluation import TruthFiles, examine
-    from place_search.indexer import holds_index
+    from place_search.evaluation import data_and_index, examine
 
-    index = None
-    if data is not None and holds_index(data):
-        index, data = data, None
-    truth_options = {
-        "split": split,
-        "truth": truth,
-        "root": root,
-        "queries_dir": queries_dir,
-        "database": database,
-        "queries": queries,
-        "radius_m": radius_m,
-    }
-    alone = index is not None and all(option is None for option in truth_options.values())
-    files = TruthFiles() if alone else truth_files(data=data, **truth_options)
+    photos, index = data_and_index(data, None)
+    files = truth_files(
+        index=index,
+        data=photos,
+        split=split,
+        truth=truth,
+        root=root,
+        queries_dir=queries_dir,
+        database=database,
+        queries=queries,
+        radius_m=radius_m,
+    )
     ns = parse_ks(ks)
     with progress() as advance:
         diagnosis = examine(
