@@ -7,9 +7,8 @@
 docs/python.md shows all of it. Errors are `PlaceSearchError`: one sentence each.
 """
 
-from typing import TYPE_CHECKING
-
-# `startup` comes first: it sets switches that other packages read when they are imported.
+# `startup` comes first: it sets switches that other packages read when they are imported, and lets
+# Ctrl-C end the program without a traceback.
 import place_search.core.startup
 
 # A room's first import binds its name here: the room `search` must come before the function.
@@ -33,6 +32,7 @@ from place_search.pairing import pairs
 from place_search.searching import search, search_many, similar, table
 from place_search.tracking import track
 
+TYPE_CHECKING = False  # type checkers take it for True, and importing `typing` takes 4 ms
 __version__: str
 
 __all__ = [

@@ -98,6 +98,18 @@ def test_an_interrupt_at_any_import_ends_it_in_silence(folder: Path, tmp_path: P
     assert moments > 10
 
 
+def test_nothing_is_imported_before_interrupts_are_handled(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "seen = []\n"
+        "sys.addaudithook(lambda event, args: event == 'import' and seen.append(args[0]))\n"
+        "import place_search\n"
+        "print(*seen[: seen.index('place_search.core.startup') + 1])\n"
+    )
+    ended = run(tmp_path, sys.executable, "-c", code)
+    assert all(name.startswith("place_search") for name in ended.stdout.split()), ended.stdout
+
+
 def test_an_import_is_never_interrupted(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "import signal\n"
