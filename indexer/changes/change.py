@@ -142,11 +142,12 @@ class Change:
         request: str,
         photos: Mapping[int, PlacePhoto] | None = None,
         copied_from: Mapping[int, int] | None = None,
+        store: StoreRequest | None = None,
     ) -> VersionSpec:
         """A draft that keeps all places, and adds places of `photos`, by their new ids.
 
         These ids follow the last id of the index. `copied_from` are places of the same content, by
-        new id.
+        new id. Without a request for another `store`, it stays.
         """
         ids = list(photos or ())
         parts = split_ids(ids, shard_photos(len(ids), int(self.manifest.model["dims"])))
@@ -167,7 +168,7 @@ class Change:
             },
             source=self.manifest.source,
             next_place_id=self.manifest.next_place_id + len(ids),
-            store=StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),
+            store=store or StoreRequest(self.card.requested, old=self.card, uri=self.card.uri),
             kept_shards=self.manifest.shards,
             removed=self.manifest.removed_ids,
             skipped=self.manifest.skipped,

@@ -85,27 +85,31 @@ def compact_if_due(change: Change) -> bool:
 
 def _compact(change: Change, store: str = "", uri: str = "") -> bool:
     """Make the compact version; false where the index is compact already."""
-    contents, draft = change.contents, change.draft("compact")
+    # The package of the store that there is may be missing, so that its card cannot be read.
+    draft = change.draft("compact", store=StoreRequest(store, uri=uri) if store else None)
     per_shard = shard_photos(change.manifest.places, int(change.manifest.model["dims"]))
     runs = _runs(change, per_shard)
     parts = [part for run in runs for part in split_ids(_live_ids(change, run).tolist(), per_shard)]
     rewritten = {change.manifest.shards[shard] for run in runs for shard in run}
-    stored_count = int(
-        np.searchsorted(contents.rows.place_ids, change.card.max_place_id, side="right")
-    )
-    if not runs and not store and stored_count == change.card.count == change.manifest.places:
+    if not store and not runs and _is_folded(change):
         return False
-    request = StoreRequest(store, uri=uri) if store else replace(draft.store, fold=True)
     _commit_without_removed(
         change,
         replace(
             draft,
             plan=replace(draft.plan, parts=parts),
             kept_shards=[name for name in change.manifest.shards if name not in rewritten],
-            store=request,
+            store=draft.store if store else replace(draft.store, fold=True),
         ),
     )
     return True
+
+
+def _is_folded(change: Change) -> bool:
+    """Whether the file of the store holds all places, and no others."""
+    card, place_ids = change.card, change.contents.rows.place_ids
+    stored_count = int(np.searchsorted(place_ids, card.max_place_id, side="right"))
+    return stored_count == card.count == change.manifest.places
 
 
 def _commit_without_removed(change: Change, draft: VersionSpec) -> None:

@@ -70,12 +70,13 @@ class StoreCard:
         if not is_store_kind(kind := str(table.get("kind"))):
             raise IndexFormatError(
                 f"The index uses a vector store '{kind}' that is not known here; install the "
-                "version or the package that it is of, or index the photos again."
+                "version or the package that it is of, or make another of its descriptors: "
+                f"`place-search compact INDEX --store {AUTO}`."
             )
         if not table.keys() <= field_names:
             raise IndexFormatError(
-                "The index uses a vector store that this version does not know; index the photos "
-                "again."
+                "The index uses a vector store that this version does not know; make another of "
+                f"its descriptors: `place-search compact INDEX --store {AUTO}`."
             )
         return cls(**table)
 

@@ -166,3 +166,21 @@ def test_a_torn_or_foreign_manifest_is_refused(built: Path, photos: Path, model:
     (built / "manifest.json").write_bytes(with_checksum({**table, "format_version": 4}))
     with pytest.raises(IndexFormatError, match="made by a newer place-search"):
         compact_index(built)
+
+
+def test_a_store_whose_package_is_gone_can_be_replaced(built: Path) -> None:
+    compact_index(built, store="rabitq")
+    table = json.loads((built / "manifest.json").read_text("utf-8"))
+    del table["sha256"]
+    table["store"]["kind"] = "tree"
+    table["files"]["index.tree"] = table["files"].pop("index.faiss")
+    (built / "index.faiss").rename(built / "index.tree")
+    (built / "manifest.json").write_bytes(with_checksum(table))
+    for change in (open_index, compact_index):
+        with pytest.raises(
+            IndexFormatError, match=r"'tree' .* `place-search compact INDEX --store"
+        ):
+            change(built)
+    assert compact_index(built, store="auto").places == 11
+    assert whole(built).store_card.kind == "exact"
+    assert not (built / "index.tree").exists()
