@@ -12,7 +12,7 @@ import schemathesis
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -36,7 +36,7 @@ from place_search.models import open_model
 from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.server.app import create_app
-from place_search.search.server.content.schemas import Reply
+from place_search.search.server.content.schemas import Reply, SizeReply
 from place_search.search.server.problems import PROBLEMS
 from place_search.search.server.served import ServedIndex
 from place_search.search.server.server import open_engine
@@ -210,6 +210,16 @@ def test_what_may_befall_any_request_is_documented_of_each() -> None:
         for method, operation in operations.items():
             wanted = {"421", "429"} | ({"408", "413"} if method != "get" else set())
             assert wanted <= set(operation["responses"]), (method, path)
+
+
+def test_replies_may_gain_fields_and_what_is_sent_has_those_that_there_are() -> None:
+    schemas = json.loads(RENDERED)["components"]["schemas"]
+    closed = {name for name, schema in schemas.items() if "additionalProperties" in schema}
+    sent = {name for name in schemas if name.startswith("Body_") or name.endswith("Patch")}
+    assert closed == sent
+    assert not any(schemas[name]["additionalProperties"] for name in closed)
+    with pytest.raises(ValidationError, match="Extra inputs are not permitted"):
+        SizeReply.model_validate({"width": 1, "height": 1, "depth": 1})
 
 
 def test_files_are_described_as_makers_of_clients_know_them() -> None:

@@ -3,6 +3,7 @@
 from pydantic import Field, computed_field
 
 from place_search.search.server.content.schemas import (
+    Patch,
     PlaceReply,
     ReasonReply,
     Reply,
@@ -73,7 +74,7 @@ class PlaceGroupReply(GroupReply):
     places: list[PlaceDetailsReply] = Field(description="The first 500 of its places.")
 
 
-class GroupPatch(Reply):
+class GroupPatch(Patch):
     """A change of a group; fields that are left out stay."""
 
     name: str | None = Field(default=None, description="At most 200 letters; null for none.")
@@ -121,14 +122,14 @@ class AddedPhotosReply(Reply):
     photos: list[AddedPhotoReply] = Field(description="One for each photo, in their order.")
 
 
-class PositionPatch(Reply):
+class PositionPatch(Patch):
     """The corrected position of a place."""
 
     latitude: float = Field(description="Degrees north.", ge=-90, le=90)
     longitude: float = Field(description="Degrees east.", ge=-180, le=180)
 
 
-class PlacePatch(Reply):
+class PlacePatch(Patch):
     """A change of a place: fields that are left out stay, null removes a value (RFC 7396)."""
 
     name: str | None = Field(default=None, description="At most 200 letters.")

@@ -8,9 +8,23 @@ from place_search.search.reasons import reason_dict
 
 
 class Reply(BaseModel):
-    """The base of every reply: immutable and without unknown fields."""
+    """The base of every reply: immutable and without unknown fields.
+
+    Its schema is open, so that clients made from it pass over the fields of a newer server.
+    """
 
     # Replies with parts build the validators of these: building all would delay a start by 25 ms.
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        defer_build=True,
+        json_schema_extra=lambda schema: schema.pop("additionalProperties"),
+    )
+
+
+class Patch(BaseModel):
+    """The base of every change that clients send: its fields are all that there are."""
+
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
 
