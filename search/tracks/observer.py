@@ -81,31 +81,41 @@ class Observer:
         """The evidence of a frame by its (D,) descriptor, and the descriptor standardised.
 
         `previous` is the standardised descriptor of the frame before, `state` the state after it.
-        The index is searched every `SEARCHED_EVERY` frames, by their `number`, and at each frame
-        of a track that is not sure.
+        The index is searched at each frame of a track that is not sure, and at each that does not
+        show the places of the track, as when the camera was carried elsewhere; else every
+        `SEARCHED_EVERY` frames, by their `number`.
         """
         [frame] = lens.frames.apply(descriptor[None])
-        expected = _expected(self.routes.row, state)
-        rows = expected
-        sure = _is_sure(state)
-        if number % SEARCHED_EVERY == 0 or not sure:
-            # A cosine with a standardised place is that of this vector with the place itself, but
-            # for the places' own lengths: near enough to choose candidates by.
-            hits = self.index.search(
-                frame / lens.places.scale, CANDIDATES_IF_SURE if sure else self._candidates
-            )
-            ids = np.array([hit.place_id for hit in hits], np.int64)
-            rows = np.union1d(expected, np.searchsorted(self.index.place_ids, ids))
+        rows = _expected(self.routes.row, state)
+        candidates = self._candidates
+        if _is_sure(state):
+            evidence = self._compare(lens, frame, rows, previous)
+            if _shows_places(evidence, state):
+                candidates = 0 if number % SEARCHED_EVERY else CANDIDATES_IF_SURE
+        if candidates:
+            rows = np.union1d(rows, self._similar_rows(lens, frame, candidates))
+            evidence = self._compare(lens, frame, rows, previous)
+        if evidence.still and not _shows_places(evidence, state):
+            evidence = evidence._replace(still=0.0)
+        return evidence, frame
+
+    def _similar_rows(self, lens: Lens, frame: Vectors, count: int) -> NDArray[np.int64]:
+        """The rows of the places that are most similar to a standardised frame."""
+        # A cosine with a standardised place is that of this vector with the place itself, but for
+        # the places' own lengths: near enough to choose candidates by.
+        hits = self.index.search(frame / lens.places.scale, count)
+        ids = np.array([hit.place_id for hit in hits], np.int64)
+        return np.searchsorted(self.index.place_ids, ids)
+
+    def _compare(
+        self, lens: Lens, frame: Vectors, rows: NDArray[np.int64], previous: Vectors | None
+    ) -> Evidence:
+        """The evidence of a standardised frame for the places of some rows."""
         similarities = lens.places.cosines(self._descriptors.take(rows), frame)
         # Not a matrix product, as in `cosines`.
         usual = np.vecdot(lens.usual, frame)
         previous_similarity = 0.0 if previous is None else float(np.vecdot(previous, frame))
-        evidence = evidence_of(
-            self.routes.coordinate[rows], similarities, usual, previous_similarity
-        )
-        if evidence.still and not _shows_places(evidence, state):
-            evidence = evidence._replace(still=0.0)
-        return evidence, frame
+        return evidence_of(self.routes.coordinate[rows], similarities, usual, previous_similarity)
 
 
 def _expected(row: NDArray[np.int64], state: State | None) -> NDArray[np.int64]:

@@ -1,0 +1,28 @@
+"""A live track whose camera is carried elsewhere."""
+
+from pathlib import Path
+
+import numpy as np
+
+from bench.generated import Generated, write_index
+from place_search.indexer import open_index
+from place_search.search.tracks.live import LiveTrack
+from place_search.search.tracks.observer import SEARCHED_EVERY, Observer
+
+
+def test_the_index_is_searched_where_a_frame_shows_another_place(tmp_path: Path) -> None:
+    write_index(Generated(1200, 256), tmp_path / "index")
+    index = open_index(tmp_path / "index")
+    # The jump comes right after the frame at which a track that is sure is searched again.
+    ways = np.arange(100, 101 + 3 * SEARCHED_EVERY), np.arange(700, 706)
+    rng = np.random.default_rng(0)
+    shown = index.descriptors().take(np.concatenate(ways))
+    frames = shown + rng.normal(0, 0.05 / np.sqrt(256), shown.shape)
+    track = LiveTrack(Observer(index))
+    found = []
+    for frame in frames.astype(np.float32):
+        state = track.add(frame)
+        found.append(track.observer.routes.row[state.coordinates[state.places.argmax()]])
+    before, after = np.split(np.array(found), [len(ways[0])])
+    assert before.tolist() == ways[0].tolist()
+    assert after[-3:].tolist() == ways[1][-3:].tolist()
