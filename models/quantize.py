@@ -17,12 +17,12 @@ from openvino.passes import ConstantFolding, Manager
 from place_search.core.files import scratch_folder, sha256_of
 from place_search.core.progress import Progress, silent
 from place_search.models.card import ModelCard, read_card, write_card
-from place_search.models.graphs.fitted import normalised
+from place_search.models.graphs.fitted import as_unit_vector
 from place_search.models.precision import GRAPHS, Quantization
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 
 CONVOLUTIONS = ("Convolution", "GroupConvolution")
-NORMS = ("ReduceL2", "NormalizeL2")
+NORMS = ("ReduceL1", "ReduceL2", "NormalizeL2")
 FIRST_LAYERS = (0, 1, 3, 6)
 """The numbers of first convolutions to leave in float32, tried until the loss is small."""
 ENOUGH_COSINE = 0.99
@@ -46,7 +46,7 @@ def quantize_model(
     """Add an int8 graph to a model folder and its card; returns the card.
 
     `photos` are prepared for the model (`Model.prepare`) and set the ranges of its activations;
-    `views` notes in the card that they are altered. The first L2 norm and all layers after it
+    `views` notes in the card that they are altered. The first norm and all layers after it
     (NetVLAD, whitening) stay in float32, since a softmax over scaled products and a normalisation
     of small sums amplify small errors. Sums of residuals stay in float32, since their errors would
     add up from block to block, and so do the `first` convolutions, by default as few as give
@@ -104,7 +104,7 @@ def _in_words(first: int, graph: Path, card: ModelCard) -> str:
     """The layers that stay in float32, in words."""
     parts = [f"the first {first} convolutions"] if first else []
     parts += ["sums of residuals"] if _residuals(_read(graph).get_ordered_ops()) else []
-    pool = "NetVLAD" if card.aggregation.name == "netvlad" else "the first L2 norm"
+    pool = "NetVLAD" if card.aggregation.name == "netvlad" else "the first norm"
     return ", ".join([*parts, f"{pool} and what follows"])
 
 
@@ -120,7 +120,7 @@ def _quantize(source: Path, photos: Sequence[Pixels], first: int, out: Path) -> 
     graph = _read(source)
     if not _norms(graph.get_ordered_ops()):
         # A norm built of elementary operators would be wrong once these are in int8.
-        graph = normalised(graph)
+        graph = as_unit_vector(graph)
     operations = graph.get_ordered_ops()
     layers = [op for op in operations if op.get_type_name() in CONVOLUTIONS]
     exact = layers[:first] + _residuals(operations)
@@ -188,7 +188,7 @@ def _norms(operations: Sequence[Any]) -> list[Any]:
 
 
 def _pooling(operations: Sequence[Any]) -> list[str]:
-    """The names of all operations that depend on the input of the first L2 norm, sorted.
+    """The names of all operations that depend on the input of the first norm, sorted.
 
     The graph stores them, so that their order must not vary.
     """

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -49,7 +50,7 @@ def verify_model(folder: Path) -> ModelCheck:
     return ModelCheck(card.id, problems, parity)
 
 
-def require_telling_apart(model: object, descriptors: NDArray[np.float32]) -> None:
+def require_telling_apart(model: object, descriptors: NDArray[np.floating[Any]]) -> None:
     """Make sure that the descriptors of a few photos, (n, D), differ.
 
     Raises:

@@ -10,7 +10,7 @@ from openvino import Layout, Type
 from openvino.preprocess import PrePostProcessor
 
 from place_search.models.errors import ModelError
-from place_search.models.graphs.onnx_file import OnnxFile
+from place_search.models.graphs.onnx_file import OnnxFile, no_graph
 from place_search.models.graphs.options import (
     EXAMPLE,
     GraphOptions,
@@ -79,16 +79,22 @@ def fit_graph(file: OnnxFile, options: GraphOptions) -> FittedGraph:
     return FittedGraph(prepared, preprocessing, name, mean, std)
 
 
-def normalised(graph: Any) -> Any:
-    """The graph with its output normalised to L2 norm 1."""
+def as_unit_vector(graph: Any) -> Any:
+    """The graph with its output as one row of L2 norm 1; zeros alone become NaN."""
     result = graph.get_results()[0].input(0).get_source_output()
-    unit = ops.normalize_l2(result, np.array([1], np.int64), 1e-12, "max")
+    row = ops.reshape(result, np.array([1, -1], np.int64), special_zero=False)
+    axis = np.array([1], np.int64)
+    # After this the squares neither overflow nor vanish.
+    scaled = ops.divide(row, ops.reduce_l1(row, axis, keep_dims=True))
+    unit = ops.divide(scaled, ops.reduce_l2(scaled, axis, keep_dims=True))
     return _with_names(openvino.Model([unit], graph.get_parameters(), graph.get_name()))
 
 
 def _opened(file: OnnxFile) -> Any:
     try:
         graph = openvino.Core().read_model(file.path)
+    except UnicodeDecodeError:  # the text of an error quotes a damaged name
+        raise no_graph(file.path) from None
     except RuntimeError as error:
         if file.custom:
             raise ModelError(

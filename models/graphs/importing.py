@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from place_search.core.files import sha256_of
 from place_search.models.card import MAX_DIMS, Aggregation, ModelCard, WeightSource, write_card
 from place_search.models.errors import ModelError
-from place_search.models.graphs.fitted import fit_graph, normalised, reason_of
+from place_search.models.graphs.fitted import as_unit_vector, fit_graph, reason_of
 from place_search.models.graphs.onnx_file import read_onnx
 from place_search.models.graphs.options import GraphOptions
 from place_search.models.new_folder import new_folder, require_free
@@ -22,7 +22,6 @@ from place_search.photos.preprocessing import Preprocessing
 FAMILY = "onnx"
 _PHOTOS = ((640, 480), (480, 640))
 """Sizes of the photos for the trial run of a graph."""
-_AS_GOOD_AS_UNIT = 1e-3
 
 
 def import_onnx(
@@ -37,7 +36,7 @@ def import_onnx(
     """Write an ONNX graph that turns a photo into a vector as the model folder `out`.
 
     Missing `options` are read from the graph's metadata. The graph is run on photos before the
-    folder appears; its descriptors are normalised if their L2 norm is not 1.
+    folder appears; its descriptors are normalised to the L2 norm 1.
 
     Raises:
         ModelError: `out` exists, or the graph cannot be used.
@@ -46,12 +45,10 @@ def import_onnx(
     file = read_onnx(path)
     fitted = fit_graph(file, options or GraphOptions())
     descriptors = _trial_descriptors(path, fitted.graph, fitted.preprocessing)
-    norms = np.linalg.norm(descriptors, axis=1)
-    unit = bool((abs(norms - 1) < _AS_GOOD_AS_UNIT).all())
-    graph = fitted.graph if unit else normalised(fitted.graph)
+    graph = as_unit_vector(fitted.graph)
     with new_folder(out) as scratch:
         openvino.save_model(graph, scratch / F32_IR[0], compress_to_fp16=False)
-        _check_written(path, scratch, fitted.preprocessing, descriptors[0] / norms[0])
+        _check_written(path, scratch, fitted.preprocessing, descriptors[0])
         parameters: dict[str, Any] = {"output": fitted.output}
         if fitted.mean is not None and fitted.std is not None:
             parameters |= {"mean": list(fitted.mean), "std": list(fitted.std)}
@@ -87,8 +84,8 @@ def _photos(preprocessing: Preprocessing) -> list[NDArray[np.uint8]]:
     return photos
 
 
-def _trial_descriptors(path: Path, graph: Any, preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """The descriptors of some photos, (n, D).
+def _trial_descriptors(path: Path, graph: Any, preprocessing: Preprocessing) -> NDArray[np.float64]:
+    """The descriptors of some photos, (n, D), of any L2 norm.
 
     Raises:
         ModelError: the graph cannot run on a photo, gives no finite vector, or gives the same
@@ -109,31 +106,34 @@ def _trial_descriptors(path: Path, graph: Any, preprocessing: Preprocessing) -> 
                 f"{path} cannot run on a photo of {pixels.shape[1]} × {pixels.shape[0]} "
                 f"({reason_of(error)}); give the --size that it was made for."
             ) from None
-        if output.ndim != 2 or output.shape[0] != 1 or not 2 <= output.shape[1] <= MAX_DIMS:
+        if not 2 <= output.size <= MAX_DIMS or output.size > max(output.shape):
             words = " × ".join(map(str, output.shape)) or "a single number"
             raise ModelError(
-                f"{path} gives {words} for a photo; it must give one vector, 1 × D with D from 2 "
-                f"to {MAX_DIMS}: name that output with --output, or export it."
+                f"{path} gives {words} for a photo; it must give one vector of 2 to {MAX_DIMS} "
+                "numbers: name that output with --output, or export it."
             )
         if not np.isfinite(output).all():
             raise ModelError(
                 f"{path} gives values that are no finite numbers; check --mean and --std, or "
                 "export it in float32."
             )
-        rows.append(output[0])
+        rows.append(output.ravel())
     if len({row.size for row in rows}) > 1:
         raise ModelError(
             f"{path} gives vectors of {rows[0].size} and {rows[-1].size} numbers, by the size of "
             "the photo; give one --size as in 322x322."
         )
-    descriptors = np.stack(rows).astype(np.float32)
+    descriptors = np.stack(rows).astype(np.float64)
     require_telling_apart(path, descriptors)
     return descriptors
 
 
 def _check_written(
-    path: Path, folder: Path, preprocessing: Preprocessing, expected: NDArray[np.float32]
+    path: Path, folder: Path, preprocessing: Preprocessing, expected: NDArray[np.float64]
 ) -> None:
     descriptor = OpenVinoRuntime(folder / F32_IR[0]).embed(_photos(preprocessing)[0]).descriptor
-    if not float(descriptor @ expected) >= 0.9999:
-        raise ModelError(f"{path} gives other vectors once it is written; export it again.")
+    if not float(descriptor @ expected) >= 0.9999 * float(np.linalg.norm(expected)):
+        raise ModelError(
+            f"{path} gives another vector for the same photo once it is written; export it again, "
+            "without random parts such as dropout."
+        )

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from onnx import AttributeProto, GraphProto, ModelProto, TensorProto
+from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, checker
 from onnx import load as load_onnx
 
 from place_search.models.errors import ModelError
@@ -41,8 +41,8 @@ def read_onnx(path: Path) -> OnnxFile:
     """Read a file's metadata, and make sure that the file may be opened.
 
     Raises:
-        ModelError: it is missing, too large or no ONNX graph, has no output, or names weights that
-            are missing or outside its folder.
+        ModelError: it is missing, too large or no ONNX graph, has no output or operators that ONNX
+            does not allow, or names weights that are missing or outside its folder.
     """
     if not path.is_file():
         raise ModelError(f"{path} is not a file; name an ONNX graph.")
@@ -54,12 +54,13 @@ def read_onnx(path: Path) -> OnnxFile:
             f"{path} cannot be read ({error.strerror}); check its permissions."
         ) from None
     except Exception:  # the type of error depends on the damage
-        raise _no_graph(path) from None
+        raise no_graph(path) from None
     if not model.ir_version or not model.graph.node:
-        raise _no_graph(path)
+        raise no_graph(path)
     if not model.graph.output:
         raise ModelError(f"{path} has no output; export the graph with the descriptor as one.")
     _check_weights(path, model)
+    _check_operators(path, model)
     return OnnxFile(
         path,
         {entry.key: entry.value for entry in model.metadata_props},
@@ -67,7 +68,8 @@ def read_onnx(path: Path) -> OnnxFile:
     )
 
 
-def _no_graph(path: Path) -> ModelError:
+def no_graph(path: Path) -> ModelError:
+    """The error for a file that is no ONNX graph, or a damaged one."""
     return ModelError(f"{path} is no ONNX graph, or is cut short; export it again.")
 
 
@@ -107,12 +109,30 @@ def _check_weights(path: Path, model: ModelProto) -> None:
         try:
             end = int(entries.get("offset", 0)) + int(entries.get("length", 0))
         except ValueError:
-            raise _no_graph(path) from None
+            raise no_graph(path) from None
         if end > target.stat().st_size:
             raise ModelError(f"{path} needs more of '{name}' than there is; get that file again.")
         names.add(name)
     sizes = (path.stat().st_size, *((folder / name).stat().st_size for name in names))
     _check_size(path, sum(sizes))
+
+
+def _check_operators(path: Path, model: ModelProto) -> None:
+    """Make sure that the operators are as ONNX defines them; on some others OpenVINO crashes."""
+    context = checker.C.CheckerContext()
+    context.ir_version = model.ir_version
+    context.opset_imports = {entry.domain: entry.version for entry in model.opset_import}
+    for graph in _graphs(model):
+        for node in graph.node:
+            if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+                continue  # a nested graph may use names that only the outer graph defines
+            try:
+                checker.check_node(node, context)
+            except checker.ValidationError as error:
+                fault = str(error).partition("\n")[0].strip(" .")
+                raise ModelError(f"{path} is not valid ONNX ({fault}); export it again.") from None
+            except UnicodeDecodeError:  # the text of an error quotes a damaged name
+                raise no_graph(path) from None
 
 
 def _tensors(model: ModelProto) -> Iterator[TensorProto]:

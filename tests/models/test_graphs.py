@@ -37,6 +37,16 @@ def grey() -> onnx.ModelProto:
     return made
 
 
+def scaled(by: float) -> onnx.ModelProto:
+    """A graph whose descriptors have the L2 norm `by`."""
+    last = [
+        helper.make_node("LpNormalization", ["pooled"], ["unit"], axis=1, p=2),
+        constant("by", np.array([by], np.float32)),
+        node("Mul", "unit", "by"),
+    ]
+    return graph(metadata=PREPARED, last=last)
+
+
 def constant(name: str, values: Any) -> onnx.NodeProto:
     return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(values, name))
 
@@ -49,6 +59,7 @@ def check(model: Path, sizes: tuple[tuple[int, int], ...] = ((128, 96),)) -> Non
         given = pixels(width, height)
         photo = Photo(given, width, height)
         found = opened.embed(photo).descriptor
+        assert float(np.linalg.norm(found)) == pytest.approx(1, abs=1e-6)
         assert float(found @ descriptor(opened.prepare(photo))) == pytest.approx(1, abs=1e-5)
     assert verify_model(model).problems == []
 
@@ -68,8 +79,14 @@ def check(model: Path, sizes: tuple[tuple[int, int], ...] = ((128, 96),)) -> Non
         graph(metadata=PREPARED, last=[node("LpNormalization", "pooled", axis=1, p=2)]),
         graph(metadata=PREPARED, outputs=("descriptor", "cells")),
         graph(channels="c", metadata=PREPARED),
+        graph(metadata=PREPARED, last=[node("GlobalAveragePool", "active")]),  # 1 × D × 1 × 1
+        graph(metadata=PREPARED, last=[node("Squeeze", "pooled")]),
+        *(scaled(by) for by in (1e-30, 1e-8, 0.9995, 1e25)),
     ],
-    ids=["free", "one", "four", "four-built-in", "unit", "two-outputs", "free-channels"],
+    ids=[
+        *("free", "one", "four", "four-built-in", "unit", "two-outputs", "free-channels"),
+        *("rank-4", "rank-1", "vanishing", "tiny", "almost-unit", "huge"),
+    ],
 )
 def test_a_graph_gives_the_same_as_a_model(made: onnx.ModelProto, tmp_path: Path) -> None:
     file = write_graph(tmp_path / "a.onnx", made)
@@ -257,6 +274,16 @@ def test_weights_that_are_missing_or_cut_short(tmp_path: Path) -> None:
             "gives a vector of zeros",
         ),
         (
+            graph(metadata=PREPARED, last=[node("GlobalAveragePool", "active", "pooled")]),
+            None,
+            r"is not valid ONNX \(Node with schema\(::GlobalAveragePool:1\) has input size 2",
+        ),
+        (
+            graph(last=[node("ReduceMean", "active", axes=[2])], imports={"": 20}),
+            None,
+            r"is not valid ONNX \(Unrecognized attribute: axes for operator ReduceMean\)",
+        ),
+        (
             graph(size=(96, 128), metadata=NORMALISED),
             GraphOptions(size="322x322"),
             "takes photos of 128x96 alone",
@@ -269,7 +296,8 @@ def test_weights_that_are_missing_or_cut_short(tmp_path: Path) -> None:
     ],
     ids=[
         "nothing-said", "no-std", "two-outputs", "no-such-output", "rank-4",
-        "no-output", "custom", "broken", "nan", "same", "zeros", "other-size", "grey",
+        "no-output", "custom", "broken", "nan", "same", "zeros", "two-inputs-of-one",
+        "attribute-of-an-older-version", "other-size", "grey",
     ],
 )  # fmt: skip
 def test_a_graph_that_is_none_of_a_photo_is_refused_in_a_sentence(
@@ -282,6 +310,13 @@ def test_a_graph_that_is_none_of_a_photo_is_refused_in_a_sentence(
 @pytest.mark.parametrize("content", [b"", b"\x08\x07", b"PK\x03\x04 a checkpoint", b"\x08" * 99])
 def test_a_file_that_is_no_graph(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "a.onnx").write_bytes(content)
+    refused(tmp_path / "a.onnx", tmp_path, "is no ONNX graph, or is cut short")
+
+
+def test_a_name_that_is_no_text(tmp_path: Path) -> None:
+    content = graph(metadata=PREPARED).SerializeToString()
+    damaged = content.replace(b"GlobalAveragePool", b"\xfflobalAveragePool")
+    (tmp_path / "a.onnx").write_bytes(damaged)
     refused(tmp_path / "a.onnx", tmp_path, "is no ONNX graph, or is cut short")
 
 
