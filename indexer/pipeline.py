@@ -97,7 +97,7 @@ def embed_photos(
             # Photos of lower numbers were skipped before the model got this photo.
             while skipped and skipped[0][0] < row.place_id:
                 yield skipped.popleft()
-            if embedding.is_finite:
+            if embedding.is_usable:
                 codes, grid = encode_grid(
                     embedding if keep_local_features else embedding._replace(local_features=None)
                 )
@@ -105,7 +105,7 @@ def embed_photos(
                 described = replace(row, descriptor=embedding.descriptor, codes=codes, grid=grid)
                 yield row.place_id, replace(described, position=position, utm=utm)
             else:
-                reason = "the model gives no finite descriptor for it"
+                reason = "the model gives no usable descriptor for it"
                 yield row.place_id, Skipped(row.name, reason)
         yield from skipped
     finally:

@@ -29,7 +29,7 @@ from place_search.photos.preprocessing import decode_for, resize_photo
 
 DEFAULT_MODEL: str = MODEL.default
 NO_DESCRIPTOR = "The model can tell nothing of this photo; use one that shows a place."
-"""The error for a photo without a finite descriptor."""
+"""The error for a photo without a usable descriptor."""
 UNWHITENED_MODEL = "lite0-netvlad"
 """The default model without its whitening, to fit other whitenings on."""
 
@@ -227,11 +227,11 @@ class Model:
         """Embed a decoded photo.
 
         Raises:
-            UnreadablePhotoError: the model gives no finite descriptor for the photo.
+            UnreadablePhotoError: the model gives no usable descriptor for the photo.
         """
         pixels = self.prepare(photo)
         embedding = self._finish(self.runtime.embed(pixels), pixels)
-        if not embedding.is_finite:
+        if not embedding.is_usable:
             raise UnreadablePhotoError(NO_DESCRIPTOR)
         if photo.box is not None:
             zoom = self.card.preprocessing.box_zoom(photo.width, photo.height, photo.box)

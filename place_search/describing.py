@@ -25,11 +25,11 @@ def describe_photos(
     """The descriptors of photos, one row a photo in their order: (N, D) float32, L2 norm 1.
 
     Raises:
-        PhotoError: a photo cannot be read, or the model gives no finite descriptor for it.
+        PhotoError: a photo cannot be read, or the model gives no usable descriptor for it.
     """
     descriptors = np.empty((len(photos), model.card.dims), dtype=np.float32)
     for row, embedding in model.stream(_prepared(photos, model)):
-        if not embedding.is_finite:
+        if not embedding.is_usable:
             photo = photos[row]
             name = f"Photo {row + 1}" if isinstance(photo, bytes) else photo
             raise UnreadablePhotoError(f"{name}: {NO_DESCRIPTOR}")

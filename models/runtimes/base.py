@@ -30,9 +30,9 @@ class Embedding(NamedTuple):
     zoom: float = 1.0
 
     @property
-    def is_finite(self) -> bool:
-        """Whether all numbers of the descriptor are finite."""
-        return bool(np.isfinite(self.descriptor).all())
+    def is_usable(self) -> bool:
+        """Whether the descriptor is finite, and not zeros alone, which are equally far from all."""
+        return bool(np.isfinite(self.descriptor).all() and self.descriptor.any())
 
     def with_local_features_of(self, other: "Embedding") -> "Embedding":
         """The embedding with the local features that another model gives of the same photo."""

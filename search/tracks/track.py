@@ -155,7 +155,7 @@ def _describe(model: Model, source: TrackInput, file: FrameFile, progress: Progr
     progress("Describing", skip, max(source.expected, skip))
     for number, embedding in model.stream(reader):
         _fill(file, number)
-        file.append(embedding.descriptor if embedding.is_finite else None)
+        file.append(embedding.descriptor if embedding.is_usable else None)
         progress("Describing", file.count, max(source.expected, file.count))
     _fill(file, len(frames))
     return frames

@@ -137,17 +137,20 @@ def test_positions_come_from_the_source_else_from_exif(
     assert local.position is None  # type: ignore[union-attr]
 
 
-def test_a_descriptor_that_is_not_finite_is_skipped(photos: Path, blocks: ModuleType) -> None:
+@pytest.mark.parametrize("value", [np.nan, 0.0])
+def test_a_descriptor_that_tells_nothing_is_skipped(
+    photos: Path, blocks: ModuleType, value: float
+) -> None:
     class Broken(blocks.BlockRuntime):  # type: ignore[misc, name-defined]
         def embed(self, pixels: NDArray[np.uint8]) -> Embedding:
             embedding: Embedding = super().embed(pixels)
-            return embedding._replace(descriptor=np.full_like(embedding.descriptor, np.nan))
+            return embedding._replace(descriptor=np.full_like(embedding.descriptor, value))
 
     model = Model(blocks.block_model().card, Broken())
 
     ((_, skipped),) = _all(photos, ["p01.jpg"], model)
 
-    assert skipped == Skipped("p01.jpg", "the model gives no finite descriptor for it")
+    assert skipped == Skipped("p01.jpg", "the model gives no usable descriptor for it")
 
 
 def test_it_runs_only_so_far_ahead(photos: Path, model: Model) -> None:
