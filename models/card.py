@@ -24,6 +24,8 @@ CARD_NAME = "card.toml"
 WEIGHTS_NAME = "weights.safetensors"
 MAX_DIMS = 1 << 17
 """The largest number of dimensions of an imported model."""
+QUANTIZED = "quantized"
+"""The parameter of a graph that was quantised to int8 before it was imported."""
 DIRECTIONS_NAME = "directions.npy"
 """The directions that local features are projected to, (C, bits) float32."""
 
@@ -121,6 +123,11 @@ class ModelCard:
     def has_int8(self) -> bool:
         """Whether the model has a graph in int8."""
         return self.quantization is not None and all(name in self.files for name in GRAPHS["int8"])
+
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the float32 graph computes in int8, as it was quantised before its import."""
+        return bool(self.aggregation.parameters.get(QUANTIZED))
 
     @property
     def has_weights(self) -> bool:

@@ -39,6 +39,8 @@ def choose_precision(
             f"'{card.id}' has no int8 graph; make one with `place-search quantize {card.id} "
             "--photos DIR`, or use --precision f32."
         )
+    if card.is_quantized and requested != "int8":
+        return Choice("f32", "but its graph was quantised to int8 before its import")
     if requested != "auto":
         return Choice(requested, "as asked")
     if card.quantization is None or not card.has_int8:

@@ -317,7 +317,7 @@ def open_model(
         precision = "f32"
     instructions = int8_instructions() if precision == "auto" else None
     choice = choose_precision(card, precision, instructions=instructions)
-    saturates = choice.precision == "int8" and int8_saturates()
+    saturates = (choice.precision == "int8" or card.is_quantized) and int8_saturates()
     card = replace(card, precision=choice.precision, saturates=saturates)
     opened = card if dims is None else crop_card(card, dims)
     for file in (folder / name for name in card.opened_files):

@@ -92,8 +92,18 @@ def quantize(
     return Quantized(card, skipped, source.left_unread)
 
 
+def require_unquantized(card: ModelCard) -> None:
+    """Raise `ModelError` for a graph that was quantised before it was imported."""
+    if card.is_quantized:
+        raise ModelError(
+            f"'{card.id}' was quantised before its import; import the float32 graph that it was "
+            "made from, and quantise that."
+        )
+
+
 def _check_target(folder: Path, name: str | None) -> None:
     card = read_card(folder)
+    require_unquantized(card)
     if name is None and card.quantization is not None:
         raise ModelError(
             f"'{card.id}' has an int8 graph already, with which indexes may have been made; give "

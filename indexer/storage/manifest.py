@@ -257,10 +257,11 @@ def _is_entry_of(made_by: Mapping[str, Any], model: Model, folder: Path) -> bool
         return True
     if replace(card, saturates=not card.saturates).fingerprint == made_by["fingerprint"]:
         with_or_without, lacks_or_has = ("with", "lacks") if card.saturates else ("without", "has")
+        advice = "--precision f32" if card.precision == "int8" else "a model that is not quantised"
         raise ModelMismatchError(
             f"{folder} was made in int8 on a processor {with_or_without} VNNI or AMX, which this "
             f"one {lacks_or_has}, and int8 descriptors differ between the two; index the photos "
-            "again, with --precision f32 for an index that fits any processor."
+            f"again, with {advice} for an index that fits any processor."
         )
     return False
 

@@ -34,6 +34,11 @@ class FittedGraph:
     mean: Triple | None
     std: Triple | None
 
+    @property
+    def is_quantized(self) -> bool:
+        """Whether the graph computes in int8, as one of QuantizeLinear and DequantizeLinear."""
+        return any(op.get_type_name() == "FakeQuantize" for op in self.graph.get_ops())
+
 
 def fit_graph(file: OnnxFile, options: GraphOptions) -> FittedGraph:
     """Open a graph, choose its output and adapt its input.

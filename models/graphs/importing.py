@@ -8,7 +8,14 @@ import openvino
 from numpy.typing import NDArray
 
 from place_search.core.files import sha256_of
-from place_search.models.card import MAX_DIMS, Aggregation, ModelCard, WeightSource, write_card
+from place_search.models.card import (
+    MAX_DIMS,
+    QUANTIZED,
+    Aggregation,
+    ModelCard,
+    WeightSource,
+    write_card,
+)
 from place_search.models.errors import ModelError
 from place_search.models.graphs.fitted import as_unit_vector, fit_graph, reason_of
 from place_search.models.graphs.onnx_file import read_onnx
@@ -52,6 +59,8 @@ def import_onnx(
         parameters: dict[str, Any] = {"output": fitted.output}
         if fitted.mean is not None and fitted.std is not None:
             parameters |= {"mean": list(fitted.mean), "std": list(fitted.std)}
+        if fitted.is_quantized:
+            parameters[QUANTIZED] = True
         licence = licence or "unknown"
         card = ModelCard(
             id=out.name,

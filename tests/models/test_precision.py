@@ -4,18 +4,25 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from onnx import helper, numpy_helper
 
 from place_search.models import (
     ModelCard,
     ModelError,
     PrecisionRecall,
     find_model,
+    open_model,
     read_card,
     write_card,
 )
+from place_search.models import precision as precisions
 from place_search.models.choose_precision import choose_precision
+from place_search.models.graphs.importing import import_onnx
 from place_search.models.precision import GRAPHS, Quantization, int8_instructions, int8_saturates
+from place_search.quantizing import require_unquantized
+from tests.models.graph_files import PREPARED, graph, write_graph
 
 
 def card(*rows: PrecisionRecall, graph: bool = True) -> ModelCard:
@@ -106,3 +113,34 @@ def test_descriptors_of_another_precision_or_int8_graph_do_not_compare() -> None
     prints = {card.fingerprint for card in (model, int8, again, elsewhere)}
     assert len(prints) == 4
     assert model.fingerprint == card(graph=False).fingerprint
+
+
+def test_a_graph_quantised_before_its_import_belongs_to_a_kind_of_processor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, zero = (
+        helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value, name))
+        for name, value in (("step", np.array(0.002, np.float32)), ("zero", np.array(0, np.uint8)))
+    )
+    to_bytes = helper.make_node("QuantizeLinear", ["pooled", "step", "zero"], ["bytes"])
+    back = helper.make_node("DequantizeLinear", ["bytes", "step", "zero"], ["descriptor"])
+    made = graph(metadata=PREPARED, last=[step, zero, to_bytes, back])
+    import_onnx(write_graph(tmp_path / "quantised.onnx", made), tmp_path / "quantised")
+    import_onnx(write_graph(tmp_path / "plain.onnx"), tmp_path / "plain")
+
+    fingerprints: dict[str, list[str]] = {"quantised": [], "plain": []}
+    monkeypatch.setattr(precisions, "_processor_flags", lambda: ["avx2", "avx_vnni"])
+    for limit in ("AVX2", "AVX2_VNNI"):
+        monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", limit)
+        for name, found in fingerprints.items():
+            found.append(open_model(tmp_path / name).fingerprint)
+
+    assert {name: len(set(found)) for name, found in fingerprints.items()} == {
+        "quantised": 2,
+        "plain": 1,
+    }
+    opened = open_model(tmp_path / "quantised", precision="auto")
+    assert opened.in_words == "f32, but its graph was quantised to int8 before its import"
+    require_unquantized(read_card(tmp_path / "plain"))
+    with pytest.raises(ModelError, match="was quantised before its import; import the float32"):
+        require_unquantized(opened.card)
