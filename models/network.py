@@ -9,6 +9,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
+from place_search.core.files import sha256_of
 from place_search.core.plugins import has_part, load_part, part_names
 from place_search.models.card import WEIGHTS_NAME, LocalFeatures, ModelCard
 from place_search.models.errors import ModelError
@@ -143,11 +144,13 @@ def load_network(folder: Path, card: ModelCard) -> Network:
     """The network of a model folder, in evaluation mode.
 
     Raises:
-        ModelError: the weights are missing or do not fit the card.
+        ModelError: the weights are missing or altered, or do not fit the card.
     """
     card.require_weights()
     path = folder / WEIGHTS_NAME
     try:
+        if sha256_of(path) != card.files[WEIGHTS_NAME]:
+            raise ModelError(f"{path} is altered; fetch or import model '{card.id}' again.")
         state = load_file(path)
         network = build_network(card, state)
         network.load_state_dict(state)
