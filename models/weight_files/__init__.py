@@ -7,6 +7,9 @@ from pathlib import Path
 
 from place_search.models.errors import ModelError
 
+AS_GRAPH = "export it as an ONNX graph (torch.onnx.export), as which any model can be imported"
+"""The advice for a model of no family, as a clause."""
+
 
 def require_file(path: Path) -> None:
     """Raise `ModelError` if a weight file does not exist; needs no torch."""

@@ -21,6 +21,7 @@ from safetensors.torch import load_file
 
 from place_search.core.files import open_regular
 from place_search.models.errors import ModelError
+from place_search.models.weight_files import AS_GRAPH
 from place_search.models.weight_files.pickles import in_protocol_2
 
 # Recalls are stored as NumPy numbers, whose types only hold data; both module names occur.
@@ -110,7 +111,7 @@ def load_checkpoint(path: Path) -> Mapping[str, Any]:
     if not isinstance(table, Mapping) or not all(isinstance(key, str) for key in table):
         raise ModelError(
             f"{path} holds a {type(table).__name__} instead of a table of weights; save the "
-            "model's state_dict() with torch.save."
+            f"model's state_dict() with torch.save, or {AS_GRAPH}."
         )
     return table
 
@@ -192,4 +193,6 @@ def _open(path: Path) -> Path | io.BytesIO:
 
 
 def _not_a_checkpoint(path: Path, kind: str) -> ModelError:
-    return ModelError(f"{path} is {kind}; save the model's state_dict() with torch.save.")
+    return ModelError(
+        f"{path} is {kind}; save the model's state_dict() with torch.save, or {AS_GRAPH}."
+    )

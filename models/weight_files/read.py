@@ -6,7 +6,7 @@ from typing import Any
 
 from place_search.core.plugins import load_part, part_names
 from place_search.models.errors import ModelError
-from place_search.models.weight_files import require_file
+from place_search.models.weight_files import AS_GRAPH, require_file
 from place_search.models.weight_files.checkpoint import WeightFile
 from place_search.models.weight_files.dinov2 import dinov2_backbone
 from place_search.models.weight_files.imagenet import torchvision_backbone
@@ -57,5 +57,5 @@ def read_weights(path: Path) -> Weights:
 def _unknown(path: Path, kind: str) -> ModelError:
     return ModelError(
         f"{path} is {kind}; supported are {', '.join(supported_families())}, and model folders of "
-        "place-search."
+        f"place-search; or {AS_GRAPH}."
     )

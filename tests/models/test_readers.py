@@ -310,8 +310,9 @@ def test_an_unknown_family_says_what_was_found_and_what_is_supported(tmp_path: P
     with pytest.raises(ModelError, match=found) as caught:
         read_weights(path)
     assert all(family in str(caught.value) for family in supported_families())
+    assert "export it as an ONNX graph (torch.onnx.export), as which any" in str(caught.value)
     torch.save([1, 2], path)
-    with pytest.raises(ModelError, match="holds a list instead of a table"):
+    with pytest.raises(ModelError, match=r"holds a list instead of a table.*as an ONNX graph"):
         read_weights(path)
     for text in (b"", b"hello world, hello world"):
         path.write_bytes(text)
