@@ -56,7 +56,6 @@ def fit_graph(file: OnnxFile, options: GraphOptions) -> FittedGraph:
     graph = openvino.Model([output], graph.get_parameters(), path.stem)
     shape = graph.input(0).get_partial_shape()
     layout = _layout(shape, path)
-    options = options.completed(file.metadata)
     kind = graph.input(0).get_element_type()
     if kind.get_type_name() not in (*_FLOATS, "u8"):
         raise ModelError(
@@ -67,17 +66,20 @@ def fit_graph(file: OnnxFile, options: GraphOptions) -> FittedGraph:
         raise ModelError(f"{path} takes bytes 0–255 as they are; leave out --mean and --std.")
     fixed = [shape[layout.index(axis)] for axis in "WH"]
     is_fixed = all(side.is_static for side in fixed)
-    missing = ([] if options.size or is_fixed else ["--size"]) + [
+    completed = options.completed(file.metadata)
+    missing = ([] if completed.size or is_fixed else ["--size"]) + [
         f"--{flag}"
-        for flag, text in (("mean", options.mean), ("std", options.std))
+        for flag, text in (("mean", completed.mean), ("std", completed.std))
         if not (text or normalises)
     ]
     if missing:
         raise _missing_options(path, missing)
-    preprocessing = _preprocessing(path, options.size, fixed if is_fixed else None)
+    preprocessing = (
+        _fixed_size(path, options.size, fixed) if is_fixed else parse_size(completed.size)
+    )
     mean = std = None
     if not normalises:
-        mean, std = parse_normalisation(options.mean, options.std)
+        mean, std = parse_normalisation(completed.mean, completed.std)
     single = _single(graph)
     pixels = file.metadata.get("Image.BitmapPixelFormat", "").lower()
     prepared = _prepared(single, layout, mean, std, bgr=pixels.startswith("bgr"))
@@ -172,11 +174,10 @@ def _missing_options(path: object, missing: list[str]) -> ModelError:
     return ModelError(f"{path} does not say how photos are prepared for it; {'; '.join(remedies)}.")
 
 
-def _preprocessing(path: object, size: str, fixed: list[Any] | None) -> Preprocessing:
-    if fixed is None:
-        return parse_size(size)
-    width, height = (side.get_length() for side in fixed)
-    if size and parse_size(size) != Preprocessing("exact", width, height):
+def _fixed_size(path: object, asked: str, sides: list[Any]) -> Preprocessing:
+    """The preprocessing of a graph with fixed sides, whatever its metadata says."""
+    width, height = (side.get_length() for side in sides)
+    if asked and parse_size(asked) != Preprocessing("exact", width, height):
         raise ModelError(
             f"{path} takes photos of {width}x{height} alone; leave out --size, or export it with "
             "free sides."

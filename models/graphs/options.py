@@ -110,10 +110,12 @@ def _triple(text: str) -> Triple | None:
 
 
 def _numbers(text: str) -> list[float]:
-    """The finite numbers in "1,.2,3", "[1, .2, 3]" or "1"; [] if any item is no finite number."""
-    inner = re.fullmatch(r"\[(.*)\]", text.strip(), re.DOTALL)
+    """The finite numbers in "1,.2,3", "[1, .2, 3]", "(1, .2, 3)" or "1"; [] if one is none."""
+    inner = text.strip()
+    if inner[:1] + inner[-1:] in ("[]", "()"):
+        inner = inner[1:-1]
     try:
-        values = [float(word) for word in (inner[1] if inner else text).split(",")]
+        values = [float(word) for word in inner.split(",")]
     except ValueError:
         return []
     return values if all(map(math.isfinite, values)) else []

@@ -68,7 +68,7 @@ def check(model: Path, sizes: tuple[tuple[int, int], ...] = ((128, 96),)) -> Non
     "made",
     [
         graph(metadata=PREPARED),
-        graph(batch=1, size=(96, 128), metadata=NORMALISED),
+        graph(batch=1, size=(96, 128), metadata={**NORMALISED, "size": "[480, 640]"}),
         graph(batch=4, size=(96, 128), metadata=NORMALISED),
         graph(  # a batch of 4 that is built in
             batch=4,
@@ -109,7 +109,7 @@ def test_half_precision_and_bytes_in_rows(tmp_path: Path) -> None:
     found = open_model(tmp_path / "half").embed(photo).descriptor
     assert float(found @ descriptor(photo.pixels)) > 0.9999
 
-    made = graph(size=(96, 128))
+    made = graph(size=(96, 128), metadata=NORMALISED)  # of what the graph does itself
     made.graph.input[0].CopyFrom(
         helper.make_tensor_value_info("bytes", TensorProto.UINT8, ["n", 96, 128, 3])
     )
@@ -372,8 +372,10 @@ def test_values_of_bytes_are_scaled() -> None:
         parse_normalisation("1", "0")
 
 
-@pytest.mark.parametrize("text", [".1,.2,.3", "[.1, .2, .3]", "+0.1, 2e-1,03e-1", "1e-1,.2,.3 "])
+@pytest.mark.parametrize(
+    "text", [".1,.2,.3", "[.1, .2, .3]", "(.1, .2, .3)", "+0.1, 2e-1,03e-1", "1e-1,.2,.3 "]
+)
 def test_numbers_are_written_as_python_takes_them(text: str) -> None:
     mean, std = parse_normalisation(text, "1.,01,.5")
-    assert mean == tuple(map(float, text.strip("[]").split(",")))
+    assert mean == tuple(map(float, text.strip("[]()").split(",")))
     assert std == (1.0, 1.0, 0.5)
