@@ -6,9 +6,9 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.routing import BaseRoute
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from place_search.search.server.clients import client_of
 from place_search.search.server.keys import ApiKey, KeyRing
@@ -54,6 +54,8 @@ class ApiKeyMiddleware:
         """Handle one request."""
         # A request is refused before any of its body is read.
         refused = self._refusal(scope) if scope["type"] == "http" else None
+        if self.keys.required:
+            send = _for_this_key(send)
         await (self.app if refused is None else refused)(scope, receive, send)
 
     def _refusal(self, scope: Scope) -> ProblemResponse | None:
@@ -116,6 +118,17 @@ class ApiKeyMiddleware:
         secret, _ = _sent_key(Headers(scope=scope))
         key = self.keys.find(secret) if secret else None
         return key is not None and key.index in ("", scope["index_name"])
+
+
+def _for_this_key(send: Send) -> Send:
+    """Keep caches, a browser's too, from giving an answer to a client with another key or none."""
+
+    async def send_varying(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).add_vary_header("Authorization, X-API-Key")
+        await send(message)
+
+    return send_varying
 
 
 def _sent_key(headers: Headers) -> tuple[str, bool]:

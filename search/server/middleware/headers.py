@@ -15,6 +15,8 @@ SECURITY_HEADERS: Mapping[str, str] = {
     # Pages of other sites may not show the photos, except those that `--cors` names: they set the
     # attribute `crossorigin`, and browsers then check CORS instead.
     "Cross-Origin-Resource-Policy": "same-origin",
+    # Answers name places and positions, which change: a browser keeps none of them on disk.
+    "Cache-Control": "no-store",
 }
 
 
