@@ -41,9 +41,10 @@ def test_other_sites_may_not_ask_unless_listed(engine: Engine) -> None:
     assert ask("OPTIONS", "/v1/search", headers=unknown).status_code == 400
 
 
-def test_pages_of_other_sites_may_not_make_the_server_work(engine: Engine) -> None:
+@pytest.mark.parametrize("site", ["cross-site", "same-site"])
+def test_pages_of_other_sites_may_not_make_the_server_work(engine: Engine, site: str) -> None:
     ask = asker(create_app(engine, ServerSettings(cors=["https://a.example"])))
-    foreign = {"Sec-Fetch-Site": "cross-site"}
+    foreign = {"Sec-Fetch-Site": site}
     for origin in ({}, {"Origin": "null"}, {"Origin": "https://b.example"}):
         for method, path in (("POST", "/v1/search"), ("DELETE", "/v1/places/0"), ("PUT", "/")):
             refused = ask(method, path, headers={**foreign, **origin})

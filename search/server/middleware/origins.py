@@ -20,8 +20,9 @@ class Origins:
     """ASGI middleware that refuses work for pages of other sites than `allowed`.
 
     Work is a request that changes something, or that counts as a search, whatever its method.
-    Browsers mark requests from other sites with Sec-Fetch-Site; older browsers only send the
-    Origin, which is compared with the Host. Other clients send neither.
+    Browsers mark requests from elsewhere with Sec-Fetch-Site; older browsers only send the Origin,
+    which is compared with the Host. Other clients send neither. Another port, and another name of
+    the same domain, are other sites: their pages may be somebody else's.
     """
 
     def __init__(self, app: ASGIApp, routes: Sequence[BaseRoute], allowed: Iterable[str]) -> None:
@@ -50,4 +51,4 @@ class Origins:
             return False
         if site is None and origin is not None:
             return origin.partition("://")[2] != headers.get("host")
-        return site == "cross-site"
+        return site in ("cross-site", "same-site")
