@@ -1,6 +1,8 @@
 """Places over HTTP: what the index holds, photos and thumbnails."""
 
 import io
+import os
+import re
 from typing import Any
 
 import httpx
@@ -8,6 +10,7 @@ import pytest
 from PIL import Image
 
 from place_search.search.engine import Engine
+from place_search.search.server.content.pictures import picture_tag
 from place_search_client.reading import read_pictures
 from tests.search.replies import RESULT_KEYS, check_security, problem
 
@@ -109,6 +112,18 @@ def test_pictures_are_revalidated(client: httpx.Client, what: str) -> None:
     )
     assert (again.status_code, again.content) == (304, b"")
     assert client.get(f"/v1/places/2/{what}").headers["etag"] != first.headers["etag"]
+
+
+def test_the_tag_of_a_photo_tells_nothing_of_its_file(engine: Engine) -> None:
+    place = engine.index.place(1)
+    status = place.path.stat()
+    tag = picture_tag(place, 1600)
+    assert re.fullmatch('"[0-9a-f]{24}"', tag)
+    assert f"{status.st_mtime_ns:x}" not in tag
+    os.utime(place.path, ns=(status.st_atime_ns, status.st_mtime_ns + 1))
+    assert picture_tag(place, 1600) != tag
+    os.utime(place.path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert picture_tag(place, 1600) == tag
 
 
 @pytest.mark.parametrize("path", ["/v1/places/1", "/v1/places/1/group", "/", "/main.js"])

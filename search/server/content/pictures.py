@@ -30,6 +30,8 @@ SHORTEST_SIDE = 64
 def picture_tag(place: "Place", side: int) -> str:
     """The ETag of a place's photo at a size, which changes with the file.
 
+    It is a hash: the time and the size of the file itself are no client's business.
+
     Raises:
         PhotoGoneError: the file is missing.
     """
@@ -40,7 +42,8 @@ def picture_tag(place: "Place", side: int) -> str:
             f"The photo of place {place.place_id}, {place.name}, is no longer where it was "
             "indexed; its thumbnail still is."
         ) from None
-    return f'"{place.place_id}-{status.st_mtime_ns:x}-{status.st_size:x}-{side}"'
+    version = (str(place.path), status.st_mtime_ns, status.st_size, side)
+    return f'"{hashlib.sha256(repr(version).encode()).hexdigest()[:24]}"'
 
 
 def place_picture(place: "Place", side: int, decoder: Decoder | None = None) -> bytes:
