@@ -41,7 +41,11 @@ URI = Setting(
     "uri", str, "", "Where the store milvus is: http://HOST:19530, or a file NAME.db of its own."
 )
 MILVUS_TOKEN = Setting(
-    "milvus_token", str, None, "Token or user:password of that Milvus.", on_command_line=False
+    "milvus_token",
+    str,
+    None,
+    "Token or user:password of the Milvus at PLACE_SEARCH_URI; no other address gets it.",
+    on_command_line=False,
 )
 ENGINE = Setting(
     "engine", str, "local", "What describes photos: local, or ray for the cluster of RAY_ADDRESS."

@@ -6,6 +6,7 @@ replaced: until then, readers of the version before may need it.
 """
 
 import json
+import re
 import uuid
 from dataclasses import replace
 from pathlib import Path
@@ -33,6 +34,8 @@ NOWHERE = 999.0
 """Latitude and longitude of a place without a position: they lie in no box."""
 GRAPH = {"M": 32, "efConstruction": 200}
 _BATCH_BYTES = 8 << 20
+_OWN = re.compile("place_search_[0-9a-f]{32}")
+"""The names of collections that may be dropped: an index may come from anybody."""
 _LONGEST_NAME = 4096
 
 
@@ -102,7 +105,7 @@ def _next_collection(link: MilvusConnection, folder: Path) -> str:
     kept_lines = []
     for line in lines:
         name, _, uri = line.partition(" ")
-        if uri != link.uri or name == current_name:
+        if uri != link.uri or name == current_name or not _OWN.fullmatch(name):
             kept_lines.append(line)
             continue
         try:

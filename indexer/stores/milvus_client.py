@@ -13,6 +13,7 @@ from typing import Any
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, StoreOutageError
 
 TOKEN_VARIABLE = "PLACE_SEARCH_MILVUS_TOKEN"  # noqa: S105 - its name
+URI_VARIABLE = "PLACE_SEARCH_URI"
 SECONDS = 5.0
 """The timeout of a call in seconds; calls that load a collection have `LONG`."""
 LONG = 600.0
@@ -75,11 +76,18 @@ class MilvusConnection:
             if self._client is None:
                 from pymilvus import MilvusClient
 
-                token = os.environ.get(TOKEN_VARIABLE, "")
-                self._client = MilvusClient(uri=self.uri, token=token, timeout=seconds)
+                self._client = MilvusClient(uri=self.uri, token=self._token(), timeout=seconds)
             return self._client
 
+    def _token(self) -> str:
+        """The user's token; "" for an address that only an index names, which may be anybody's."""
+        named = os.environ.get(URI_VARIABLE, "")
+        is_named = named.rstrip("/") == self.uri.rstrip("/")
+        return os.environ.get(TOKEN_VARIABLE, "") if is_named else ""
+
     def _outage_error(self, reason: str) -> StoreOutageError:
+        if os.environ.get(TOKEN_VARIABLE) and not self._token():
+            reason += f"; {TOKEN_VARIABLE} is sent only to the address in {URI_VARIABLE}"
         return StoreOutageError(
             f"The vector engine Milvus at {self.uri} does not answer ({reason}); once it does, "
             "try again."

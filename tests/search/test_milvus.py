@@ -26,6 +26,7 @@ from place_search.indexer import (
     repair_index,
     verify_index,
 )
+from place_search.indexer.stores import milvus_client
 from place_search.indexer.stores.milvus_builder import LEDGER
 from place_search.indexer.stores.milvus_client import milvus_connection
 from place_search.models import Model
@@ -202,6 +203,40 @@ def test_an_outage_is_a_503_with_a_reason(
     assert "Milvus at http://127.0.0.1" in running.text()
     with pytest.raises(StoreOutageError, match="once it does, try again"):
         place_search.search(unreachable, street.query(1))
+
+
+@pytest.mark.parametrize("uri", ["lite"], indirect=True)
+def test_a_token_goes_only_to_the_address_that_its_user_names(
+    unreachable: Path, street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens = []
+
+    def connect(uri: str, token: str, timeout: float) -> None:
+        tokens.append((uri, token))
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr("pymilvus.MilvusClient", connect)
+    address = read_manifest(unreachable).store["uri"]
+    monkeypatch.setenv("PLACE_SEARCH_MILVUS_TOKEN", "root:secret")
+    withheld = "PLACE_SEARCH_MILVUS_TOKEN is sent only to the address in PLACE_SEARCH_URI"
+    for named, token in (("", ""), ("http://127.0.0.1:1", ""), (f"{address}/", "root:secret")):
+        monkeypatch.setenv("PLACE_SEARCH_URI", named)
+        milvus_client._link.cache_clear()
+        with pytest.raises(StoreOutageError) as refused:
+            place_search.search(unreachable, street.query(1))
+        assert tokens.pop() == (address, token)
+        assert (withheld in str(refused.value)) is (not token)
+
+
+@pytest.mark.parametrize("uri", ["lite"], indirect=True)
+def test_collections_of_others_are_not_dropped(made: Path, uri: str) -> None:
+    link = milvus_connection(uri)
+    link.call("create_collection", "mine", dimension=2)
+    with (made / LEDGER).open("a") as ledger:
+        ledger.write(f"mine {uri}\n")
+    for _ in range(2):
+        compact_index(made, store="milvus", uri=uri)
+    assert "mine" in link.call("list_collections")
 
 
 @pytest.mark.milvus_server
