@@ -10,10 +10,11 @@ from place_search.core.files import write_whole
 from place_search.indexer import Index, IndexFormatError
 from place_search.indexer.errors import read_refusal
 from place_search.indexer.storage.lock import lock, plain_write_errors
+from place_search.indexer.storage.manifest import CALIBRATION
 from place_search.models import Calibration, Model, read_calibration
 from place_search.search.probability import calibration_of
 
-FILE = "calibration.json"
+FILE = CALIBRATION
 _FORMAT = 1
 
 

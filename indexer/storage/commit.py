@@ -18,6 +18,7 @@ from place_search.indexer.errors import (
 from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.lock import LOCK_NAME
 from place_search.indexer.storage.manifest import (
+    CALIBRATION,
     JOURNAL,
     MANIFEST,
     Manifest,
@@ -78,7 +79,7 @@ def _is_part(name: str) -> bool:
         return False
     pending = _PENDING.fullmatch(whole)
     return (
-        whole in (MANIFEST, JOURNAL)
+        whole in (MANIFEST, JOURNAL, CALIBRATION)
         or is_fixed_name(pending[1] if pending else whole)
         or is_edits_file(whole)
         or number_of(whole) is not None

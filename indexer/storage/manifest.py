@@ -25,6 +25,8 @@ from place_search.models import Model
 
 MANIFEST = "manifest.json"
 JOURNAL = "building.jsonl"
+CALIBRATION = "calibration.json"
+"""The file that `place_search.search` keeps beside the manifest."""
 FORMAT = "place-search index"
 FORMAT_VERSION = 3
 CHANGEABLE = 2

@@ -52,9 +52,14 @@ def write_whole(path: Path, content: bytes | memoryview) -> FileStamp:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a temporary path to write to, and rename it to `path` if there is no error."""
+    """Give the path of an empty file to write, and rename it to `path` if there is no error.
+
+    Anybody can guess the file's name, and may have left a link or a pipe there: it is made anew.
+    """
     part = path.with_name(path.name + PART)
     try:
+        part.unlink(missing_ok=True)
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
         yield part
         with part.open("rb") as stream:
             os.fsync(stream.fileno())
@@ -228,7 +233,9 @@ def locked_file(path: Path) -> Iterator[LockedFile]:
         PlaceSearchError: the file cannot be written, or another process has locked it.
     """
     with _writable(path):
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+        if path.is_symlink():
+            raise OSError(errno.ELOOP, "it is a link")
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         with _writable(path):
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

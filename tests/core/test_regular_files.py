@@ -11,7 +11,14 @@ import pytest
 from PIL import Image
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import open_regular, read_regular, sha256_of
+from place_search.core.files import (
+    locked_file,
+    open_regular,
+    read_regular,
+    replacing,
+    sha256_of,
+    write_whole,
+)
 from place_search.core.tables import open_table, read_lines
 from place_search.indexer import build_index, open_index, open_source
 from place_search.indexer.descriptor_files.read import open_descriptor_file
@@ -45,6 +52,29 @@ def test_a_pipe_or_a_device_is_not_opened(pipe: Path, read: Callable[[Path], obj
         read(pipe.parent)
     with pytest.raises(FileNotFoundError):
         read(pipe.parent / "nothing")
+
+
+@pytest.mark.parametrize("leave", [os.symlink, os.link, lambda _, part: os.mkfifo(part)])
+def test_what_others_left_at_a_temporary_name_is_not_written_to(
+    leave: Callable[[Path, Path], None], pipe: Path
+) -> None:
+    mine, out = pipe.with_name("mine"), pipe.with_name("out.csv")
+    mine.write_bytes(b"precious")
+    leave(mine, pipe.with_name("out.csv.part"))
+    write_whole(out, b"new")
+    assert (mine.read_bytes(), out.read_bytes(), out.is_symlink()) == (b"precious", b"new", False)
+    with replacing(out) as part:
+        assert part.read_bytes() == b""
+
+
+def test_the_work_of_an_interrupted_run_is_in_no_link(tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.write_bytes(b"precious")
+    link = tmp_path / ".out.csv.answers"
+    link.symlink_to(mine)
+    with pytest.raises(PlaceSearchError, match="it is a link"), locked_file(link) as opened:
+        opened.truncate(0)
+    assert mine.read_bytes() == b"precious"
 
 
 def test_a_pipe_is_no_photo(pipe: Path) -> None:
