@@ -147,7 +147,7 @@ def test_what_a_key_has_opened_no_cache_gives_to_others(
             address = f"{path}?place=0" if path == "/v1/thumbnails" else path
             for asked in (address, f"{address}{'&' if '?' in address else '?'}v={version}"):
                 reply = ask("GET", asked, headers=bearer(secrets["read"][0]))
-                assert re.search("private|no-store", reply.headers["cache-control"]), asked
+                assert "private" in reply.headers["cache-control"], asked
                 # A browser's own cache would show what it has to the next person, without a key.
                 assert {"Authorization", "X-API-Key"} <= {
                     name.strip() for name in reply.headers["vary"].split(",")

@@ -15,8 +15,9 @@ SECURITY_HEADERS: Mapping[str, str] = {
     # Pages of other sites may not show the photos, except those that `--cors` names: they set the
     # attribute `crossorigin`, and browsers then check CORS instead.
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Answers name places and positions, which change: a browser keeps none of them on disk.
-    "Cache-Control": "no-store",
+    # No shared cache may keep answers, which name places and positions. With `no-store`, Chromium
+    # would hold a connection until the page has read an answer, which it need not.
+    "Cache-Control": "private, no-cache",
 }
 
 
