@@ -250,8 +250,10 @@ function valuesOf(place, inputs) {
     latitude: position ? `${Number(position.latitude.toFixed(DIGITS))}` : '',
     longitude: position ? `${Number(position.longitude.toFixed(DIGITS))}` : '',
   };
+  // Every object has a `constructor`, also where the place's own field of that name is empty.
+  const fields = new Map(Object.entries(place.fields ?? {}));
   for (const { key, field } of inputs) {
-    if (field) values[key] = `${place.fields?.[field] ?? ''}`;
+    if (field) values[key] = `${fields.get(field) ?? ''}`;
   }
   return values;
 }
@@ -266,17 +268,17 @@ function valuesOf(place, inputs) {
 function patchOf(inputs, base, now, tags) {
   /** @type {Record<string, unknown>} */
   const patch = {};
-  /** @type {Record<string, unknown>} */
-  const fields = {};
+  /** @type {Map<string, unknown>} */
+  const fields = new Map();
   for (const { key, field, type } of inputs) {
     const value = now[key] ?? '';
     if (value === base[key]) continue;
-    if (field) fields[field] = fieldValue(type, value);
+    if (field) fields.set(field, fieldValue(type, value));
     else if (key === 'latitude' || key === 'longitude') patch['position'] = positionOf(now);
     else if (key === 'tags') patch['tags'] = tagsOf(value, tags);
     else patch[key] = value || null;
   }
-  return Object.keys(fields).length ? { ...patch, fields } : patch;
+  return fields.size ? { ...patch, fields: Object.fromEntries(fields) } : patch;
 }
 
 /**

@@ -342,7 +342,8 @@ def writable_server(
     folder = tmp_path_factory.mktemp("writable") / "town"
     shutil.copytree(index_folder, folder)
     fields: dict[str, FieldType] = {"floor": "number", "open": "boolean", "seen": "date"}
-    declare_fields(folder, {**fields, "plaque": "text"})
+    texts = ("plaque", "constructor", "__proto__")
+    declare_fields(folder, {**fields, **dict.fromkeys(texts, "text")})
     change_groups(folder, GroupEdit(SPOT, "Gate", add=[5, 6]).changed)
     secret, key = new_key("me", "write")
     keys = folder.parent / "keys"

@@ -97,6 +97,17 @@ def test_what_is_typed_is_kept(open_place: Callable[..., Page], api: httpx.Clien
     expect(page.locator("#tend-said")).to_contain_text("latitude")
 
 
+def test_a_field_has_any_name(open_place: Callable[..., Page], api: httpx.Client) -> None:
+    page = open_place(8)
+    for name in ("constructor", "__proto__"):
+        expect(page.get_by_label(name)).to_have_value("")
+        page.get_by_label(name).fill(f"a {name}")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.locator("#tend-said")).to_have_text("Saved.")
+    fields = api.get("/v1/places/8").json()["fields"]
+    assert fields == {"constructor": "a constructor", "__proto__": "a __proto__"}
+
+
 def test_what_does_not_fit_is_told_in_the_language_of_the_page(
     open_place: Callable[..., Page],
 ) -> None:
