@@ -1,5 +1,6 @@
 """Which other sites, names and proxies a server believes."""
 
+import re
 from typing import Any
 
 import httpx
@@ -113,6 +114,15 @@ def test_only_proxies_that_were_named_say_who_asked(
             url = answer.json()["results"][0]["image_url"]
             assert url.startswith("/places/v1/places/" if trusted else "/v1/places/")
     assert seen == ([200, 200] if trusted else [200, 429])
+
+
+def test_a_redirect_leaves_scheme_and_host_as_they_are(engine: Engine) -> None:
+    for root_path in ("", "/places"):
+        ask = asker(create_app(engine, ServerSettings(root_path=root_path)))
+        for method, path in (("POST", "/v1/search/?k=3"), ("GET", "/v1/places/0/")):
+            moved = ask(method, f"{root_path}{path}", headers={"host": "places.example"})
+            assert moved.status_code == 307
+            assert moved.headers["location"] == root_path + re.sub(r"/(?=\?|$)", "", path)
 
 
 def test_a_prefix_that_is_no_path_is_not_believed(engine: Engine) -> None:

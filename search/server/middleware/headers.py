@@ -1,6 +1,7 @@
-"""Security headers on every response."""
+"""Security headers on every response, and redirects that stay where the client is."""
 
 from collections.abc import Mapping
+from urllib.parse import urlsplit, urlunsplit
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -49,6 +50,11 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self.headers.items():
                     headers.setdefault(name, value)
+                if message["status"] == 307:
+                    # Starlette names scheme and host as the server sees them: behind a proxy for
+                    # https the client would send photo and key again, in the clear.
+                    path = urlsplit(headers["location"])._replace(scheme="", netloc="")
+                    headers["location"] = urlunsplit(path)
             await send(message)
 
         await self.app(scope, receive, send_with_headers)
