@@ -2,6 +2,7 @@
 
 import gc
 import os
+import resource
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -264,6 +265,8 @@ def serve(
         PlaceSearchError: the index or its model cannot be opened.
     """
     options = options or ServerSettings()
+    # The core file of a crash would keep the photos that were searched with.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     keys = read_keys(options.keys, options.api_keys)
     if options.writable and not any(key.role == "write" for key in keys):
         raise ServerError(

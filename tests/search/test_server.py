@@ -57,6 +57,14 @@ def test_a_signal_stops_it_cleanly(
     assert "rror" not in server.text()
 
 
+def test_a_crash_leaves_no_core_file(start_server: Callable[..., Any], index_folder: Path) -> None:
+    allowing = ("sh", "-c", 'ulimit -c $(ulimit -H -c) && exec "$@"', "sh")
+    server = start_server(index_folder, within=allowing)
+    limits = Path(f"/proc/{server.process.pid}/limits").read_text("ascii")
+    (cores,) = (line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert cores.split()[4] == "0"
+
+
 def test_it_stops_while_it_loads(index_folder: Path) -> None:
     port = free_port()
     process = subprocess.Popen(
