@@ -47,6 +47,8 @@ REASONS: Mapping[str, str] = {
     "no-calibration": "The model '{model}' has no calibration, so probabilities are a guess by "
     "that of the included model; `place-search calibrate INDEX` measures one where the index has "
     "photos of several places.",
+    "no-model": "The descriptors of the index were made elsewhere and have no calibration, so the "
+    "probabilities tell nothing.",
     # Reasons to refuse a photo.
     "no-photo": "{what} is not a photo in a supported format; use JPEG, PNG, WebP, AVIF or HEIF.",
     "no-file": "{what} does not exist; check the path.",

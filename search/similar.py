@@ -23,6 +23,11 @@ from place_search.search.results import Result, columns_of, result_dict
 from place_search.search.several.views import RankedPlace
 from place_search.search.stages import Stages
 
+_NO_MODEL = (
+    "The descriptors of the index were made elsewhere and have no calibration, so the "
+    "probabilities tell nothing."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SimilarPlaces:
@@ -60,7 +65,7 @@ def open_similar(index: Index, model: Callable[[], Model]) -> DescriptorSearch:
     """
     if index.manifest.has_known_model:
         return Engine(index, model())
-    return DescriptorSearch(index, ChosenCalibration(borrowed_calibration()))
+    return DescriptorSearch(index, ChosenCalibration(borrowed_calibration(), (_NO_MODEL,)))
 
 
 def similar_places(

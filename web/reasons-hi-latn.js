@@ -24,6 +24,7 @@ export const reasons = {
   'none-near': 'Position wali koi jagah {latitude},{longitude} se {metres} m ke andar nahi hai.',
   'none-fits': 'Koi jagah saare filter par khari nahi utarti; unmein se ek hatayein.',
   'no-calibration': 'Model “{model}” ka calibration nahi hua hai, isliye probabilities saath aaye model ke calibration se andaza hain; index mein kai jagahon ki photo hon, to `place-search calibrate INDEX` use naapta hai.',
+  'no-model': 'Index ke descriptor kahin aur bane hain aur unka calibration nahi hai, isliye probabilities kuch nahi batatin.',
   'no-photo': '{what}: yeh aisi photo nahi hai jo padhi ja sake; JPEG, PNG, WebP, AVIF ya HEIF lein.',
   'no-file': '{what}: file nahi hai; path jaanchein.',
   'is-folder': '{what}: yeh folder hai, photo nahi; ek photo ka naam dein.',

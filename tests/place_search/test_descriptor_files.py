@@ -18,6 +18,7 @@ from place_search.indexer.descriptor_files.write import (
     Descriptors,
     write_descriptors,
 )
+from place_search.search.reasons import reason_of
 from tests.full_disk import files_up_to
 
 Run = Callable[..., Result]
@@ -182,6 +183,7 @@ def test_vectors_made_elsewhere_are_searched_by_vectors(
     assert opened.place(hits[0].place_id).name == "2.jpg"
     assert hits[0].similarity == pytest.approx(1, abs=1e-3)
     alike = place_search.similar(index, "2.jpg")
+    assert list(map(reason_of, alike.notes)) == [("no-model", {})]
     others = opened.search(asked, opened.count)[1:]
     assert [result.place_id for result in alike.results] == [hit.place_id for hit in others]
     assert json.loads(run("similar", index, "2.jpg", "--json").stdout) == alike.to_dict()
