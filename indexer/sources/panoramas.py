@@ -26,6 +26,7 @@ from place_search.indexer.sources.kept_views import (
 )
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.video_request import VideoRequest
+from place_search.indexer.storage.kept_photos import make_beside
 from place_search.photos import PhotoError, encode_jpeg, read_capture_time
 from place_search.photos.decoding import inspect_position
 from place_search.photos.panorama import (
@@ -194,6 +195,7 @@ class _Cutter:
             jpeg = encode_jpeg(view.pixels, VIEW_SIZE, quality=VIEW_QUALITY)
             jpegs[round(view.facing.yaw * VIEWS / 360)] = jpeg
         new_mark = {"views_of": identity, "numbers": list(jpegs)}
+        make_beside(self.folder.parent)
         folder.mkdir(parents=True, exist_ok=True)
         with self.marking:
             if not (self.folder.parent / MARK).exists():

@@ -9,6 +9,7 @@ that no note names are never touched: the folder may be a user's own.
 import fcntl
 import os
 import re
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,13 @@ SUFFIX = "-photos"
 NOTE = ".changing"
 REMOVED = ".removed"
 _OWN = re.compile(r"[0-9a-f]{32}\.jpg")
+
+
+def make_beside(folder: Path) -> None:
+    """Make the folder `INDEX-photos`, or the like, for those alone who may read INDEX."""
+    index = folder.parent / folder.name.rpartition("-")[0]
+    mode = stat.S_IMODE(index.stat().st_mode) if index.is_dir() else 0o777
+    folder.mkdir(mode, parents=True, exist_ok=True)
 
 
 class KeptPhotos:
@@ -44,7 +52,7 @@ class KeptPhotos:
             IndexBusyError: another process adds photos.
             OSError: the folder cannot be written.
         """
-        self.folder.mkdir(parents=True, exist_ok=True)
+        make_beside(self.folder)
         with self._note.open("a+", encoding="ascii") as note:
             if not _try_lock(note):
                 raise IndexBusyError(
@@ -101,7 +109,7 @@ class KeptPhotos:
         """
         names = "".join(f"{photo.name}\n" for photo in photos)
         if names:
-            self.folder.mkdir(parents=True, exist_ok=True)
+            make_beside(self.folder)
             with (self.folder / REMOVED).open("a", encoding="ascii") as note:
                 note.write(names)
                 note.flush()

@@ -55,11 +55,13 @@ def replacing(path: Path) -> Iterator[Path]:
     """Give the path of an empty file to write, and rename it to `path` if there is no error.
 
     Anybody can guess the file's name, and may have left a link or a pipe there: it is made anew.
+    Nobody may read it who may not read the file that it replaces.
     """
     part = path.with_name(path.name + PART)
     try:
         part.unlink(missing_ok=True)
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
+        allowed = stat.S_IMODE(path.stat().st_mode) if path.exists() else 0o666
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600 | allowed & 0o666))
         yield part
         with part.open("rb") as stream:
             os.fsync(stream.fileno())

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -65,6 +66,20 @@ def test_what_others_left_at_a_temporary_name_is_not_written_to(
     assert (mine.read_bytes(), out.read_bytes(), out.is_symlink()) == (b"precious", b"new", False)
     with replacing(out) as part:
         assert part.read_bytes() == b""
+
+
+@pytest.mark.parametrize(("before", "after"), [(0o600, 0o600), (0o444, 0o644), (0o666, 0o644)])
+def test_nobody_may_read_more_than_before(tmp_path: Path, before: int, after: int) -> None:
+    out = tmp_path / "places.csv"
+    old = os.umask(0o022)
+    try:
+        write_whole(out, b"old")
+        assert stat.S_IMODE(out.stat().st_mode) == 0o644
+        out.chmod(before)
+        write_whole(out, b"new")
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(out.stat().st_mode) == after
 
 
 def test_the_work_of_an_interrupted_run_is_in_no_link(tmp_path: Path) -> None:

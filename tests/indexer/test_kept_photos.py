@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,9 +29,22 @@ from place_search.indexer import (
 )
 from place_search.indexer.storage.kept_photos import NOTE
 from place_search.models import Model
+from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
 from tests.indexer.conftest import Render, keep_photo
 from tests.indexer.whole import whole
 from tests.panoramas import panorama
+
+
+@pytest.mark.parametrize("mode", [0o700, 0o750, 0o755])
+def test_who_may_not_read_the_index_may_not_read_them(tmp_path: Path, mode: int) -> None:
+    index = tmp_path / "my-index"
+    index.mkdir(mode)
+    folder = KeptPhotos(index).folder
+    KeptPhotos(index).note_removed([Path("0.jpg")])
+    assert stat.S_IMODE(folder.stat().st_mode) == mode
+    shutil.rmtree(folder)
+    KeptAnswers(folder).keep(RequestKey("me", "1", "a"), Answer(200, {}, {}))
+    assert stat.S_IMODE(folder.stat().st_mode) == mode
 
 
 def test_they_outlast_indexing_anew(

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import stat
 from contextlib import suppress
 from pathlib import Path
 from threading import Barrier, BrokenBarrierError
@@ -68,6 +69,7 @@ def views_of(index: Index) -> list[int]:
 
 
 def test_each_view_is_a_place_with_its_heading(data: Path, tmp_path: Path, model: Model) -> None:
+    (tmp_path / "i").mkdir(0o700)
     index = build(data, tmp_path / "i", model)
     places = list(index.places())
     assert [place.name for place in places] == ["first.jpg", *NAMES, "street/z.jpg"]
@@ -80,6 +82,7 @@ def test_each_view_is_a_place_with_its_heading(data: Path, tmp_path: Path, model
             assert picture.size == (640, 480)
         assert index.thumbnail(place.place_id)
     assert verify_index(tmp_path / "i").whole
+    assert stat.S_IMODE((tmp_path / "i-views").stat().st_mode) == 0o700
 
 
 def test_the_views_of_a_panorama_are_one_group(data: Path, tmp_path: Path, model: Model) -> None:

@@ -1,5 +1,6 @@
 """A video as a source: which frames are taken, where they are kept, and where they were taken."""
 
+import stat
 from collections.abc import Sequence
 from datetime import datetime
 from fractions import Fraction
@@ -71,6 +72,7 @@ def names(folder: Path) -> list[str]:
 
 
 def test_frames_are_kept_as_photos(clip: Path, tmp_path: Path) -> None:
+    (tmp_path / "index").mkdir(0o700)
     source = open_source(clip, None, VideoRequest(tmp_path / "index", fps=1))
     assert (source.kind, source.root) == ("video", tmp_path / "index-frames")
     assert [photo.name for photo in source.photos] == [
@@ -80,6 +82,8 @@ def test_frames_are_kept_as_photos(clip: Path, tmp_path: Path) -> None:
     assert shades == pytest.approx([20 + 30 * number for number in range(6)], abs=6)
     assert all(photo.position is None for photo in source.photos)
     assert not source.warnings
+    # Who may not read the index may not read its frames either.
+    assert stat.S_IMODE((tmp_path / "index-frames").stat().st_mode) == 0o700
     # Whoever indexes that folder later finds the frames and nothing else.
     again = open_source(tmp_path / "index-frames")
     assert [photo.path for photo in again.photos] == [photo.path for photo in source.photos]

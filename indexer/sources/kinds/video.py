@@ -12,6 +12,7 @@ from place_search.indexer.sources.gpx import GpxTrack, in_utc, time_in_words
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.video_request import VideoRequest
 from place_search.indexer.storage.commit import check_folder
+from place_search.indexer.storage.kept_photos import make_beside
 from place_search.photos import encode_jpeg
 from place_search.photos.video import FPS, Sampling, Video, is_video
 
@@ -193,7 +194,8 @@ def _identity(video: Video) -> str:
 
 def _write_frames(video: Video, frames: _FrameFolder, request: VideoRequest) -> None:
     """Write the frames that do not exist yet."""
-    frames.path.mkdir(parents=True, exist_ok=True)
+    make_beside(frames.path.parent)
+    frames.path.mkdir(exist_ok=True)
     frames.seconds, frames.whole = [], False
     frames.write_mark()
     for number, frame in enumerate(video.frames()):

@@ -15,6 +15,7 @@ import numpy as np
 
 from place_search.core.files import open_regular, write_whole
 from place_search.indexer import Index
+from place_search.indexer.storage.kept_photos import make_beside
 from place_search.search.errors import KeyReusedError
 
 FILE = ".answers.jsonl"
@@ -98,7 +99,7 @@ class KeptAnswers:
         if self._bytes > MAX_BYTES:
             self._forget(now)
             return
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_beside(self._path.parent)
         with self._path.open("ab") as file:
             file.write(b"\n" + line + b"\n")  # the last line may have been cut short
             file.flush()
