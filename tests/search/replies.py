@@ -36,4 +36,7 @@ def check_security(response: httpx.Response) -> None:
     assert response.headers["x-content-type-options"] == "nosniff"
     assert response.headers["referrer-policy"] == "no-referrer"
     assert response.headers["cross-origin-resource-policy"] == "same-origin"
-    assert "default-src 'self'" in response.headers["content-security-policy"]
+    policy = response.headers["content-security-policy"]
+    rules = ("default-src 'self'", "object-src 'none'", "base-uri 'none'", "form-action 'self'")
+    for rule in (*rules, "frame-ancestors 'none'"):
+        assert rule in policy

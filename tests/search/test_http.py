@@ -252,6 +252,7 @@ def test_the_page_is_served(client: httpx.Client) -> None:
 
 def test_the_documentation_needs_no_network(client: httpx.Client) -> None:
     page = client.get("/docs")
+    check_security(page)
     assert "http://" not in page.text
     assert "https://" not in page.text
     assert client.get("/docs/swagger-ui-bundle.js").status_code == 200

@@ -35,7 +35,8 @@ MEDIA_TYPES = {
 # Swagger UI starts from an inline script and styles itself inline.
 DOCS_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; frame-ancestors 'none'"
+    "img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+    "frame-ancestors 'none'"
 )
 DOCS_FILES = ("swagger-ui-bundle.js", "swagger-ui.css", "favicon.png")
 
