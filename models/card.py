@@ -242,7 +242,7 @@ def read_card(folder: Path) -> ModelCard:
         )
     except FileNotFoundError:
         raise ModelError(f"{folder} is not a model folder: it holds no {CARD_NAME}.") from None
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
         raise ModelError(f"{path} is not a usable model card ({error}); fetch it again.") from error
 
 

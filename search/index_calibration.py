@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from place_search.core.files import write_whole
+from place_search.core.text import parse_json
 from place_search.indexer import Index, IndexFormatError
 from place_search.indexer.errors import read_refusal
 from place_search.indexer.storage.lock import lock, plain_write_errors
@@ -49,7 +50,7 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
     """
     path = index.folder / FILE
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parse_json(path.read_text("utf-8"))
         if content["format"] > _FORMAT:
             raise IndexFormatError(
                 f"{path} was written by a newer place-search; upgrade place-search, or measure "

@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from place_search.core.files import read_regular, stamp_of, write_whole
+from place_search.core.text import parse_json
 from place_search.indexer.errors import ClusterError
 from place_search.indexer.pipeline import MAX_FILE_BYTES, stored_path
 from place_search.indexer.storage.plan import FinishedShard, read_finished
@@ -84,7 +85,7 @@ class ObjectStoreStaging:
         with self._store_errors():
             for name in self._names("finished"):
                 try:
-                    table = json.loads(self._store.cat_file(name))
+                    table = parse_json(self._store.cat_file(name))
                     if table.pop("kind") == kind:
                         shard = read_finished(table)
                         shards[shard.number] = shard

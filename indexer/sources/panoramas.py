@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from place_search.core.files import read_regular, write_whole
 from place_search.core.progress import Progress
+from place_search.core.text import parse_json
 from place_search.indexer.errors import IndexWriteError
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.places import PlacePhoto
@@ -209,7 +210,7 @@ class _Cutter:
 def _read_mark(folder: Path) -> dict[str, Any]:
     """The mark of a folder of views; empty where it is missing or broken."""
     try:
-        mark = json.loads(read_regular(folder / MARK))
+        mark = parse_json(read_regular(folder / MARK))
     except (OSError, ValueError):
         return {}
     whole = isinstance(mark, dict) and isinstance(mark.get("numbers"), list)

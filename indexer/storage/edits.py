@@ -23,7 +23,7 @@ from place_search.core.files import FileStamp, read_regular, stamp_of, write_who
 from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_on_earth
 from place_search.core.rows import is_among
 from place_search.core.tables import parse_number
-from place_search.core.text import composed, is_shown
+from place_search.core.text import composed, is_shown, parse_json
 from place_search.indexer.errors import FieldError, IndexFormatError, read_refusal
 
 FieldType: TypeAlias = Literal["text", "number", "boolean", "date"]
@@ -142,7 +142,7 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
         content = read_regular(folder / name)
         if stamp_of(content) != files[name]:
             raise ValueError(name)
-        head, *rows = json.loads(b"[" + content.strip().replace(b"\n", b",") + b"]")
+        head, *rows = parse_json(b"[" + content.strip().replace(b"\n", b",") + b"]")
         return _edits_of(dict(head["fields"]), rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise read_refusal(folder / name, error) or IndexFormatError(
@@ -167,7 +167,7 @@ def salvage_edits(path: Path) -> Edits:
         return NO_EDITS
     for line in lines:
         try:
-            row = json.loads(line)
+            row = parse_json(line)
             if "fields" in row and not {"place_id", "path"} & row.keys():
                 fields = check_schema(row["fields"])
             else:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import read_regular
 from place_search.core.rows import is_among
+from place_search.core.text import parse_json
 from place_search.indexer.errors import IndexFormatError, read_refusal
 
 GROUPS = "groups.npz"
@@ -171,10 +172,10 @@ def read_groups(path: Path, *, compared: bool = True) -> Groups:
     """
     try:
         with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as table:
-            names = json.loads(table["names"].tobytes())
+            names = parse_json(table["names"].tobytes())
             keys = _COLUMNS if compared else _COLUMNS[:3]
             columns = {name: table[name] for name in keys}
-            waiting = json.loads(table["waiting"].tobytes()) if "waiting" in table else {}
+            waiting = parse_json(table["waiting"].tobytes()) if "waiting" in table else {}
         groups = Groups(
             **columns,
             names={int(group): str(name) for group, name in names.items()},

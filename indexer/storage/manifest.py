@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp, read_regular, write_whole
+from place_search.core.text import parse_json
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, read_refusal
 from place_search.indexer.storage.descriptor_codes import FLOAT32, INT8, DescriptorType
 from place_search.indexer.storage.edits import is_edits_file
@@ -283,7 +284,7 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         content = read_regular(path)
-        table = json.loads(content.decode("utf-8"))
+        table = parse_json(content.decode("utf-8"))
     except NotADirectoryError:
         raise IndexFormatError(f"{folder} is a file; name the folder of an index.") from None
     except FileNotFoundError:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from place_search.core.files import FileStamp, sync_folder, write_whole
+from place_search.core.text import parse_json
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import matches_stamp
 from place_search.indexer.storage.manifest import JOURNAL, Manifest, Skipped
@@ -145,9 +146,9 @@ class Journal:
     def _read(self) -> None:
         try:
             lines = self.path.read_text("utf-8").splitlines()
-            self.header = dict(json.loads(lines[0]))
+            self.header = dict(parse_json(lines[0]))
             for line in lines[1:]:
-                table = json.loads(line)
+                table = parse_json(line)
                 if "index_id" in table:
                     self.index_id = str(table["index_id"])
                 else:

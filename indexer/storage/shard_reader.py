@@ -3,7 +3,6 @@
 Mapped files would kill the process when they are cut short, and count as its resident memory.
 """
 
-import json
 import os
 import weakref
 import zlib
@@ -19,7 +18,7 @@ from numpy.typing import NDArray
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import open_regular
-from place_search.core.text import counted
+from place_search.core.text import counted, parse_json
 from place_search.indexer.errors import IndexFormatError, UnknownPlaceError, read_refusal
 from place_search.indexer.storage.descriptor_codes import decode
 from place_search.indexer.storage.shards import ADDED, SUMS, crc32_of, part_sums
@@ -87,7 +86,7 @@ class ArrayFile:
         if SUMS not in self._datasets:
             return {}
         try:
-            sums: dict[str, int] = json.loads(self._read(SUMS).tobytes())
+            sums: dict[str, int] = parse_json(self._read(SUMS).tobytes())
         except ValueError as error:
             raise self.damage_error() from error
         return sums

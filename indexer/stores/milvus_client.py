@@ -1,6 +1,5 @@
 """A connection to Milvus that recovers after an outage, and raises errors of one sentence."""
 
-import json
 import logging
 import logging.config
 import os
@@ -10,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from place_search.core.text import parse_json
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, StoreOutageError
 
 TOKEN_VARIABLE = "PLACE_SEARCH_MILVUS_TOKEN"  # noqa: S105 - its name
@@ -134,7 +134,7 @@ def read_note(path: Path) -> dict[str, Any]:
         IndexFormatError: the file lacks one of these.
     """
     try:
-        note = json.loads(path.read_text("utf-8"))
+        note = parse_json(path.read_text("utf-8"))
         return {
             "collection": str(note["collection"]),
             "count": int(note["count"]),

@@ -4,7 +4,6 @@ import errno
 import fcntl
 import hashlib
 import io
-import json
 import os
 import resource
 import shutil
@@ -18,6 +17,7 @@ from pathlib import Path
 from tempfile import TemporaryFile, mkdtemp
 
 from place_search.core.errors import PlaceSearchError
+from place_search.core.text import parse_json
 
 PART = ".part"
 """The ending of a file that is being written."""
@@ -338,7 +338,7 @@ def _writing(folder: Path, kind: str, error: type[PlaceSearchError]) -> Iterator
 
 def _is_marked(path: Path, key: str) -> bool:
     try:
-        table = json.loads(read_regular(path))
+        table = parse_json(read_regular(path))
     except (OSError, ValueError):
         return False
     return isinstance(table, dict) and key in table

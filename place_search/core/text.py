@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 # Characters that a terminal obeys in place of showing them: control characters, line separators,
 # marks of the writing direction; and surrogates, which stand for bytes of names that are not UTF-8.
@@ -18,6 +19,20 @@ _JOINERS = "\u200c\u200d"
 def json_text(value: object, *, indent: int | None = None, ascii_only: bool = False) -> str:
     """JSON that every program reads: NaN and infinity are null."""
     return json.dumps(_finite(value), indent=indent, ensure_ascii=ascii_only, allow_nan=False)
+
+
+def parse_json(
+    content: str | bytes, *, pairs: Callable[[list[tuple[str, Any]]], Any] | None = None
+) -> Any:
+    """The value of JSON; `pairs` makes the values of its objects.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deep, for which Python has an error of its own.
+    """
+    try:
+        return json.loads(content, object_pairs_hook=pairs)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
 
 
 def _finite(value: object) -> object:

@@ -6,6 +6,7 @@ import os
 from typing import Any, NamedTuple
 
 from place_search.core.files import LockedFile
+from place_search.core.text import parse_json
 from place_search.indexer import PlacePhoto
 
 
@@ -48,7 +49,7 @@ class AnswerJournal:
                 if not end and line != head:
                     return 0
                 try:
-                    record = json.loads(line)
+                    record = parse_json(line)
                 except ValueError:
                     break
                 if not line.endswith(b"\n"):
@@ -78,7 +79,7 @@ class AnswerJournal:
         """The answer to a photo."""
         line = self._lines[name]
         content = os.pread(self._file.descriptor, line.size, line.offset)
-        answer: dict[str, Any] = json.loads(content)["answer"]
+        answer: dict[str, Any] = parse_json(content)["answer"]
         return answer
 
 

@@ -5,7 +5,14 @@ import math
 
 import pytest
 
-from place_search.core.text import counted, free_bytes, json_text, needed_bytes
+from place_search.core.text import counted, free_bytes, json_text, needed_bytes, parse_json
+
+
+@pytest.mark.parametrize("content", ["", "{", b"\xff", "[" * 9000, '{"a":' * 9000])
+def test_what_is_no_json_is_one_kind_of_error(content: str | bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011 - any of them
+        parse_json(content)
+    assert parse_json('{"a": [1]}') == {"a": [1]}
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,10 @@ def _cut(name: str) -> Callable[[Path], None]:
     ("damage", "message"),
     [
         (_cut("manifest.json"), r"manifest\.json is damaged; make the index again"),
+        (
+            lambda folder: (folder / "manifest.json").write_text("[" * 100_000),
+            r"manifest\.json is damaged; make the index again",
+        ),
         (lambda folder: (folder / "manifest.json").unlink(), "holds no index; make one"),
         (_manifest(lambda m: m.update(format="something")), "holds no place-search index"),
         (

@@ -78,7 +78,11 @@ def test_the_fingerprint_follows_weights_and_preprocessing_only() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "id = 'x'", "[[[", "preprocessing = 3", "id = 'x'\n[preprocessing]\nresize = 1"]
+    "text",
+    [
+        *("", "id = 'x'", "[[[", "preprocessing = 3", "id = 'x'\n[preprocessing]\nresize = 1"),
+        pytest.param(f"id = {'[' * 100_000}", id="nested"),
+    ],
 )
 def test_a_broken_card_is_one_sentence(tmp_path: Path, text: str) -> None:
     (tmp_path / "card.toml").write_text(text)

@@ -10,6 +10,7 @@ import numpy as np
 
 from place_search.core.files import write_whole
 from place_search.core.progress import Progress
+from place_search.core.text import parse_json
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.config import TrainingConfig
 from place_search.training.data.batches import place_batches
@@ -87,7 +88,7 @@ class TuplePasses:
     def _tuples(self, epoch: int, part: int) -> list[TrainingTuple]:
         path = self._folder / MINED
         if path.is_file():
-            saved = json.loads(path.read_text("utf-8"))
+            saved = parse_json(path.read_text("utf-8"))
             self._remembered = {
                 int(row): np.array(rows, dtype=np.int64)
                 for row, rows in saved["remembered"].items()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from place_search.core.files import require_own_folder, write_whole
+from place_search.core.text import parse_json
 from place_search.models import find_model, read_card
 from place_search.models.card import CARD_NAME
 from place_search.training.config import differences
@@ -109,7 +110,7 @@ def find_run(
     if not (path / START).is_dir():
         raise TrainingError(f"{path} holds a run that is finished; its model is {out}.")
     try:
-        record = json.loads((path / RECORD).read_text("utf-8"))
+        record = parse_json((path / RECORD).read_text("utf-8"))
         settings, photos, _ = record["recipe"], record["data"], record["skipped"]
         began_from = record["model"]
     except (OSError, ValueError, KeyError, TypeError) as error:

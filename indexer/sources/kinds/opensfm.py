@@ -3,7 +3,6 @@
 https://opensfm.org/docs/dataset.html
 """
 
-import json
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from place_search.core.geodesy import (
     is_null_island,
     is_on_earth,
 )
+from place_search.core.text import parse_json
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.poses import PlacedName, place_on_ground, source_of_placed
@@ -52,7 +52,7 @@ def read(data: Path, root: Path | None = None) -> Source:
 
 def _json(path: Path, kind: type) -> Any:
     try:
-        content = json.loads(read_regular(path))
+        content = parse_json(read_regular(path))
     except (OSError, ValueError) as error:
         raise SourceError(
             f"{path} cannot be read ({error}); let OpenSfM write it again."

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from place_search.core.files import PART, open_regular, read_regular, write_whole
+from place_search.core.text import parse_json
 from place_search.indexer.errors import IndexWriteError, SourceError
 from place_search.indexer.sources.gpx import GpxTrack, in_utc, time_in_words
 from place_search.indexer.sources.photo_list import PhotoList, Source
@@ -174,7 +175,7 @@ def _holds_files(folder: Path) -> bool:
 
 def _read_mark(folder: Path) -> dict[str, Any]:
     try:
-        mark = json.loads(read_regular(folder / MARK))
+        mark = parse_json(read_regular(folder / MARK))
     except (OSError, ValueError):
         return {}
     keys = {"video_frames", "seconds", "notes", "whole"}

@@ -1,6 +1,5 @@
 """The fields of a request: an unknown field, or a field sent twice, is an error."""
 
-import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -15,6 +14,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator
 
 from place_search.core.tables import number_problem
+from place_search.core.text import parse_json
 from place_search.indexer import Filter, Index, parse_filter
 from place_search.search.errors import ParameterError
 
@@ -157,8 +157,8 @@ async def json_object(request: Request, model: type[BaseModel], example: str) ->
         return dict(pairs)
 
     try:
-        sent: Any = json.loads(await request.body(), object_pairs_hook=once)
-    except (ValueError, RecursionError):
+        sent: Any = parse_json(await request.body(), pairs=once)
+    except ValueError:
         sent = None
     if not isinstance(sent, dict):
         raise ParameterError(f"The body is no JSON object; send one such as {example}.", "body")

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from place_search.core.files import open_regular, write_whole
+from place_search.core.text import parse_json
 from place_search.indexer import Index
 from place_search.indexer.storage.kept_photos import make_beside
 from place_search.search.errors import KeyReusedError
@@ -88,7 +89,7 @@ class KeptAnswers:
                 "This Idempotency-Key was sent with another request before; take a new one for "
                 "each request, and the same one only to repeat it."
             )
-        return Answer(*json.loads(entry.line)[4:])
+        return Answer(*parse_json(entry.line)[4:])
 
     def keep(self, request: RequestKey, answer: Answer) -> None:
         """Keep an answer; it is on disk when this returns."""
@@ -148,7 +149,7 @@ class KeptAnswers:
 
     def _parse(self, line: bytes) -> None:
         try:
-            client, key, when, digest, _, _, _ = json.loads(line)
+            client, key, when, digest, _, _, _ = parse_json(line)
         except (ValueError, TypeError):  # cut short, or empty
             return
         self._add((client, key), _Entry(when, digest, line))

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from place_search.core.text import parse_json
 from place_search.indexer import Filter, Index, Place
 from place_search.indexer.filters import SORTS, SortedRows
 from place_search.indexer.storage.edits import edits_file
@@ -109,7 +110,7 @@ def _cursor(index: Index, order: SortedRows, sort: str, digest: str, at: int) ->
 def _read(cursor: str, digest: str) -> tuple[str, str, int]:
     """The index version, sort key and place id of a cursor of the listing with this digest."""
     try:
-        content: Any = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True))
+        content: Any = parse_json(base64.b64decode(cursor + "=" * (-len(cursor) % 4), b"-_", True))
         version, cursor_digest, key, place_id = content
         if not isinstance(place_id, int) or not all(
             isinstance(text, str) for text in (version, cursor_digest, key)

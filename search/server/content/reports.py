@@ -1,12 +1,12 @@
 """Evaluation reports, as `place-search eval --report` writes them, for the pages to show."""
 
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from place_search.core.files import read_regular
+from place_search.core.text import parse_json
 from place_search.search.errors import ServerError, UnknownReportError
 from place_search.search.server.content.schemas import ReportReply
 
@@ -75,7 +75,7 @@ class Reports:
 def _read(name: str, folder: Path) -> ReportReply | None:
     try:
         created = (folder / ABOUT).stat().st_mtime
-        about: dict[str, Any] = json.loads(read_regular(folder / ABOUT))
+        about: dict[str, Any] = parse_json(read_regular(folder / ABOUT))
         fields = {field: about[field] for field in _COPIED_FIELDS}
         return ReportReply(
             name=name,

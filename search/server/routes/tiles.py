@@ -5,7 +5,6 @@ Source: the PMTiles version 3 specification, which the package `pmtiles` reads.
 
 import gzip
 import html
-import json
 import os
 import re
 from functools import lru_cache
@@ -25,6 +24,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from place_search.core.files import open_regular
+from place_search.core.text import parse_json
 from place_search.search.errors import ServerError
 from place_search.search.server.roles import allows
 
@@ -110,7 +110,7 @@ class TileFile:
         text = self._bytes(self._header["metadata_offset"], self._header["metadata_length"])
         if self._header["internal_compression"] == Compression.GZIP:
             text = gzip.decompress(text)
-        about: dict[str, object] = json.loads(text)
+        about: dict[str, object] = parse_json(text)
         return about
 
     def _read_directory(self, offset: int, length: int) -> list[Entry]:
