@@ -1,4 +1,4 @@
-"""No command sends anything anywhere, and nothing is left in the home of who runs it."""
+"""No command sends anything anywhere, or leaves a file where nobody has asked for one."""
 
 import importlib.util
 import json
@@ -118,7 +118,7 @@ def run(folder: Path, command: Sequence[str], **environment: str) -> str:
     code, output = started.finish()
     assert code == 0, output
     assert started.requests() == []
-    assert started.left_at_home() == []
+    assert started.left() == []
     return output
 
 
@@ -212,7 +212,7 @@ def test_a_server_asks_nothing_of_the_network(
     finally:
         _stop(started)
     assert started.requests() == []
-    assert started.left_at_home() == []
+    assert started.left() == []
 
 
 def _stop(started: watched.Watched) -> None:
@@ -256,6 +256,13 @@ def test_the_hook_sees_a_look_up_of_a_child(tmp_path: Path) -> None:
     started = watched.start(tmp_path / "run", [sys.executable, "-c", code])
     started.finish()
     assert any("example.invalid" in line for line in started.requests())
+
+
+def test_a_file_that_is_left_is_seen(tmp_path: Path) -> None:
+    code = "import tempfile, pathlib; tempfile.mkstemp(); (pathlib.Path.home() / 'x').touch()"
+    started = watched.start(tmp_path / "run", [sys.executable, "-c", code])
+    started.finish()
+    assert len(started.left()) == 2
 
 
 def dependencies() -> set[str]:

@@ -35,6 +35,8 @@ def watch(event, arguments):
 
 sys.addaudithook(watch)
 """
+OF_TORCH = "torchinductor_"
+"""The name of an empty folder that importing torch makes; SECURITY.md says so."""
 _LOOPBACK = ("127.", "::1", "0.0.0.0", "::")
 _ADDRESS = re.compile(r'inet_addr\("([^"]+)"\)|inet_pton\(AF_INET6, "([^"]+)"')
 
@@ -61,25 +63,28 @@ class Watched:
                 found += [line for to in addresses if not to.startswith(_LOOPBACK)]
         return found
 
-    def left_at_home(self) -> list[str]:
-        """Files in its home directory, which was empty."""
-        return [str(path) for path in (self.folder / "home").rglob("*")]
+    def left(self) -> list[str]:
+        """Files in its home directory and in that for temporary files, which were empty."""
+        found = [path for name in ("home", "tmp") for path in (self.folder / name).rglob("*")]
+        return [str(path) for path in found if not path.name.startswith(OF_TORCH)]
 
 
 def start(
     folder: Path, command: Sequence[str], environment: Mapping[str, str] | None = None
 ) -> Watched:
-    """Start a program with an empty home in `folder`, without the variables of CI.
+    """Start a program with empty folders in `folder` for it to use, without the variables of CI.
 
     Calls of native code are seen where strace can run.
     """
     (folder / "site").mkdir(parents=True)
     (folder / "home").mkdir()
+    (folder / "tmp").mkdir()
     (folder / "site" / "sitecustomize.py").write_text(_HOOK, "utf-8")
-    kept = {name: os.environ[name] for name in ("PATH", "LANG", "TMPDIR") if name in os.environ}
+    kept = {name: os.environ[name] for name in ("PATH", "LANG") if name in os.environ}
     watched = {
         **kept,
         "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
         "PYTHONPATH": str(folder / "site"),
         "WATCHED_LOG": str(folder / "hook"),
         **(environment or {}),

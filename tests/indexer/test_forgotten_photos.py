@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import h5py
 import pytest
 
 from place_search.core.files import sha256_of
@@ -17,6 +18,31 @@ from place_search.indexer import (
 from place_search.models import Model
 from tests.indexer.conftest import Render
 from tests.indexer.whole import names, whole
+
+
+def test_a_removed_place_leaves_its_photo_s_name_and_hash_alone(built: Path) -> None:
+    index = open_index(built)
+    (place,) = index.places_of(["p04.jpg"])
+    edit_place(built, place.place_id, {"name": "the gate", "note": "by the river", "tags": ["old"]})
+    row = index.row_of(place.place_id)
+    thumbnail, digest = index.thumbnail(place.place_id), bytes.fromhex(sha256_of(place.path))
+    traces = [b"the gate", b"by the river", b'"old"', b"p04.jpg", digest, thumbnail[-60:]]
+    with h5py.File(sorted(built.glob("descriptors/*.h5"))[row // 4]) as shard:
+        traces.append(shard["descriptors"][row % 4].tobytes())
+
+    def found_in(folder: Path) -> dict[bytes, list[str]]:
+        paths = [path for path in folder.rglob("*") if path.is_file()]
+        files = {str(path.relative_to(folder)): path.read_bytes() for path in paths}
+        return {
+            trace: [name for name, content in files.items() if trace in content] for trace in traces
+        }
+
+    assert all(found_in(built).values())
+    remove_places(built, ["p04.jpg"])
+    compact_index(built)
+    left = {trace: names for trace, names in found_in(built).items() if names}
+    assert left == {b"p04.jpg": ["manifest.json"]}
+    assert digest.hex().encode() in (built / "manifest.json").read_bytes()
 
 
 @pytest.mark.parametrize("compacted", [False, True])
