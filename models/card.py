@@ -7,9 +7,9 @@ import hashlib
 import json
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import tomli_w
 
@@ -24,6 +24,9 @@ CARD_NAME = "card.toml"
 WEIGHTS_NAME = "weights.safetensors"
 MAX_DIMS = 1 << 17
 """The largest number of dimensions of an imported model."""
+_OPENED = ("cropped", "precision", "saturates")
+"""The fields that opening a model sets, which are never in a file."""
+Entry = TypeVar("Entry")
 QUANTIZED = "quantized"
 """The parameter of a graph that was quantised to int8 before it was imported."""
 DIRECTIONS_NAME = "directions.npy"
@@ -228,22 +231,36 @@ def read_card(folder: Path) -> ModelCard:
     path = folder / CARD_NAME
     try:
         table = _from_version_0_1(tomllib.loads(read_regular(path).decode("utf-8-sig")))
-        return ModelCard(
-            **{
-                **table,
-                "aggregation": Aggregation(**table["aggregation"]),
-                "local_features": _local_features(table.get("local_features")),
-                "preprocessing": Preprocessing(**table["preprocessing"]),
-                "sources": tuple(WeightSource(**row) for row in table.get("sources", ())),
-                "recall": tuple(Recall(**row) for row in table.get("recall", ())),
-                "calibration": _calibration(table.get("calibration")),
-                "quantization": _quantization(table.get("quantization")),
-            }
-        )
+        parts = {
+            "aggregation": _made(Aggregation, table["aggregation"]),
+            "local_features": _local_features(table.get("local_features")),
+            "preprocessing": _made(Preprocessing, table["preprocessing"]),
+            "sources": tuple(_made(WeightSource, row) for row in table.get("sources", ())),
+            "recall": tuple(_made(Recall, row) for row in table.get("recall", ())),
+            "calibration": _calibration(table.get("calibration")),
+            "quantization": _quantization(table.get("quantization")),
+        }
+        card = _made(ModelCard, {**table, **parts})
+        if not 0 < card.dims <= MAX_DIMS:
+            raise ValueError(f"dims is {card.dims}")
+        return card
     except FileNotFoundError:
         raise ModelError(f"{folder} is not a model folder: it holds no {CARD_NAME}.") from None
     except (OSError, ValueError, TypeError, KeyError, RecursionError) as error:
-        raise ModelError(f"{path} is not a usable model card ({error}); fetch it again.") from error
+        raise ModelError(
+            f"{path} is not a usable model card ({error}); fetch it again, or update place-search."
+        ) from error
+
+
+def _made(kind: type[Entry], table: Mapping[str, Any]) -> Entry:
+    """An entry of a card. Raises ValueError for an unknown key, or a value of another type."""
+    types = {each.name: each.type for each in fields(kind) if each.name not in _OPENED}  # type: ignore[arg-type]
+    for key, value in table.items():
+        if key not in types:
+            raise ValueError(f"this version knows no key '{key:.40}'")
+        if types[key] in (str, int, bool) and type(value) is not types[key]:
+            raise ValueError(f"{key} is {value!r:.40}")
+    return kind(**table)
 
 
 def _from_version_0_1(table: dict[str, Any]) -> dict[str, Any]:
@@ -257,7 +274,7 @@ def _from_version_0_1(table: dict[str, Any]) -> dict[str, Any]:
 
 
 def _local_features(table: Mapping[str, Any] | None) -> LocalFeatures | None:
-    return None if table is None else LocalFeatures(**table)
+    return None if table is None else _made(LocalFeatures, table)
 
 
 def _calibration(table: Mapping[str, Any] | None) -> Calibration | None:
@@ -267,8 +284,8 @@ def _calibration(table: Mapping[str, Any] | None) -> Calibration | None:
 def _quantization(table: Mapping[str, Any] | None) -> Quantization | None:
     if table is None:
         return None
-    rows = tuple(PrecisionRecall(**row) for row in table.get("measured", ()))
-    return Quantization(**{**table, "measured": rows})
+    rows = tuple(_made(PrecisionRecall, row) for row in table.get("measured", ()))
+    return _made(Quantization, {**table, "measured": rows})
 
 
 def write_card(card: ModelCard, folder: Path) -> None:
@@ -276,7 +293,7 @@ def write_card(card: ModelCard, folder: Path) -> None:
     table = {
         key: value
         for key, value in asdict(card, dict_factory=_without_none).items()
-        if value not in ((), {}, []) and key not in ("cropped", "precision", "saturates")
+        if value not in ((), {}, []) and key not in _OPENED
     }
     write_whole(folder / CARD_NAME, tomli_w.dumps(table).encode())
 

@@ -5,21 +5,25 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.tables import is_whole
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
 from place_search.photos.panorama import inspect_panorama, read_views
 from place_search.photos.photo import Photo, Size, resize_pixels
 
+Resize: TypeAlias = Literal["exact", "area", "longest"]
 MAX_ASPECT = 4.0
 LEAST_SHARE = 1 / 8
 """The share of a whole photo's pixels that a small box is enlarged to."""
 MIN_SIDE = 64
 """The least side in pixels: with less some backbones give no local features."""
+MAX_SIDE = 1 << 14
+"""The largest side in pixels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +34,22 @@ class Preprocessing:
     `width` · `height` pixels in the nearest of few shapes, both sides a multiple of `multiple`;
     `longest` keeps the aspect ratio and shrinks photos of which a side exceeds the longer of
     `width` and `height`.
+
+    Raises:
+        ValueError: no such way of resizing, or a number that is no side of 1 to `MAX_SIDE` pixels.
     """
 
-    resize: Literal["exact", "area", "longest"] = "exact"
+    resize: Resize = "exact"
     width: int = 640
     height: int = 480
     multiple: int = 32
+
+    def __post_init__(self) -> None:
+        if self.resize not in get_args(Resize):
+            raise ValueError(f"no resize '{self.resize!s:.40}' is known")
+        for side in (self.width, self.height, self.multiple):
+            if not (is_whole(side) and 0 < side <= MAX_SIDE):
+                raise ValueError(f"{side!r:.40} is no side of 1 to {MAX_SIDE} pixels")
 
     def size(self, width: int, height: int) -> Size:
         """The (width, height) that a photo of this upright size is resized to."""

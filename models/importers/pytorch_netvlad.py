@@ -93,7 +93,7 @@ def _preprocessing(file: WeightFile) -> Preprocessing:
         return Preprocessing("longest", 640, 480)
     try:
         return Preprocessing(**file.table[OWN]["preprocessing"])
-    except (TypeError, KeyError):
+    except (TypeError, KeyError, ValueError):
         raise ModelError(
             f"{file.path} does not say how photos are resized; export the model again."
         ) from None

@@ -90,6 +90,32 @@ def test_a_broken_card_is_one_sentence(tmp_path: Path, text: str) -> None:
         read_card(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("line", "other", "fault"),
+    [
+        ("dims = 1024", "dims = '1024'", "dims is '1024'"),
+        ("dims = 1024", "dims = true", "dims is True"),
+        ("dims = 1024", "dims = 0", "dims is 0"),
+        ("whitened = true", "whitened = 'no'", "whitened is 'no'"),
+        ("dims = 1024", "dims = 1024\nshape = 3", "this version knows no key 'shape'"),
+        ("dims = 1024", "dims = 1024\nsaturates = true", "this version knows no key 'saturates'"),
+        ('resize = "area"', 'resize = "padded"', "no resize 'padded' is known"),
+        ('resize = "area"', 'resize = "area"\nfilter = "cubic"', "this version knows no key 'filter'"),
+        ("width = 640", "width = 0", "0 is no side of 1 to 16384 pixels"),
+        ("height = 480", "height = 480.5", "height is 480.5"),
+    ],
+)
+def test_a_card_of_another_version_is_not_guessed(
+    tmp_path: Path, line: str, other: str, fault: str
+) -> None:
+    text = (find_model() / "card.toml").read_text("utf-8")
+    assert line in text
+    (tmp_path / "card.toml").write_text(text.replace(line, other, 1), "utf-8")
+    sentence = rf"is not a usable model card \({fault}.*\); fetch it again, or update place-search"
+    with pytest.raises(ModelError, match=sentence):
+        read_card(tmp_path)
+
+
 def test_the_models_folder_is_told_without_the_links_of_a_checkout() -> None:
     assert find_model().parent == find_model().parent.resolve()
 
