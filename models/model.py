@@ -275,6 +275,11 @@ class Model:
             frame = black_frame(pixels, (local.shape[0], local.shape[1]))
             embedding = embedding._replace(black_frame=frame)
         if not self.card.cropped:
+            if len(embedding.descriptor) != self.card.dims:
+                raise ModelError(
+                    f"The graph of '{self.card.id}' gives {len(embedding.descriptor)} numbers, not "
+                    f"{self.card.dims} as its card says; fetch the model again."
+                )
             return embedding
         cropped = embedding.descriptor[: self.card.dims]
         # As torch's normalize: a row of zeros stays zeros.

@@ -1,8 +1,10 @@
 import errno
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,11 +14,12 @@ from place_search.models import (
     Recall,
     find_model,
     included_calibration,
+    open_model,
     read_card,
     write_card,
 )
 from place_search.models.card import crop_card
-from place_search.photos import Preprocessing
+from place_search.photos import Photo, Preprocessing
 
 SIDES = st.integers(1, 20_000)
 
@@ -100,7 +103,11 @@ def test_a_broken_card_is_one_sentence(tmp_path: Path, text: str) -> None:
         ("dims = 1024", "dims = 1024\nshape = 3", "this version knows no key 'shape'"),
         ("dims = 1024", "dims = 1024\nsaturates = true", "this version knows no key 'saturates'"),
         ('resize = "area"', 'resize = "padded"', "no resize 'padded' is known"),
-        ('resize = "area"', 'resize = "area"\nfilter = "cubic"', "this version knows no key 'filter'"),
+        (
+            'resize = "area"',
+            'resize = "area"\nfilter = "cubic"',
+            "this version knows no key 'filter'",
+        ),
         ("width = 640", "width = 0", "0 is no side of 1 to 16384 pixels"),
         ("height = 480", "height = 480.5", "height is 480.5"),
     ],
@@ -144,3 +151,12 @@ def test_a_cropped_model_has_no_figures_of_the_whole_one() -> None:
     fewer = crop_card(card, 256)
     assert (fewer.dims, fewer.recall, fewer.calibration) == (256, (), None)
     assert crop_card(card, card.dims) == card
+
+
+def test_a_graph_that_is_not_that_of_its_card_is_refused(tmp_path: Path) -> None:
+    shutil.copytree(find_model(), tmp_path / "model")
+    write_card(replace(read_card(find_model()), dims=1000, whitened=False), tmp_path / "model")
+    model = open_model(tmp_path / "model")
+    photo = Photo(np.zeros((480, 640, 3), np.uint8), 640, 480)
+    with pytest.raises(ModelError, match="gives 1024 numbers, not 1000 as its card says"):
+        model.embed(photo)

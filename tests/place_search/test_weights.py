@@ -133,6 +133,19 @@ def test_a_model_folder_keeps_its_directions_and_takes_what_is_said_of_it(
     assert added.sha256 == card.files[WEIGHTS_NAME]
 
 
+def test_a_broken_card_does_not_hide_the_other_models(run: Run, tmp_path: Path) -> None:
+    for name in ("good", "newer"):
+        shutil.copytree(find_model(), tmp_path / name)
+    with (tmp_path / "newer" / "card.toml").open("a", encoding="utf-8") as card:
+        card.write("[future]\nkey = 1\n")
+    listed = run("weights", "list", "--json", env={"PLACE_SEARCH_WEIGHTS": str(tmp_path)})
+    assert listed.exit_code == 0
+    assert "Left out: " in listed.stderr
+    assert "this version knows no key 'future'" in " ".join(listed.stderr.split())
+    installed = [row for row in json.loads(listed.stdout) if row["installed"]]
+    assert [Path(row["folder"]).name for row in installed] == ["good"]
+
+
 def test_what_cannot_be_imported(
     run: Run,
     env: dict[str, str],

@@ -31,11 +31,15 @@ def list_weights(
     as_json: options.AsJson = False,
 ) -> None:
     """List the models in the weights folder, and the published ones that can be fetched."""
-    from place_search.models import read_card, weights_folder
+    from place_search.models import ModelError, read_card, weights_folder
     from place_search.models.registry import published
 
-    folders = sorted(card.parent for card in weights_folder().glob("*/card.toml"))
-    cards = [(folder, read_card(folder)) for folder in folders]
+    cards = []
+    for folder in sorted(card.parent for card in weights_folder().glob("*/card.toml")):
+        try:
+            cards.append((folder, read_card(folder)))
+        except ModelError as error:  # the other models are of use
+            print_message(f"Left out: {error}")
     installed_ids = {card.id for _, card in cards}
     fetchable = [model for model in published() if model.id not in installed_ids]
     if as_json:
