@@ -92,8 +92,14 @@ class _Datasets(DescriptorFile):
         self._file = file
 
     def read(self, row: int) -> Vector:
-        """The descriptor of one photo."""
-        return np.asarray(self._file[self.names[row]][HLOC_KEY][()], np.float64).reshape(-1)
+        """The descriptor of one photo, whatever axes of length 1 it has."""
+        dataset = self._file[self.names[row]][HLOC_KEY]
+        if dataset.dtype.kind != "f" or dataset.size > max(dataset.shape, default=0):
+            raise SourceError(
+                f"{self.path} holds {dataset.dtype} of shape {dataset.shape} as {HLOC_KEY} of "
+                f"'{self.names[row]}', not one vector of floating-point numbers; describe it again."
+            )
+        return np.asarray(dataset[()], np.float64).reshape(-1)
 
 
 class _Collector:

@@ -231,6 +231,9 @@ def test_broken_files_of_descriptors_are_one_sentence(
     assert "not finite for '1.jpg'" in refused(altered(second, np.full(256, -np.inf)))
     assert "zeros only for '1.jpg'" in refused(altered(second, np.zeros(256)))
     assert "has 255 numbers for '1.jpg', where 256" in refused(altered(second, np.ones(255)))
+    assert "float16 of shape (2, 128) as global" in refused(altered(second, np.ones((2, 128))))
+    names = write_hloc(tmp_path / "names.h5", dict.fromkeys(foreign, b"x"), "S1")
+    assert "|S1 of shape () as global_descriptor of" in refused(names)
     few = {name: row for name, row in foreign.items() if name != second}
     told = refused(write_hloc(tmp_path / "few.h5", few))
     assert "no descriptor of 1 of the 4 photos" in told
