@@ -58,6 +58,11 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
     for folder in candidates:
         if (folder / CARD_NAME).is_file():
             return folder
+    if Path(model).is_file():
+        raise ModelError(
+            f"{model} is a file; make a model of it with `place-search weights import {model} --as "
+            "ID`, if it holds weights."
+        )
     installed = sorted({card.parent.name for card in weights_folder().glob(f"*/{CARD_NAME}")})
     raise ModelError(
         f"There is no model '{model}': name a model folder or one of "

@@ -167,6 +167,8 @@ def test_what_cannot_be_imported(
     assert "OpenIBL, Patch-NetVLAD, pytorch-NetVlad, SALAD" in said
     assert "and model folders" in said
     assert "no published model 'x'" in check_failure(run("weights", "fetch", "x", env=env))
+    as_model = check_failure(run("describe", file, "--out", "x.npy", "--model", file, env=env))
+    assert f"is a file; make a model of it with `place-search weights import {file}" in as_model
     by_hand = check_failure(run("weights", "fetch", "pytorch-netvlad-pitts30k", env=env))
     assert "by hand" in by_hand
     assert "--from FILE" in by_hand
