@@ -79,13 +79,24 @@ def fit_model(manifest: Manifest, folder: Path, model: Model) -> Model:
 def _open_verifier(
     manifest: Manifest, model: str | Path | None, mode: Mode, threads: int | None
 ) -> Model | None:
-    """The second model that gave an index its local features, or `model` in its place."""
+    """The second model that gave an index its local features, or `model` in its place.
+
+    Raises:
+        ModelError: it gives other local features, with which no result could be verified.
+    """
     made_by = manifest.verifier or manifest.model
     if manifest.verifier is None and model is None:
         return None
     folder = find_verifier(model or str(made_by["id"]))
     precision = _precision_of(made_by, read_card(folder))
-    return open_model(folder, mode=mode, threads=threads, precision=precision)
+    opened = open_model(folder, mode=mode, threads=threads, precision=precision)
+    if model is None and not manifest.keeps_features_of(opened, Path("The index")):
+        raise ModelError(
+            f"'{opened.card.id}' ({opened.fingerprint[:8]}) gives other local features than "
+            f"'{made_by['id']}' ({made_by['fingerprint'][:8]}), which gave the index its own; "
+            "bring that model back, search with --no-verify, or index the photos again."
+        )
+    return opened
 
 
 def _dims_of(made_by: Mapping[str, Any], card: ModelCard) -> int | None:
@@ -95,8 +106,9 @@ def _dims_of(made_by: Mapping[str, Any], card: ModelCard) -> int | None:
 
 
 def _precision_of(made_by: Mapping[str, Any], card: ModelCard) -> AskedPrecision:
-    """The precision of an index; "f32" for another model that has no int8."""
-    has_int8 = card.has_int8 or card.id == made_by["id"]
+    """The precision of an index; "f32" for another model, of whatever id, that has no int8."""
+    own = made_by.get("files", card.files).get(card.main_file) == card.files[card.main_file]
+    has_int8 = card.has_int8 or (own and card.id == made_by["id"])
     return "int8" if made_by.get("precision") == "int8" and has_int8 else "f32"
 
 

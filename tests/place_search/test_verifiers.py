@@ -27,6 +27,7 @@ from tests.place_search.conftest import photo, write_streets
 
 pytestmark = pytest.mark.slow  # each is about an index that a module fixture makes
 Run = Callable[..., Result]
+CheckFailure = Callable[[Result], str]
 PLACES = 8
 
 
@@ -251,3 +252,29 @@ def test_a_model_is_shipped_with_its_verifier(streets: Path) -> None:
     np.testing.assert_allclose(
         streamed[1].require_local_features(), ours.require_local_features(), atol=1e-5
     )
+
+
+def test_a_replaced_verifier_is_refused_and_needed_only_for_verification(
+    run: Run, check_failure: CheckFailure, streets: Path, weights: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "weights"
+    shutil.copytree(weights, own)
+    env = {"PLACE_SEARCH_WEIGHTS": str(own)}
+    index, query = tmp_path / "index", streets / "queries" / "5.jpg"
+    options = ("--model", "mine", "--verify-with", "other")
+    made = run("index", streets / "places", "--out", index, *options, env=env)
+    assert made.exit_code == 0, made.output
+    shutil.rmtree(own / "other")
+    shutil.copytree(find_model("lite0-netvlad"), own / "other")
+    card = read_card(own / "other")
+    write_card(replace(card, id="other", files=_without_int8(card)), own / "other")
+    told = check_failure(run("search", index, query, env=env))
+    assert "gives other local features than 'other'" in told
+    shutil.rmtree(own / "other")
+    assert "no model 'other'" in check_failure(run("search", index, query, env=env))
+    plain = run("search", index, query, "--no-verify", "--json", env=env)
+    assert json.loads(plain.stdout)["results"][0]["name"] == "5.jpg"
+
+
+def _without_int8(card: models.ModelCard) -> dict[str, str]:
+    return {name: digest for name, digest in card.files.items() if "int8" not in name}

@@ -91,6 +91,7 @@ def command(
         threads=threads,
         precision=precision,
         max_pixels=max_megapixels * 10**6,
+        verify=verify is not False,
     )
     engine = Engine(opened, described_by, candidates=candidates)
     with progress() as advance:

@@ -154,6 +154,7 @@ def command(
         threads=threads,
         precision=precision,
         max_pixels=max_megapixels * 10**6,
+        verify=verify is not False,
     )
     engine = Engine(opened, described_by, candidates=candidates)
     if out is not None:
