@@ -3,6 +3,7 @@
 import hashlib
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -101,8 +102,16 @@ def _network(network: Any) -> bytes:
 
 def _content(graph: Path) -> bytes:
     """A digest of a graph's files, those that are there."""
-    digest = hashlib.blake2b()
-    for part in (graph, graph.with_suffix(".bin")):
-        if part.is_file():
-            digest.update(part.read_bytes())
-    return digest.digest()
+    parts = (graph, graph.with_suffix(".bin"))
+    return b"".join(_of_file(part, _state(part)) for part in parts if part.is_file())
+
+
+def _state(file: Path) -> tuple[int, ...]:
+    found = file.stat()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@cache
+def _of_file(file: Path, state: tuple[int, ...]) -> bytes:
+    """A digest of a file in a state: models are opened again and again."""
+    return hashlib.blake2b(file.read_bytes()).digest()

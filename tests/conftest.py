@@ -6,9 +6,11 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -78,6 +80,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         slow = {item.path for item in items if item.get_closest_marker("slow")}
         items.sort(key=lambda item: item.path not in slow and not needs_of(item.path))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _certificates_are_read_once() -> Iterator[None]:
+    """Each client of httpx reads those that the system trusts, 15 ms, and tests open hundreds."""
+    with pytest.MonkeyPatch.context() as patch:
+        name = "create_ssl_context"
+        patch.setattr(f"httpx._transports.default.{name}", cache(getattr(httpx, name)))
+        yield
 
 
 @pytest.fixture(autouse=True, scope="module")
