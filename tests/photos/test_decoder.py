@@ -167,7 +167,7 @@ def test_stuck_decoders_are_busy_and_started_again(
 
 
 def test_a_photo_out_of_time_is_refused() -> None:
-    decoder = Decoder(workers=1, limits=DecodeLimits(cpu_seconds=0.02))
+    decoder = Decoder(workers=1, limits=DecodeLimits(cpu_seconds=0.06))
     with pytest.raises(UnreadablePhotoError, match="s of computing"):
         decoder.photo(encoded(photo(4000, 3000), "PNG", compress_level=1), AREA)
     assert decoder.photo(encoded(photo(64, 48), "JPEG"), AREA).width == 64

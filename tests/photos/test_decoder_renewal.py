@@ -40,6 +40,13 @@ def encoded(size: tuple[int, int], kind: str, **options: object) -> bytes:
     return out.getvalue()
 
 
+def plain(size: tuple[int, int], kind: str, **options: object) -> bytes:
+    """A large photo of one colour: it takes the same memory, and is written in half of the time."""
+    out = io.BytesIO()
+    Image.new("RGB", size, "teal").save(out, kind, **options)
+    return out.getvalue()
+
+
 @pytest.fixture
 def decoder() -> Iterator[Decoder]:
     decoder = Decoder(workers=1, limits=DecodeLimits(seconds=SECONDS))
@@ -76,7 +83,7 @@ def resident(decoder: Decoder) -> int:
 def test_out_of_memory_is_never_called_corrupt(kind: str, options: dict[str, object]) -> None:
     decoder = Decoder(workers=1, limits=DecodeLimits(memory_bytes=48 * MIB, seconds=SECONDS))
     try:
-        content = encoded((5000, 4400), kind, **options)
+        content = plain((5000, 4400), kind, **options)
         for _ in range(2):
             with pytest.raises(OversizedPhotoError, match="more memory"):
                 decoder.photo(content, AREA)
@@ -90,9 +97,9 @@ def test_out_of_memory_is_never_called_corrupt(kind: str, options: dict[str, obj
 def test_what_was_refused_before_changes_no_answer(decoder: Decoder) -> None:
     """Odd photos leave memory behind in libraries: good large ones are decoded all the same."""
     good = [
-        encoded((8000, 6000), "HEIF", quality=10, **QUICK),
-        encoded((4000, 3000), "WEBP", method=0),
-        encoded((4000, 3000), "AVIF", speed=10),
+        plain((8000, 6000), "HEIF", quality=10, **QUICK),
+        plain((4000, 3000), "WEBP", method=0),
+        plain((4000, 3000), "AVIF", speed=10),
     ]
     rng = np.random.default_rng(1)
     for kind in ("HEIF", "AVIF", "WEBP", "PNG", "JPEG"):
@@ -122,7 +129,7 @@ def test_a_decoder_is_renewed_by_count(decoder: Decoder) -> None:
 
 
 def test_a_decoder_is_renewed_by_growth(decoder: Decoder) -> None:
-    large = encoded((7000, 7000), "PNG", compress_level=1)
+    large = plain((7000, 7000), "PNG", compress_level=1)
     decoder.photo(encoded((80, 60), "PNG"), AREA)
     (first,) = forks(decoder)
     assert decoder.photo(large, AREA).width == 7000
@@ -185,11 +192,11 @@ def _wait_for_turn(decoder: Decoder) -> int:
 
 def test_bytes_are_bounded_as_pixels_are() -> None:
     """A JPEG of millions of empty segments has few pixels and takes hundreds of megabytes."""
-    plain = encoded((80, 60), "JPEG")
-    padded = plain[:2] + b"\xff\xe1\x00\x02" * (5 << 20) + plain[2:]
+    small = encoded((80, 60), "JPEG")
+    padded = small[:2] + b"\xff\xe1\x00\x02" * (5 << 20) + small[2:]
     limits = DecodeLimits(memory_bytes=300 * MIB, seconds=60)
     decoder = Decoder(workers=3, limits=limits)
-    decoder.photo(plain, AREA)
+    decoder.photo(small, AREA)
     base = psutil.Process(decoder._processes._process.pid).memory_info().rss
     finished = threading.Event()
     peaks = [0]
