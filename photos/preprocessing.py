@@ -75,7 +75,7 @@ class Preprocessing:
             return f"{self.width} × {self.height}"
         if self.resize == "longest":
             return f"at most {max(self.width, self.height)} pixels a side"
-        return f"about {self.width} × {self.height} pixels in their own shape"
+        return f"at most {self.width} × {self.height} pixels, in the nearest of few shapes"
 
     def box_size(self, width: int, height: int, box: PhotoBox) -> Size:
         """The (width, height) that a box of a photo of this upright size is resized to.

@@ -17,7 +17,7 @@ Shape: TypeAlias = tuple[int, ...]
 
 MAX_GRAPHS = 64
 """More than the shapes that a model resizes photos to; some resize them to any shape."""
-RECENT_USES = 1024
+RECENT_USES = 256
 """Uses that are counted before each count is halved."""
 
 

@@ -112,8 +112,8 @@ class OpenVinoRuntime:
     """Runs a graph on the CPU in float32. Thread-safe.
 
     `mode` "latency" uses every thread for one photo, and gives each photo one thread while several
-    callers embed at once: threads that share a photo wait for each other at every layer, the longer
-    the more others want the cores. "throughput" always runs several photos side by side. The
+    callers embed photos of its shape at once: threads that share a photo wait for each other at
+    every layer, the longer the more others want the cores. "throughput" always runs several photos side by side. The
     answers are the same bit for bit. `threads` bounds the CPU threads.
     """
 
