@@ -44,7 +44,7 @@ MILVUS_TOKEN = Setting(
     "milvus_token",
     str,
     None,
-    "Token or user:password of the Milvus at PLACE_SEARCH_URI; no other address gets it.",
+    "Token or user:password of the Milvus at --uri or PLACE_SEARCH_URI; no other gets it.",
     on_command_line=False,
 )
 ENGINE = Setting(

@@ -22,6 +22,8 @@ _PAUSE = 1.0
 _NOT_FOUND, _NOT_LOADED = 100, 101
 
 _importing = threading.Lock()
+_named: set[str] = set()
+"""The addresses that the user has named to this process."""
 log = logging.getLogger("place_search.index")
 
 
@@ -81,17 +83,22 @@ class MilvusConnection:
 
     def _token(self) -> str:
         """The user's token; "" for an address that only an index names, which may be anybody's."""
-        named = os.environ.get(URI_VARIABLE, "")
-        is_named = named.rstrip("/") == self.uri.rstrip("/")
-        return os.environ.get(TOKEN_VARIABLE, "") if is_named else ""
+        named = {*_named, os.environ.get(URI_VARIABLE, "").rstrip("/")}
+        return os.environ.get(TOKEN_VARIABLE, "") if self.uri.rstrip("/") in named else ""
 
     def _outage_error(self, reason: str) -> StoreOutageError:
-        if os.environ.get(TOKEN_VARIABLE) and not self._token():
-            reason += f"; {TOKEN_VARIABLE} is sent only to the address in {URI_VARIABLE}"
+        if "://" in self.uri and os.environ.get(TOKEN_VARIABLE) and not self._token():
+            reason += f"; {TOKEN_VARIABLE} is sent only to the address of --uri or {URI_VARIABLE}"
         return StoreOutageError(
             f"The vector engine Milvus at {self.uri} does not answer ({reason}); once it does, "
             "try again."
         )
+
+
+def name_address(uri: str) -> None:
+    """Count an address as named by the user of this process, so that it gets the token."""
+    if uri:
+        _named.add(uri.rstrip("/"))
 
 
 def milvus_connection(uri: str) -> MilvusConnection:

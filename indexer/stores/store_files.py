@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from place_search.core.files import FileStamp
 from place_search.core.plugins import load_part
+from place_search.indexer.stores.milvus_client import name_address
 from place_search.indexer.stores.store_card import (
     AUTO,
     DEAD_SHARE,
@@ -38,6 +39,10 @@ class StoreRequest:
     old: StoreCard | None = None
     fold: bool = False
     uri: str = ""
+
+    def __post_init__(self) -> None:
+        if self.old is None:  # else the index names the address, not its user
+            name_address(self.uri)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pymilvus
 import pytest
 
 import place_search
@@ -211,14 +212,16 @@ def test_a_token_goes_only_to_the_address_that_its_user_names(
 ) -> None:
     tokens = []
 
-    def connect(uri: str, token: str, timeout: float) -> None:
-        tokens.append((uri, token))
-        raise ConnectionRefusedError
+    class Refused(pymilvus.MilvusClient):  # type: ignore[misc]
+        def __init__(self, uri: str, token: str, timeout: float) -> None:
+            tokens.append((uri, token))
+            raise ConnectionRefusedError
 
-    monkeypatch.setattr("pymilvus.MilvusClient", connect)
+    monkeypatch.setattr("pymilvus.MilvusClient", Refused)
     address = read_manifest(unreachable).store["uri"]
     monkeypatch.setenv("PLACE_SEARCH_MILVUS_TOKEN", "root:secret")
-    withheld = "PLACE_SEARCH_MILVUS_TOKEN is sent only to the address in PLACE_SEARCH_URI"
+    monkeypatch.setattr(milvus_client, "_named", set())
+    withheld = "PLACE_SEARCH_MILVUS_TOKEN is sent only to the address of --uri or PLACE_SEARCH_URI"
     for named, token in (("", ""), ("http://127.0.0.1:1", ""), (f"{address}/", "root:secret")):
         monkeypatch.setenv("PLACE_SEARCH_URI", named)
         milvus_client._link.cache_clear()
@@ -226,6 +229,11 @@ def test_a_token_goes_only_to_the_address_that_its_user_names(
             place_search.search(unreachable, street.query(1))
         assert tokens.pop() == (address, token)
         assert (withheld in str(refused.value)) is (not token)
+    monkeypatch.delenv("PLACE_SEARCH_URI")
+    milvus_client._link.cache_clear()
+    with pytest.raises(StoreOutageError):
+        compact_index(unreachable, store="milvus", uri=address)
+    assert tokens.pop() == (address, "root:secret")
 
 
 @pytest.mark.parametrize("uri", ["lite"], indirect=True)
