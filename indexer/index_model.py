@@ -63,13 +63,15 @@ def open_index_model(
     return opened.with_verifier(_open_verifier(manifest, verify_with, mode, threads))
 
 
-def fit_model(manifest: Manifest, folder: Path, model: Model) -> Model:
+def fit_model(manifest: Manifest, folder: Path, model: Model, *, verify: bool = True) -> Model:
     """An opened model, with the second model that gave the index in `folder` its local features.
+
+    Without `verify` the second model has no part in it.
 
     Raises:
         ModelError: there is no such second model.
     """
-    if manifest.verifier is None:
+    if manifest.verifier is None or not verify:
         return model.alone()
     if manifest.keeps_features_of(model, folder):
         return model

@@ -143,8 +143,8 @@ def opened_index(index: "Index | AnyPath") -> "Index":
     return index if isinstance(index, Index) else open_index(as_path(index))
 
 
-def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
-    """`model`, else the index's own, with the index's local features.
+def model_for(index: "Index | AnyPath", model: AnyModel, *, verify: bool = True) -> "Model":
+    """`model`, else the index's own, with the index's local features unless not to `verify`.
 
     A model's id or folder is opened in the precision and the dimensions of the index.
 
@@ -158,8 +158,8 @@ def model_for(index: "Index | AnyPath", model: AnyModel) -> "Model":
     folder = index.folder if isinstance(index, Index) else as_path(index)
     manifest = index.manifest if isinstance(index, Index) else read_manifest(folder)
     if isinstance(model, Model):
-        return fit_model(manifest, folder, model)
-    return open_index_model(manifest, path_or_id(model))
+        return fit_model(manifest, folder, model, verify=verify)
+    return open_index_model(manifest, path_or_id(model), verify=verify)
 
 
 def source_of(photo: Photo) -> bytes | Path:

@@ -33,7 +33,7 @@ def pairs(
     from place_search.search.folders.query_photos import open_queries
     from place_search.search.pairs import find_pairs
 
-    engine = opened_engine(index, model)
+    engine = opened_engine(index, model, verify=verify)
     source = open_queries(as_path(queries))
     with reporting(progress) as report:
         return find_pairs(

@@ -57,7 +57,7 @@ def search(
     from place_search.photos import box_of
     from place_search.search.positions import position_of
 
-    engine = opened_engine(index, model)
+    engine = opened_engine(index, model, verify=verify)
     return engine.search(
         list(sources_of(photo)),
         k=k,
@@ -94,7 +94,7 @@ def search_many(
     from place_search.search.positions import position_of
 
     point = position_of(near)
-    engine = opened_engine(index, model)
+    engine = opened_engine(index, model, verify=verify)
     place_filter = parse_filter(engine.index.edits, **filters)
     batch = None
     sources: Iterable[bytes | Path] = sources_of(photos)
@@ -139,7 +139,7 @@ def similar(
     from place_search.search.similar import open_similar, similar_places
 
     opened = opened_index(index)
-    engine = open_similar(opened, lambda: model_for(opened, model))
+    engine = open_similar(opened, lambda: model_for(opened, model, verify=False))
     return similar_places(
         engine,
         opened.id_of(place_id),
@@ -170,9 +170,11 @@ def table(answers: "Iterable[SearchResult]") -> "SearchTable":
     return SearchTable(rows)
 
 
-def opened_engine(index: "Index | AnyPath", model: AnyModel) -> "Engine":
+def opened_engine(
+    index: "Index | AnyPath", model: AnyModel, *, verify: bool | None = None
+) -> "Engine":
     """An engine that searches an index with `model`, by default with the index's own."""
     from place_search.search.engine import Engine
 
     opened = opened_index(index)
-    return Engine(opened, model_for(opened, model))
+    return Engine(opened, model_for(opened, model, verify=verify is not False))

@@ -51,7 +51,7 @@ def track(
     with reporting(progress) as report:
         return track_input(
             opened,
-            model_for(opened, model),
+            model_for(opened, model, verify=False),
             as_path(frames),
             out=path_of(out),
             fps=fps,

@@ -36,6 +36,8 @@ def index_model(
     threads: int | None,
     verify_with: str | None = None,
     max_megapixels: int = options.DEFAULT_MEGAPIXELS,
+    *,
+    verify: bool = True,
 ) -> "Model":
     """The `model` by its id or folder, else the model that the index was made with."""
     from place_search.indexer import open_index_model, read_manifest
@@ -53,6 +55,7 @@ def index_model(
         threads=threads,
         max_pixels=max_megapixels * 10**6,
         verify_with=verify_with,
+        verify=verify,
     )
 
 

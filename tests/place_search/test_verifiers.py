@@ -255,7 +255,12 @@ def test_a_model_is_shipped_with_its_verifier(streets: Path) -> None:
 
 
 def test_a_replaced_verifier_is_refused_and_needed_only_for_verification(
-    run: Run, check_failure: CheckFailure, streets: Path, weights: Path, tmp_path: Path
+    run: Run,
+    check_failure: CheckFailure,
+    streets: Path,
+    weights: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     own = tmp_path / "weights"
     shutil.copytree(weights, own)
@@ -274,6 +279,13 @@ def test_a_replaced_verifier_is_refused_and_needed_only_for_verification(
     assert "no model 'other'" in check_failure(run("search", index, query, env=env))
     plain = run("search", index, query, "--no-verify", "--json", env=env)
     assert json.loads(plain.stdout)["results"][0]["name"] == "5.jpg"
+    track = ("track", index, streets / "queries", "--out", tmp_path / "track.csv")
+    for command in (("similar", index, "5.jpg"), track):
+        ended = run(*command, env=env)
+        assert ended.exit_code == 0, ended.output
+    monkeypatch.setenv("PLACE_SEARCH_WEIGHTS", str(own))
+    [best, *_] = place_search.search(index, query, verify=False).results
+    assert best.name == "5.jpg"
 
 
 def _without_int8(card: models.ModelCard) -> dict[str, str]:

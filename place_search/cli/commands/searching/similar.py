@@ -50,7 +50,7 @@ def command(
         tag=tag,
         field=field,
     )
-    engine = open_similar(opened, lambda: index_model(index, model, threads))
+    engine = open_similar(opened, lambda: index_model(index, model, threads, verify=False))
     reply = similar_places(
         engine,
         opened.id_of(name_or_id(place)),

@@ -60,6 +60,7 @@ def command(
         threads=threads,
         precision=precision,
         max_pixels=max_megapixels * 10**6,
+        verify=False,
     )
     try:
         with progress("frames") as advance:
