@@ -27,6 +27,7 @@ from place_search.evaluation.doctor.check_positions import (
     check_degrees,
     check_metres,
     degrees_of,
+    metres_of,
 )
 from place_search.evaluation.doctor.check_sources import check_source, notes_on
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
@@ -327,6 +328,9 @@ class _Examination:
         for source in self.listed:
             names = [photo.name for photo in source.photos]
             self.problems += check_degrees(names, degrees_of(source.photos))
+            if truth is None:
+                listed = metres_of(source.photos)
+                self.problems += check_metres(names, listed, places=len(names))
 
     def look_at_sources(self) -> None:
         """Check for photos that folders and tables leave out, and for unusable positions."""

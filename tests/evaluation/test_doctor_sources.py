@@ -100,3 +100,15 @@ def test_swapped_metres_are_told_once(tmp_path: Path, draw: Draw) -> None:
     listed.write_text("\n".join(["path,easting,northing", *rows]))
     problems = examine(TruthFiles(data=listed), sample=0).problems
     assert [problem.code for problem in problems].count("position-swapped") == 1
+
+
+def test_swapped_metres_are_told_where_the_list_gives_no_truth(tmp_path: Path, draw: Draw) -> None:
+    """Metres without a zone cannot be compared with the degrees of another photo."""
+    metres = ["585042,4476938,,"] * 3 + ["4476938,585042,,", ",,40.44,-79.99"]
+    for number in range(len(metres)):
+        draw(tmp_path / f"{number}.jpg", 1)
+    rows = [f"{number}.jpg,{row}" for number, row in enumerate(metres)]
+    listed = tmp_path / "places.csv"
+    listed.write_text("\n".join(["path,easting,northing,latitude,longitude", *rows]))
+    problems = examine(TruthFiles(data=listed), sample=0).problems
+    assert [problem.code for problem in problems].count("position-swapped") == 1
