@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.tables import parse_whole
 from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.protocol import EvaluationProtocol
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
@@ -27,7 +28,8 @@ class LoopClosureProtocol(EvaluationProtocol):
 
     def __init__(self, truth: GroundTruth, gap: str = "0") -> None:
         super().__init__(truth)
-        if not (gap.isascii() and gap.isdecimal()):
+        frames = parse_whole(gap)
+        if frames is None or frames < 0:
             raise MeasureError(
                 f"The protocol loop-closure:{gap} needs a number of frames, as in loop-closure:30.",
                 "protocol",

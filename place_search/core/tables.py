@@ -177,7 +177,7 @@ def parse_whole(text: str) -> int | None:
 def number_problem(text: str, kinds: Container[type]) -> str:
     """Why a text is no number of these kinds, "" where it is one or none is asked for.
 
-    Pydantic takes "1_0", "１０", " 10" and "10.0" for 10, so others ask here first.
+    Pydantic takes "1_0", "１０", " 10" and "10.0" for 10, and Typer "1_0": both ask here first.
     """
     if int in kinds:
         return NO_WHOLE_NUMBER if parse_whole(text) is None else ""

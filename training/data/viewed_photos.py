@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from place_search.core.tables import open_table
+from place_search.core.tables import open_table, parse_whole
 from place_search.photos.altered_views import crop_part
 from place_search.photos.decoding import MAX_PIXELS, decode_photo
 from place_search.photos.photo import Photo
@@ -35,11 +35,12 @@ def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
         for number, row in table:
             table.require_once(row["path"], number, root)
             text = row.get("crops") or "0"
-            if not (text.isascii() and text.isdecimal()):
+            crops = parse_whole(text)
+            if crops is None or crops < 0:
                 raise TrainingError(
                     f"{file} says '{text}' under crops in row {number}; write 0 or more."
                 )
-            photos.append(ViewedPhoto(root / row["path"], int(text)))
+            photos.append(ViewedPhoto(root / row["path"], crops))
     return photos
 
 
