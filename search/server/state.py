@@ -143,7 +143,7 @@ class ServerState:
         """Run a job in the queue of changes, otherwise as `run_search` does."""
         return await self._run(self.changes, request, partial(job, *arguments, **options))
 
-    async def run_image(self, request: Request, job: Callable[..., T], *arguments: Any) -> T:
+    async def run_small(self, request: Request, job: Callable[..., T], *arguments: Any) -> T:
         """Run a job in the queue of images and of lists, without stages."""
         work = partial(_in_time, partial(job, *arguments), self._decoded_by())
         reply, _ = await self.images.run(work, client=client_of(request.scope))

@@ -67,7 +67,7 @@ async def all_groups(
         reply = GroupsReply.model_validate(groups)
         return Response(reply.model_dump_json(), media_type="application/json")
 
-    return await service.run_image(request, listed)
+    return await service.run_small(request, listed)
 
 
 @router.get(

@@ -116,7 +116,7 @@ async def list_or_map_places(
         return Response(reply.model_dump_json(), media_type="application/json")
 
     # A text or a box is compared with every place, which may take as long as a search.
-    return await service.run_image(request, listed)
+    return await service.run_small(request, listed)
 
 
 def dots_response(index: Index, bbox: str, limit: int) -> GeoJsonResponse:

@@ -156,7 +156,7 @@ async def place_image(
     headers = {"ETag": picture_tag(place, side), "Cache-Control": ASK_AGAIN}
     if _is_cached(request, headers):
         return Response(status_code=304, headers=headers)
-    jpeg = await service.run_image(request, place_picture, place, side, service.decoder)
+    jpeg = await service.run_small(request, place_picture, place, side, service.decoder)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
@@ -186,7 +186,7 @@ async def place_thumbnail(
     }
     if _is_cached(request, headers):
         return Response(status_code=304, headers=headers)
-    jpeg = await service.run_image(request, thumbnail_of, index, place_id, side)
+    jpeg = await service.run_small(request, thumbnail_of, index, place_id, side)
     return Response(jpeg, media_type="image/jpeg", headers=headers)
 
 
@@ -215,7 +215,7 @@ async def thumbnails(
 ) -> Response:
     """The thumbnails of a page of a gallery in one answer; unknown places are left out."""
     index = service.engine.index
-    pictures = await service.run_image(request, thumbnails_of, index, place, side)
+    pictures = await service.run_small(request, thumbnails_of, index, place, side)
     form, media_type = pictures_form(pictures)
     headers = {"Cache-Control": FOREVER if v == index.index_id else ASK_AGAIN}
     return Response(form, media_type=media_type, headers=headers)

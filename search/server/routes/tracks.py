@@ -68,7 +68,7 @@ async def add_frame(
 @allows("read")
 async def read_track(service: CurrentState, request: Request, track_id: str) -> TrackPathReply:
     """The last thousand frames of a track, each located by itself and the frames before."""
-    reply = await service.run_image(request, service.tracks.find(track_id).with_path)
+    reply = await service.run_small(request, service.tracks.find(track_id).with_path)
     return TrackPathReply.model_validate(reply)
 
 
