@@ -105,7 +105,7 @@ def embed_photos(
                 described = replace(row, descriptor=embedding.descriptor, codes=codes, grid=grid)
                 yield row.place_id, replace(described, position=position, utm=utm)
             else:
-                reason = "the model gives no usable descriptor for it"
+                reason = "the model gives no finite descriptor for it"
                 yield row.place_id, Skipped(row.name, reason)
         yield from skipped
     finally:

@@ -24,13 +24,13 @@ CARD_NAME = "card.toml"
 WEIGHTS_NAME = "weights.safetensors"
 MAX_DIMS = 1 << 17
 """The largest number of dimensions of an imported model."""
-_OPENED = ("cropped", "precision", "saturates")
-"""The fields that opening a model sets, which are never in a file."""
-Entry = TypeVar("Entry")
 QUANTIZED = "quantized"
 """The parameter of a graph that was quantised to int8 before it was imported."""
 DIRECTIONS_NAME = "directions.npy"
 """The directions that local features are projected to, (C, bits) float32."""
+_OPENED = ("cropped", "precision", "saturates")
+"""The fields that opening a model sets, which are never in a file."""
+_Entry = TypeVar("_Entry")
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,8 +252,13 @@ def read_card(folder: Path) -> ModelCard:
         ) from error
 
 
-def _made(kind: type[Entry], table: Mapping[str, Any]) -> Entry:
-    """An entry of a card. Raises ValueError for an unknown key, or a value of another type."""
+def _made(kind: type[_Entry], table: Mapping[str, Any]) -> _Entry:
+    """An entry of a card.
+
+    Raises:
+        ValueError: an unknown key, or a value of another type where a text, a whole number or a
+            switch is due.
+    """
     types = {each.name: each.type for each in fields(kind) if each.name not in _OPENED}  # type: ignore[arg-type]
     for key, value in table.items():
         if key not in types:

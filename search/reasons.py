@@ -67,7 +67,7 @@ REASONS: Mapping[str, str] = {
     "tells-nothing": "The model can tell nothing of this photo; use one that shows a place.",
     "no-utf-8": "its file name is not UTF-8; rename it",
     "not-listed": "the folder cannot be listed ({why}); check its permissions",
-    "not-finite": "the model gives no usable descriptor for it",
+    "not-finite": "the model gives no finite descriptor for it",
     # Values that do not fit a place.
     "not-on-earth": "The position {latitude},{longitude} is not on Earth; latitude goes from -90 "
     "to 90, longitude from -180 to 180.",

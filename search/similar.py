@@ -19,14 +19,10 @@ from place_search.search.probability import (
     borrowed_calibration,
     candidate_probabilities,
 )
+from place_search.search.reasons import REASONS
 from place_search.search.results import Result, columns_of, result_dict
 from place_search.search.several.views import RankedPlace
 from place_search.search.stages import Stages
-
-_NO_MODEL = (
-    "The descriptors of the index were made elsewhere and have no calibration, so the "
-    "probabilities tell nothing."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +61,9 @@ def open_similar(index: Index, model: Callable[[], Model]) -> DescriptorSearch:
     """
     if index.manifest.has_known_model:
         return Engine(index, model())
-    return DescriptorSearch(index, ChosenCalibration(borrowed_calibration(), (_NO_MODEL,)))
+    return DescriptorSearch(
+        index, ChosenCalibration(borrowed_calibration(), (REASONS["no-model"],))
+    )
 
 
 def similar_places(

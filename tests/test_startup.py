@@ -107,6 +107,7 @@ def test_nothing_is_imported_before_interrupts_are_handled(tmp_path: Path) -> No
         "print(*seen[: seen.index('place_search.core.startup') + 1])\n"
     )
     ended = run(tmp_path, sys.executable, "-c", code)
+    assert "place_search.core.startup" in ended.stdout.split(), ended.stderr
     assert all(name.startswith("place_search") for name in ended.stdout.split()), ended.stdout
 
 

@@ -34,7 +34,7 @@ def degrees_doubt(where: str, eastings: Sequence[float], northings: Sequence[flo
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """A doubt about the positions of a source: its code, as in `Finding`, and its sentence.
+    """A doubt about the positions of a source: its code in reports of the doctor, and its sentence.
 
     `count` is the number of photos, `example` the name of the first.
     """

@@ -27,7 +27,7 @@ from place_search.models import Model
 MANIFEST = "manifest.json"
 JOURNAL = "building.jsonl"
 CALIBRATION = "calibration.json"
-"""The file that `place_search.search` keeps beside the manifest."""
+"""The calibration that may lie beside the manifest."""
 FORMAT = "place-search index"
 FORMAT_VERSION = 3
 CHANGEABLE = 2

@@ -113,8 +113,8 @@ class OpenVinoRuntime:
 
     `mode` "latency" uses every thread for one photo, and gives each photo one thread while several
     callers embed photos of its shape at once: threads that share a photo wait for each other at
-    every layer, the longer the more others want the cores. "throughput" always runs several photos side by side. The
-    answers are the same bit for bit. `threads` bounds the CPU threads.
+    every layer, the longer the more others want the cores. "throughput" always runs several photos
+    side by side. The answers are the same bit for bit. `threads` bounds the CPU threads.
     """
 
     name = "openvino"

@@ -88,6 +88,7 @@ class Observer:
         [frame] = lens.frames.apply(descriptor[None])
         rows = _expected(self.routes.row, state)
         candidates = self._candidates
+        # A frame that shows the places of its track needs no search of the index.
         if _is_sure(state):
             evidence = self._compare(lens, frame, rows, previous)
             if _shows_places(evidence, state):

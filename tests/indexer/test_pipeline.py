@@ -150,7 +150,7 @@ def test_a_descriptor_that_tells_nothing_is_skipped(
 
     ((_, skipped),) = _all(photos, ["p01.jpg"], model)
 
-    assert skipped == Skipped("p01.jpg", "the model gives no usable descriptor for it")
+    assert skipped == Skipped("p01.jpg", "the model gives no finite descriptor for it")
 
 
 def test_it_runs_only_so_far_ahead(photos: Path, model: Model) -> None:
