@@ -16,10 +16,13 @@ SLICE_BYTES = 4096
 FREE_CHUNKS = 1000
 LEAST_CHUNK = 256
 """The average size in bytes of chunks beyond `FREE_CHUNKS`: small chunks cost as much as large."""
+LENGTHS = {b"content-length", b"transfer-encoding"}
+"""A request with both may end elsewhere for a proxy than for this server (RFC 9112, 6.3), so that
+the rest would be read as a request of another client."""
 
 
 class _CountingChunks(h11.Connection):
-    """Counts the chunks and bytes of a request's body."""
+    """Counts the chunks and bytes of a request's body, which must have one length."""
 
     chunks = size = 0
 
@@ -30,6 +33,8 @@ class _CountingChunks(h11.Connection):
             self.size += len(event.data)
         elif isinstance(event, h11.Request):
             self.chunks = self.size = 0
+            if {name for name, _ in event.headers} >= LENGTHS:
+                raise h11.RemoteProtocolError("two lengths")
             return _below_its_host(event)
         return event
 

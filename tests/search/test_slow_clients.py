@@ -174,6 +174,17 @@ def test_tiny_chunks_keep_nobody_waiting(server: Any) -> None:
             thread.join()
 
 
+def test_a_request_of_two_lengths_ends_its_connection(server: Any) -> None:
+    with connect(server) as link:
+        link.sendall(
+            b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /livez HTTP/1.1\r\n\r\n"
+        )
+        answer = received(link)
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+
+
 def test_tiny_chunks_are_told_what_is_wrong(server: Any) -> None:
     with connect(server) as link:
         with contextlib.suppress(ConnectionError):
