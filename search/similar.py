@@ -19,7 +19,7 @@ from place_search.search.probability import (
     borrowed_calibration,
     candidate_probabilities,
 )
-from place_search.search.reasons import REASONS
+from place_search.search.reasons import REASONS, reason_dict
 from place_search.search.results import Result, columns_of, result_dict
 from place_search.search.several.views import RankedPlace
 from place_search.search.stages import Stages
@@ -45,6 +45,7 @@ class SimilarPlaces:
             "model": self.model,
             "place_id": self.place_id,
             "notes": list(self.notes),
+            "reasons": list(map(reason_dict, self.notes)),
             "results": [result_dict(result, self.index_id) for result in self.results],
         }
 

@@ -298,6 +298,7 @@
  * @property {string} model The model's id
  * @property {number} place_id The place that they look like
  * @property {string[]} notes Sentences about what was odd in the request
+ * @property {(ReasonReply | null)[]} reasons The notes as codes, in their order; null where one has none
  * @property {ResultReply[]} results
  */
 

@@ -184,6 +184,7 @@ def test_vectors_made_elsewhere_are_searched_by_vectors(
     assert hits[0].similarity == pytest.approx(1, abs=1e-3)
     alike = place_search.similar(index, "2.jpg")
     assert list(map(reason_of, alike.notes)) == [("no-model", {})]
+    assert [reason["code"] for reason in alike.to_dict()["reasons"]] == ["no-model"]
     others = opened.search(asked, opened.count)[1:]
     assert [result.place_id for result in alike.results] == [hit.place_id for hit in others]
     assert json.loads(run("similar", index, "2.jpg", "--json").stdout) == alike.to_dict()

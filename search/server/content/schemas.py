@@ -184,6 +184,9 @@ class SimilarReply(Reply):
     model: str = Field(description="The model's id.")
     place_id: int = Field(description="The place that they look like.")
     notes: list[str] = Field(description="Sentences about what was odd in the request.")
+    reasons: list[ReasonReply | None] = Field(
+        description="The notes as codes, in their order; null where one has none."
+    )
     results: list[ResultReply]
 
 
