@@ -42,7 +42,7 @@ that answers need."""
 MIB = 1 << 20
 LEAST_BYTES = 64 * MIB
 """The least memory for answers beyond that of a ready server: the compiled graph of one shape."""
-ALLOWED_BYTES = 200 * MIB
+ALLOWED_BYTES = 180 * MIB
 """The memory for answers beyond that of a ready server, by default, with `ALLOWED_BYTES_A_CORE`."""
 ALLOWED_BYTES_A_CORE = 100 * MIB
 

@@ -126,7 +126,7 @@ class ServerSettings(BaseModel):
         default=None,
         ge=64,
         description="Memory that the server and its decoders may hold, in MiB, mapped files not "
-        "among it (default: 200 more than once it is ready and 100 for each core, at most half of "
+        "among it (default: 180 more than once it is ready and 100 for each core, at most half of "
         "the machine's).",
     )
     read_seconds: float = Field(
