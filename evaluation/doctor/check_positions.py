@@ -148,12 +148,6 @@ def _number(row: dict[str, str], column: str) -> float:
     return math.nan
 
 
-def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
-    """The eastings and northings of photos, (N, 2), NaN for none."""
-    none = (math.nan, math.nan)
-    return np.array([photo.utm[:2] if photo.utm else none for photo in photos]).reshape(-1, 2)
-
-
 def degrees_of(photos: Sequence[PlacePhoto]) -> NDArray[np.float64]:
     """The latitudes and longitudes of photos, (N, 2), NaN for none."""
     none = Position(math.nan, math.nan)

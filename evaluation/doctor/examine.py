@@ -27,7 +27,6 @@ from place_search.evaluation.doctor.check_positions import (
     check_degrees,
     check_metres,
     degrees_of,
-    metres_of,
 )
 from place_search.evaluation.doctor.check_sources import check_source, notes_on
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
@@ -38,6 +37,7 @@ from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.evaluation.truth.kinds.positions import benchmark_folders
 from place_search.evaluation.truth.open_truth import open_truth
+from place_search.evaluation.truth.positives import utm_metres
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import (
     Index,
@@ -329,7 +329,7 @@ class _Examination:
             names = [photo.name for photo in source.photos]
             self.problems += check_degrees(names, degrees_of(source.photos))
             if truth is None:
-                listed = metres_of(source.photos)
+                listed = utm_metres([photo.utm for photo in source.photos])
                 self.problems += check_metres(names, listed, places=len(names))
 
     def look_at_sources(self) -> None:

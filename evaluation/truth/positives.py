@@ -33,6 +33,13 @@ def within(database: Metres, queries: Metres, radius_m: float) -> tuple[Rows, ..
     return tuple(positives)
 
 
+def utm_metres(utms: Sequence[Utm | None]) -> Metres:
+    """Eastings and northings, (N, 2), NaN for none."""
+    nowhere = (np.nan, np.nan)
+    metres = [nowhere if utm is None else utm[:2] for utm in utms]
+    return np.array(metres, np.float64).reshape(-1, 2)
+
+
 def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
     """The positions of photos in one frame: UTM where all share a zone, else geocentric.
 
@@ -45,8 +52,7 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
     zones = {utm.zone for utm in utms if utm is not None}
     polar = any(utm is None and photo.position for utm, photo in zip(utms, photos, strict=True))
     if len(zones) <= 1 and not polar:
-        nowhere = (np.nan, np.nan)
-        return np.array([nowhere if utm is None else utm[:2] for utm in utms], np.float64)
+        return utm_metres(utms)
     degrees = np.full((len(photos), 2), np.nan)
     zoneless, on_earth = [], []
     for row, photo in enumerate(photos):
