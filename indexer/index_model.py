@@ -92,7 +92,7 @@ def _open_verifier(
     folder = find_verifier(model or str(made_by["id"]))
     precision = _precision_of(made_by, read_card(folder))
     opened = open_model(folder, mode=mode, threads=threads, precision=precision)
-    if model is None and not manifest.keeps_features_of(opened, Path("The index")):
+    if model is None and not manifest.keeps_features_of(opened, "The index"):
         raise ModelError(
             f"'{opened.card.id}' ({opened.fingerprint[:8]}) gives other local features than "
             f"'{made_by['id']}' ({made_by['fingerprint'][:8]}), which gave the index its own; "

@@ -94,15 +94,17 @@ class Manifest:
         """The precision of the descriptors; indexes that do not say it are of float32."""
         return str(self.model.get("precision", "f32"))
 
-    def is_made_by(self, model: Model, folder: Path) -> bool:
-        """Whether a model's descriptors compare with those of this index, which lies in `folder`.
+    def is_made_by(self, model: Model, folder: Path | str) -> bool:
+        """Whether a model's descriptors compare with those of this index.
+
+        An error names the index by its `folder`, or by other words.
 
         Raises:
             ModelMismatchError: the index has int8 descriptors of another kind of processor.
         """
         return _is_entry_of(self.model, model, folder)
 
-    def keeps_features_of(self, model: Model, folder: Path) -> bool:
+    def keeps_features_of(self, model: Model, folder: Path | str) -> bool:
         """Whether a model's local features compare with those of this index.
 
         Raises: as `is_made_by`.
@@ -249,7 +251,7 @@ def model_entry(model: Model) -> dict[str, Any]:
     return plain
 
 
-def _is_entry_of(made_by: Mapping[str, Any], model: Model, folder: Path) -> bool:
+def _is_entry_of(made_by: Mapping[str, Any], model: Model, folder: Path | str) -> bool:
     """Whether a manifest's entry is of a model; see `Manifest.is_made_by`."""
     card = model.card
     if model.fingerprint == made_by["fingerprint"]:
