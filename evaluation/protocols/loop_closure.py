@@ -28,8 +28,7 @@ class LoopClosureProtocol(EvaluationProtocol):
 
     def __init__(self, truth: GroundTruth, gap: str = "0") -> None:
         super().__init__(truth)
-        frames = parse_whole(gap)
-        if frames is None or frames < 0:
+        if parse_whole(gap) is None:
             raise MeasureError(
                 f"The protocol loop-closure:{gap} needs a number of frames, as in loop-closure:30.",
                 "protocol",

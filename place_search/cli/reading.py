@@ -34,7 +34,7 @@ def point_of(near: str | None, radius_m: float | None) -> "Position | None":
 def name_or_id(place: str) -> str | int:
     """A place as a command line names it: digits are an id, anything else is a name."""
     place_id = parse_whole(place)
-    return place if place_id is None or place_id < 0 else place_id
+    return place if place_id is None else place_id
 
 
 def truth_files(*, index: Path | None = None, **options: Any) -> "TruthFiles":

@@ -170,8 +170,8 @@ def parse_number(text: str) -> float:
 
 
 def parse_whole(text: str) -> int | None:
-    """A whole number in plain digits, such as 12 or -3; None for anything else."""
-    return int(text) if re.fullmatch("-?[0-9]{1,4000}", text) else None
+    """A whole number of at least 0 in plain digits; None for anything else."""
+    return int(text) if re.fullmatch("[0-9]{1,4000}", text) else None
 
 
 def number_problem(text: str, kinds: Container[type]) -> str:
@@ -180,7 +180,7 @@ def number_problem(text: str, kinds: Container[type]) -> str:
     Pydantic takes "1_0", "１０", " 10" and "10.0" for 10, and Typer "1_0": both ask here first.
     """
     if int in kinds:
-        return NO_WHOLE_NUMBER if parse_whole(text) is None else ""
+        return NO_WHOLE_NUMBER if parse_whole(text.removeprefix("-")) is None else ""
     is_wrong = text != text.strip() or math.isnan(parse_number(text))
     return NO_NUMBER if float in kinds and is_wrong else ""
 

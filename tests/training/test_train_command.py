@@ -45,6 +45,7 @@ def test_train_says_what_it_gained(
     [
         (["--preset", "none"], 1, "There is no preset 'none'"),
         (["--size", "big"], 2, "write width and height"),
+        (["--size", "-128x96"], 2, "write width and height"),
         (["--positive-m", "30"], 1, "--positive-m 30 is above --negative-m 25"),
         (["--loss", "hinge"], 2, "must be one of triplet, multi-similarity"),
         ([], 1, "fit its vocabulary first with `place-search cluster"),

@@ -36,7 +36,7 @@ def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
             table.require_once(row["path"], number, root)
             text = row.get("crops") or "0"
             crops = parse_whole(text)
-            if crops is None or crops < 0:
+            if crops is None:
                 raise TrainingError(
                     f"{file} says '{text}' under crops in row {number}; write 0 or more."
                 )
