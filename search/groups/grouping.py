@@ -7,7 +7,7 @@ keeps the compared pairs, so that none is compared twice.
 import os
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from place_search.models import Model
 from place_search.search.groups.merging import Merging
 from place_search.search.groups.pairs import Pair, PairJudge
 from place_search.search.index_calibration import calibration_for
+from place_search.search.reasons import reason_dict
 
 SPREAD_M = 25.0
 """The distance within which two photos usually count as one place in the literature."""
@@ -27,12 +28,20 @@ SAVED_EVERY = 2000
 
 
 class GroupReport(NamedTuple):
-    """The places of an index, how many are `new`, its groups of two or more, and their places."""
+    """The places of an index, how many are `new`, its groups of two or more, and their places.
+
+    `notes` say whose calibration judged them, where that is neither the index's nor the model's.
+    """
 
     places: int
     new: int
     groups: int
     grouped: int
+    notes: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """What `place-search group --json` prints."""
+        return {**self._asdict(), "reasons": list(map(reason_dict, self.notes))}
 
 
 def group_places(
@@ -59,20 +68,21 @@ def group_places(
     if anew:
         change_groups(folder, Groups.made_by_hand)
         index = open_index(folder)
-    judge = PairJudge(index, calibration_for(index, model).calibration, spread_m)
+    chosen = calibration_for(index, model)
+    judge = PairJudge(index, chosen.calibration, spread_m)
     new = np.setdiff1d(index.place_ids, index.groups.place_id)
     groups = index.groups
     for start in range(0, len(new), SAVED_EVERY):
         batch = new[start : start + SAVED_EVERY]
         compared = _compare_new(judge, batch, start, len(new), progress)
         groups = change_groups(folder, _Addition(judge, batch, compared).added) or groups
-    return _report(groups.only(index.place_ids), len(new))
+    return _report(groups.only(index.place_ids), len(new), chosen.notes)
 
 
-def _report(groups: Groups, new: int) -> GroupReport:
+def _report(groups: Groups, new: int, notes: tuple[str, ...]) -> GroupReport:
     _, sizes = np.unique(groups.group, return_counts=True)
     several = sizes[sizes > 1]
-    return GroupReport(len(groups.place_id), new, len(several), int(several.sum()))
+    return GroupReport(len(groups.place_id), new, len(several), int(several.sum()), notes)
 
 
 def _compare_new(

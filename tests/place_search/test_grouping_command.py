@@ -32,6 +32,8 @@ def test_a_spot_is_one_row(town: Path, photos: Path, run: Run) -> None:
         "new": 0,
         "groups": 1,
         "grouped": 2,
+        "notes": [],
+        "reasons": [],
     }
 
 

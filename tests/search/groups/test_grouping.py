@@ -53,12 +53,21 @@ def by_name(index: Index) -> set[frozenset[str]]:
     return {frozenset(index.place(int(place)).name for place in places) for places in names}
 
 
+def test_a_borrowed_calibration_is_said(town: Path, model: Model) -> None:
+    assert not (town / "calibration.json").exists()
+    plain = Model(replace(model.card, calibration=None), model.runtime)
+    said = group_places(town, plain).to_dict()
+    assert [reason["code"] for reason in said["reasons"]] == ["no-calibration"]
+    assert said["notes"][0].startswith(f"The model '{model.card.id}' has no calibration")
+    assert group_places(town, model).notes == ()
+
+
 def test_views_of_one_place_are_one_group(town: Path, model: Model) -> None:
     before = open_index(town)
     assert before.groups.of(0) is None
 
     report = group_places(town, model)
-    assert report == (6, 6, 3, 6)
+    assert report == (6, 6, 3, 6, ())
     index = open_index(town)
     assert by_name(index) == {frozenset({f"{n}-a.jpg", f"{n}-b.jpg"}) for n in range(3)}
     assert index.index_id == before.index_id
@@ -93,7 +102,7 @@ def test_new_photos_join_the_groups_there_are(town: Path, model: Model, street: 
     assert added.groups.of(0) == first.of(0)  # carried over to the new version
     assert len(added.groups.place_id) == 6
 
-    assert group_places(town, model) == (10, 4, 4, 10)
+    assert group_places(town, model) == (10, 4, 4, 10, ())
     assert {len(names) for names in by_name(open_index(town))} == {2, 4}
 
 

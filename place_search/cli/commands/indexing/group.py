@@ -68,8 +68,10 @@ def command(
     with running(index) as advance:
         opened = index_model(index, model, threads)
         report = group_places(index, opened, spread_m=spread_m, anew=anew, progress=advance)
+    for note in report.notes:
+        print_message(f"Note: {note}")
     if as_json:
-        print_json(report._asdict())
+        print_json(report.to_dict())
         return
     print_line(
         f"{counted(report.groups, 'group')} of {counted(report.grouped, 'photo')}, of "
