@@ -81,8 +81,7 @@ def fit_graph(file: OnnxFile, options: GraphOptions) -> FittedGraph:
     if not normalises:
         mean, std = parse_normalisation(completed.mean, completed.std)
     single = _single(graph)
-    pixels = file.metadata.get("Image.BitmapPixelFormat", "").lower()
-    prepared = _prepared(single, layout, mean, std, bgr=pixels.startswith("bgr"))
+    prepared = _prepared(single, layout, mean, std, bgr=completed.channels == "bgr")
     return FittedGraph(prepared, preprocessing, name, mean, std)
 
 

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 from place_search.models.errors import ModelError
 from place_search.photos.preprocessing import MIN_SIDE, Preprocessing
@@ -25,13 +26,14 @@ class GraphOptions:
     """The options for importing a graph; '' leaves an option to the graph's metadata.
 
     `size` is "322x322" (width × height) or "multiple-of 14"; `mean` and `std` are three numbers,
-    as in "0.485,0.456,0.406", of RGB values 0–1, or 0–255 if any of them is above 1. `output` is
-    the name of the descriptor's output.
+    as in "0.485,0.456,0.406", of RGB values 0–1, or 0–255 if any of them is above 1, whatever the
+    order of the `channels` in the graph. `output` is the name of the descriptor's output.
     """
 
     size: str = ""
     mean: str = ""
     std: str = ""
+    channels: Literal["rgb", "bgr", ""] = ""
     output: str = ""
 
     def completed(self, metadata: Mapping[str, str]) -> "GraphOptions":
@@ -41,10 +43,12 @@ class GraphOptions:
         value_range = _RANGES.get(metadata.get("Image.NominalPixelRange", "").lower())
         if value_range is not None and not (mean or std):
             mean, std = (str(list(values)) for values in value_range)
+        pixels = metadata.get("Image.BitmapPixelFormat", "").lower()
         return GraphOptions(
             self.size or keys.get("size", "") or keys.get("imgsz", ""),
             self.mean or mean,
             self.std or std,
+            self.channels or ("bgr" if pixels.startswith("bgr") else "rgb"),
             self.output,
         )
 

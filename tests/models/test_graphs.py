@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,28 @@ def test_metadata_of_onnx_itself_is_understood(tmp_path: Path) -> None:
     one = bgr.runtime.embed(given).descriptor
     assert float(one @ rgb.runtime.embed(turned).descriptor) == pytest.approx(1, abs=1e-5)
     assert float(one @ rgb.runtime.embed(given).descriptor) < 0.9999
+
+
+def test_channels_may_be_told(tmp_path: Path) -> None:
+    """As of a graph that OpenCV or Caffe fed; the mean and std stay those of red, green, blue."""
+    file = write_graph(tmp_path / "a.onnx", graph(size=(96, 128)))
+    asked = GraphOptions(mean=FLAGS.mean, std=FLAGS.std)
+    turned = replace(asked, mean=reversed_(asked.mean), std=reversed_(asked.std), channels="bgr")
+    rgb = open_of(import_onnx, file, tmp_path / "rgb", asked)
+    bgr = open_of(import_onnx, file, tmp_path / "bgr", turned)
+    given = pixels()
+    one = bgr.runtime.embed(np.ascontiguousarray(given[..., ::-1])).descriptor
+    np.testing.assert_allclose(one, rgb.runtime.embed(given).descriptor, atol=1e-6)
+    told = {"Image.BitmapPixelFormat": "Bgr8"}
+    file = write_graph(tmp_path / "b.onnx", graph(size=(96, 128), metadata=told))
+    again = open_of(import_onnx, file, tmp_path / "again", replace(asked, channels="rgb"))
+    np.testing.assert_array_equal(
+        again.runtime.embed(given).descriptor, rgb.runtime.embed(given).descriptor
+    )
+
+
+def reversed_(values: str) -> str:
+    return ",".join(reversed(values.split(",")))
 
 
 def open_of(make: Callable[..., Any], *arguments: Any) -> Any:

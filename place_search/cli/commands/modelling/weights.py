@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -150,6 +150,10 @@ def import_file(
         str,
         typer.Option(metavar="R,G,B", help="ONNX: what RGB values less the mean are divided by."),
     ] = "",
+    channels: Annotated[
+        Literal["rgb", "bgr"] | None,
+        typer.Option(help="ONNX: the order of the channels, rgb if the graph does not say."),
+    ] = None,
     output: Annotated[
         str, typer.Option(metavar="NAME", help="ONNX: the output that is the descriptor.")
     ] = "",
@@ -183,9 +187,12 @@ def import_file(
         from place_search.models.graphs.importing import import_onnx
         from place_search.models.graphs.options import GraphOptions
 
-        card = import_onnx(file, out, GraphOptions(size, mean, std, output), **description)
-    elif size or mean or std or output:
-        raise typer.BadParameter("--size, --mean, --std and --output are for ONNX alone.")
+        graph_options = GraphOptions(size, mean, std, channels or "", output)
+        card = import_onnx(file, out, graph_options, **description)
+    elif size or mean or std or channels or output:
+        raise typer.BadParameter(
+            "--size, --mean, --std, --channels and --output are for ONNX alone."
+        )
     elif (file / CARD_NAME).is_file():
         card = copy_model(file, out, **description)
     else:
