@@ -17,6 +17,8 @@ Light: TypeAlias = NDArray[np.float32]
 """(h, w, 3) RGB, linear in 0–1."""
 
 _GAMMA = 2.2
+_LIGHT = np.power(np.arange(256, dtype=np.float32) / 255, np.float32(_GAMMA))
+"""The light of each value of a pixel."""
 _GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 
@@ -88,11 +90,13 @@ def lower_resolution(pixels: Pixels, random: np.random.Generator) -> Pixels:
 
 def change_day(pixels: Pixels, random: np.random.Generator) -> Pixels:
     """Another exposure, white balance, shadows and haze, as between two days."""
-    light = _to_light(pixels) * _smooth_gain(pixels.shape, random, random.uniform(0, 0.7))
+    light = _to_light(pixels)
+    light *= _smooth_gain(pixels.shape, random, random.uniform(0, 0.7))
     light *= np.exp(random.normal(0, 0.12, 3)).astype(np.float32)
     if random.random() < 0.15:
         haze = np.float32(random.uniform(0.1, 0.4))
-        light = light * (1 - haze) + haze * np.float32(random.uniform(0.5, 0.9))
+        light *= 1 - haze
+        light += haze * np.float32(random.uniform(0.5, 0.9))
     light *= np.float32(np.exp(random.normal(0, 0.35)))
     return _develop(light, random, grey=0.15, stretch=0.3, noise=0.01)
 
@@ -105,24 +109,27 @@ def make_night(pixels: Pixels, random: np.random.Generator) -> Pixels:
     light = _darken_sky(_to_light(pixels), random)
     lit = _smooth_gain(light.shape, random, random.uniform(0.5, 1.4)) * np.float32(0.25)
     rows, columns = light.shape[:2]
-    y, x = np.mgrid[:rows, :columns].astype(np.float32) / np.float32(columns)
+    x = np.arange(columns, dtype=np.float32) / np.float32(columns)
+    y = np.arange(rows, dtype=np.float32)[:, None] / np.float32(columns)
     for _ in range(int(random.integers(1, 6))):
         at_x, at_y = random.uniform(0, 1), random.uniform(0, rows / columns)
         reach = random.uniform(0.08, 0.45)
         warm = np.array([1.0, random.uniform(0.6, 1.0), random.uniform(0.3, 1.0)], np.float32)
-        pool = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / np.float32(2 * reach**2))
-        lit = lit + pool[..., None] * warm * np.float32(random.uniform(0.3, 2.5))
+        from_lamp = -((x - at_x) ** 2 + (y - at_y) ** 2)
+        pool = np.exp(from_lamp / np.float32(2 * reach**2))[..., None] * warm
+        pool *= np.float32(random.uniform(0.3, 2.5))
+        pool += lit
+        lit = pool
         if random.random() < 0.4:  # the lamp itself, in view
-            glow = np.exp(-((x - at_x) ** 2 + (y - at_y) ** 2) / np.float32(2 * 0.015**2))
-            light += glow[..., None] * np.float32(random.uniform(0.5, 2.0))
-    exposure = np.float32(np.exp(random.normal(-0.6, 0.6)))
-    return _develop(
-        light * lit * exposure, random, grey=0.5, stretch=0.6, noise=random.uniform(0.005, 0.05)
-    )
+            glow = np.exp(from_lamp / np.float32(2 * 0.015**2))[..., None]
+            light += glow * np.float32(random.uniform(0.5, 2.0))
+    light *= lit
+    light *= np.float32(np.exp(random.normal(-0.6, 0.6)))
+    return _develop(light, random, grey=0.5, stretch=0.6, noise=random.uniform(0.005, 0.05))
 
 
 def _to_light(pixels: Pixels) -> Light:
-    return np.power(pixels.astype(np.float32) / 255, np.float32(_GAMMA))
+    return np.asarray(cv2.LUT(pixels, _LIGHT), dtype=np.float32)
 
 
 def _smooth_gain(shape: tuple[int, ...], random: np.random.Generator, strength: float) -> Light:
@@ -146,20 +153,32 @@ def _darken_sky(light: Light, random: np.random.Generator) -> Light:
 def _develop(
     light: Light, random: np.random.Generator, *, grey: float, stretch: float, noise: float
 ) -> Pixels:
-    """From light to pixels: blur, sensor noise, tone curve, and later edits of photos."""
+    """From light to pixels: blur, sensor noise, tone curve, and later edits of photos.
+
+    Changes `light`: memory for each step anew would take longer than the steps.
+    """
     if random.random() < 0.3:
         sigma = float(random.uniform(0.4, 1.6))
         light = np.asarray(cv2.GaussianBlur(light, (0, 0), sigma), dtype=np.float32)
-    grain = random.normal(0, 1, (*light.shape[:2], 1 if random.random() < 0.5 else 3))
-    shot = np.sqrt(np.clip(light, 0, 1)) * 0.5 + 0.5
-    light = light + (noise * grain * shot * np.float32(0.3)).astype(np.float32)
-    tones = np.clip(light, 0, 1) ** np.float32(1 / _GAMMA * np.exp(random.normal(0, 0.25)))
+    grain = random.standard_normal((*light.shape[:2], 1 if random.random() < 0.5 else 3))
+    grain *= noise
+    shot = np.sqrt(np.clip(light, 0, 1))
+    shot *= 0.5
+    shot += 0.5
+    grain = grain * shot
+    grain *= np.float32(0.3)
+    light += grain.astype(np.float32)
+    tones = np.clip(light, 0, 1, out=light)
+    tones **= np.float32(1 / _GAMMA * np.exp(random.normal(0, 0.25)))
     if random.random() < grey:
         tones = np.repeat((tones @ _GREY)[..., None], 3, axis=2)
     if random.random() < stretch:
         low, high = np.percentile(tones[::4, ::4], (1, 99))
         tones = (tones - low) / max(high - low, 0.02)
-    pixels: Pixels = (np.clip(tones, 0, 1) * 255 + 0.5).astype(np.uint8)
+    np.clip(tones, 0, 1, out=tones)
+    tones *= 255
+    tones += 0.5
+    pixels: Pixels = tones.astype(np.uint8)
     if random.random() < stretch / 2:
         pixels = _equalise(pixels, float(random.uniform(1, 4)))
     return pixels
