@@ -48,9 +48,9 @@ class Watched:
     process: subprocess.Popen[str]
     folder: Path
 
-    def finish(self, timeout: float = 240) -> tuple[int, str]:
+    def finish(self) -> tuple[int, str]:
         """Wait for its end: exit code and output."""
-        output, _ = self.process.communicate(timeout=timeout)
+        output, _ = self.process.communicate()
         return self.process.returncode, output
 
     def requests(self) -> list[str]:
