@@ -219,7 +219,7 @@
  * @typedef {object} QueryReply The size, the position and the views of the query photo, and notes on it
  * @property {number} width Pixels, of the upright photo as sent
  * @property {number} height Pixels, of the upright photo as sent
- * @property {PositionReply | null} position From the photo's Exif GPS block
+ * @property {PositionReply | null} position From the photo's Exif or XMP
  * @property {string[]} notes Sentences about what was odd in the photo or request
  * @property {ViewReply[]} [views] What a 360° panorama was cut into; empty for others
  * @property {(ReasonReply | null)[]} reasons The notes as codes, in their order; null where one has none
@@ -231,8 +231,8 @@
  * @property {string | null} [index_id]
  * @property {string | null} [model]
  * @property {number | null} [places]
- * @property {string | null} [refused] Why a newer version of the index is not served instead
- * @property {string | null} [damaged] That a file of the index was found damaged, and what to do
+ * @property {string | null} [refused] That the index was removed, or a newer version cannot be opened
+ * @property {string | null} [damaged] That a file of the index is damaged; the log says which
  */
 
 /**

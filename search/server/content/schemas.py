@@ -78,7 +78,7 @@ class QueryReply(Reply):
 
     width: int = Field(description="Pixels, of the upright photo as sent.")
     height: int = Field(description="Pixels, of the upright photo as sent.")
-    position: PositionReply | None = Field(description="From the photo's Exif GPS block.")
+    position: PositionReply | None = Field(description="From the photo's Exif or XMP.")
     notes: list[str] = Field(description="Sentences about what was odd in the photo or request.")
     views: list[ViewReply] = Field(
         default_factory=list, description="What a 360° panorama was cut into; empty for others."
@@ -383,8 +383,9 @@ class ReadyReply(Reply):
     model: str | None = None
     places: int | None = None
     refused: str | None = Field(
-        default=None, description="Why a newer version of the index is not served instead."
+        default=None,
+        description="That the index was removed, or a newer version cannot be opened.",
     )
     damaged: str | None = Field(
-        default=None, description="That a file of the index was found damaged, and what to do."
+        default=None, description="That a file of the index is damaged; the log says which."
     )
