@@ -234,7 +234,7 @@ class PlaceSearch {
 
   /**
    * @param {string} track
-   * @returns {Promise<import('../web/types.js').TrackPathReply>} the place of each frame, by all frames before and after it
+   * @returns {Promise<import('../web/types.js').TrackPathReply>} the last frames, at most a thousand, each located by itself and the frames before
    */
   track(track) {
     return this.ask('GET', `/v1/tracks/${track}`);
