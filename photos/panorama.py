@@ -29,7 +29,7 @@ VIEWS = 12
 """Views around the horizon, 30° apart: each direction is in two views, so that none is missed.
 
 Pittsburgh 250k and Tokyo 24/7 were cut from panoramas in this number, width and size. Eight views
-of 75° take two thirds of the time, but panoramas of a walk then found 90 % of their places, not 98.
+of 75° take two thirds of the time, but photos of a walk then found 89 of 100 panoramas, not 99.
 """
 FIELD_OF_VIEW = 60.0
 """The width of a view in degrees."""

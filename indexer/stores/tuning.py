@@ -15,7 +15,7 @@ CANDIDATES = (50, 100, 200, 400, 800)
 SCANNED_A_SECOND = 6e9
 """Bytes of codes that are scanned in a second."""
 READ_SECONDS = 2e-6
-"""Seconds to read and compare a row."""
+"""Seconds for a candidate, of which not all are read and compared."""
 
 _QUERIES = 100
 _NEIGHBOURS = 10

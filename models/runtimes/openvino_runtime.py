@@ -26,8 +26,8 @@ from place_search.models.runtimes.compiled_graphs import (
 )
 from place_search.models.runtimes.split_graph import split_graph
 
-# One compiled graph a photo shape and mode: a graph with free shapes is a third slower, and some
-# of int8 crash. Each takes 35 MB in int8 and 50 in float32, half of which is its workspace.
+# One compiled graph a photo shape and mode: a graph with free shapes is slower, and some of int8
+# crash. Each takes some 13 MB, and a workspace of 20 in int8 and 35 in float32.
 MAX_SHAPES = 8
 # A graph this large that cannot be split holds hundreds of megabytes of weights for each shape.
 LARGE_GRAPH_BYTES = 256 << 20
