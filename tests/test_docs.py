@@ -161,6 +161,16 @@ def test_the_fields_of_answers_are_named() -> None:
     assert fields.keys() <= set(annotations.__all__)
 
 
+def test_the_kinds_of_problems_that_the_doctor_finds_are_listed() -> None:
+    table = (ROOT / "docs" / "evaluation.md").read_text("utf-8").split("## The doctor\n")[1]
+    listed = set(re.findall(r"`([a-z-]+)`", " ".join(re.findall(r"^\| (`.*?) \|", table, re.M))))
+    calls = r'\b(?:Finding|findings_of|_add_error|Doubt)\(\s*"([a-z-]+)"'
+    code = [*ROOT.glob("evaluation/doctor/*.py"), *ROOT.glob("indexer/sources/*.py")]
+    found = {kind for file in code for kind in re.findall(calls, file.read_text("utf-8"))}
+    assert len(found) > 15
+    assert found - listed == set()
+
+
 def test_the_types_of_what_functions_give_are_there_for_annotations() -> None:
     functions = [getattr(place_search, name) for name in place_search.__all__]
     given = set[str]()

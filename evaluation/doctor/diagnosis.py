@@ -36,7 +36,7 @@ def findings_of(code: str, examples: Iterable[str], remedy: str) -> list[Finding
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The doctor's report before a job: the keys of an evaluation's report, and the problems.
+    """The doctor's report before a job: figures of its evaluation, and the problems.
 
     `seconds` are estimated for this machine. Recall is measured only on the `sample`, some queries
     among some photos, whose keys are `queries`, `database`, `recall` and `chance`. `plan` holds
