@@ -20,7 +20,7 @@ from place_search.models import Model
 _MEASURED = 6
 _COPIES = 3
 """Copies of a shard that are in memory while it is written: its rows, their copy and the file."""
-_THUMBNAIL_BYTES = 13_600
+_THUMBNAIL_BYTES = 12_000
 _CODES_OVER = 128 << 20
 """Bytes of descriptors beyond which an index keeps one bit a dimension in memory."""
 
