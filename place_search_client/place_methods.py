@@ -160,7 +160,7 @@ class PlaceMethods:
         name: str = "",
         panorama: bool | None = None,
     ) -> AddedPlace:
-        """Add a photo, by default at its Exif's position; a photo that the index has stays as is.
+        """Add a photo, by default at its own position; a photo that the index has stays as is.
 
         A 360° `panorama` is added as its views: by default where its metadata calls it a panorama,
         for True also where its sides are 2:1. Raises as `Client.search` does.

@@ -78,7 +78,7 @@ class Writer:
     ) -> Answer:
         """Add a place, on disk and in the index when this returns.
 
-        Without a `position` the photo's Exif gives it, without a `name` a hash of its content. A
+        Without a `position` it is the photo's own, without a `name` a hash of its content. A
         360° `panorama` is added as its views: for None where its metadata calls it a panorama, for
         True also where its sides are 2:1. A photo that the index has already keeps its place and
         its name. A request whose `request_key` was answered before gets the same answer, and

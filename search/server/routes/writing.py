@@ -119,7 +119,7 @@ async def add_place(
     panorama: AsPanorama = None,
     idempotency_key: IdempotencyKey = None,
 ) -> AddedPlaceReply:
-    """Add a photo at a position, by default that of its Exif; the place is on disk before the 201.
+    """Add a photo at a position, by default its own; the place is on disk before the 201.
 
     The `notes` say why a photo's own position was left out.
     A 360° panorama is added as its views, which are a group; the answer has the first view's place.
@@ -171,8 +171,8 @@ async def add_places(
 ) -> AddedPhotosReply:
     """Add all readable photos by one change of the index; the answer has a result for each photo.
 
-    Places have the positions of their photos' Exif, and the names of their files. A 360° panorama
-    is one photo, added as its views; its result has the first view's place.
+    Places have the photos' own positions, and the names of their files. A 360° panorama is one
+    photo, added as its views; its result has the first view's place.
     """
     uploads = [(upload.filename or "", await upload.read()) for upload in photo]
     digests = b"".join(hashlib.sha256(content).digest() for _, content in uploads)

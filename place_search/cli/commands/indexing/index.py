@@ -102,7 +102,7 @@ def command(
 
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
     split, from names as in @easting@northing@…@.jpg, from what kapture, OpenSfM or COLMAP found,
-    from --gpx by time, or from the photos' Exif GPS block. Frames of a video are kept in the folder
+    from --gpx by time, or from the photos' Exif or XMP. Frames of a video are kept in the folder
     INDEX-frames, views of 360° panoramas in INDEX-views.
     """
     from place_search.indexing import index_input
