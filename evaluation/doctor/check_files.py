@@ -118,7 +118,7 @@ def check_duplicates(truth: GroundTruth) -> list[Finding]:
 
 
 def _same_content(files: Mapping[str, Path]) -> Iterator[list[str]]:
-    """Groups of names whose files are equal, among the first `HASHED` files of equal size."""
+    """Groups of names whose files have equal sizes and equal first `HASHED_BYTES`."""
     sizes: defaultdict[int, list[str]] = defaultdict(list)
     for name, path in files.items():
         with suppress(OSError):

@@ -40,8 +40,8 @@ def command(
         typer.Option(
             "--protocol",
             metavar="NAME",
-            help="raw, tokyo-12, timestamp, leave-one-out or loop-closure:N (default: the one of "
-            "the data).",
+            help="raw, tokyo-12, timestamp, leave-one-out, truth-csv or loop-closure:N (default: "
+            "the one of the data).",
         ),
     ] = None,
     loop_closure: Annotated[
