@@ -39,12 +39,15 @@ async function show(photo) {
   showNumbers(explained);
   const image = new Image();
   image.src = URL.createObjectURL(photo);
-  try {
-    await image.decode();
-    if (!signal.aborted) draw(image, explained);
-  } catch {
+  const isShown = await image.decode().then(() => true, () => false);
+  URL.revokeObjectURL(image.src);
+  if (signal.aborted) return;
+  if (isShown) {
+    draw(image, explained);
+  } else {
     // The browser cannot read the photo's format, though the server can: show only the numbers.
     photoName.textContent = `${photo.name}. ${words.noPreview}`;
+    hideDrawings();
   }
 }
 
@@ -75,6 +78,13 @@ function draw(image, explained) {
   drawCells(cells, image, explained, null);
   for (const canvas of [seen, halves, cells]) reveal(canvas, true);
   showChips(image, explained);
+}
+
+/** Hide what was drawn of an earlier photo. */
+function hideDrawings() {
+  for (const id of ['seen', 'halves', 'cells']) reveal(find(id, HTMLElement), false);
+  chips.replaceChildren();
+  clusterNote.textContent = '';
 }
 
 /**

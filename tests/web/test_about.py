@@ -58,6 +58,26 @@ def test_a_bad_photo_is_told_with_the_mend(open_page: Any, server: str, town: An
     expect(page.get_by_role("alert")).to_contain_text("This file is not a photo")
 
 
+def test_a_photo_that_the_browser_cannot_show_leaves_no_drawing_of_another(
+    open_page: Any, town: Any
+) -> None:
+    page = open_page(at="about")
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#photo-name")).to_have_text("query-3.jpg")
+    expect(page.locator("#chips button").first).to_be_visible()
+    photo = town.folder / "query-5.heic"  # the server reads it, and Chromium does not
+    town.view(5).save(photo, "HEIF")
+    page.set_input_files("#photo", photo)
+    expect(page.locator("#photo-name")).to_contain_text("query-5.heic. This browser cannot show")
+    for drawing in ("#seen", "#halves", "#cells"):
+        expect(page.locator(drawing)).to_be_hidden()
+    expect(page.locator("#chips button")).to_have_count(0)
+    expect(page.locator("#cluster-note")).to_be_empty()
+    expect(page.locator("#descriptor")).to_be_visible()
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#cells")).to_be_visible()
+
+
 @pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
 def test_every_question_opens_by_keyboard(open_page: Any, language: str) -> None:
     page = open_page(
