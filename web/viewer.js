@@ -13,7 +13,7 @@ import { words } from './words.js';
 /** @import { CompareReply, PlaceReply, ResultReply } from './types.js' */
 
 /** @typedef {{onStep: (id: number) => void, onClose: (at: number) => void, searchWithPlace: (place: PlaceReply) => void}} Handlers `at`: index of a place */
-/** @typedef {{id: string, file: File, box: Part | null}} QueryPhoto */
+/** @typedef {{id: string, file: File, files: File[], box: Part | null}} QueryPhoto `files` show one spot, and the viewer shows `file` */
 /** @typedef {PlaceReply & Partial<ResultReply>} ViewedPlace a result, or a place that the address names */
 
 const dialog = find('viewer', HTMLDialogElement);
@@ -35,7 +35,8 @@ const next = iconButton('next', words.next, () => step(1));
 const close = iconButton('close', words.close, () => dialog.close());
 const query = element('div', { class: 'frame' });
 const match = element('div', { class: 'frame' });
-const queryFigure = element('figure', {}, query, element('figcaption', {}, words.yourPhoto));
+const queryName = element('figcaption', {});
+const queryFigure = element('figure', {}, query, queryName);
 const matchName = element('figcaption', {});
 const note = element('p', { class: 'note', role: 'status' });
 const facts = element('div', { class: 'facts' });
@@ -81,9 +82,10 @@ dialog.addEventListener('click', (event) => {
  */
 export function openViewer(places, at, photo, photoAddress, handlers) {
   shown = { places, at, photo, ...handlers };
+  const photoCount = photo?.files.length ?? 0;
   queryFigure.hidden = !photo;
+  queryName.textContent = words.yourPhoto + (photoCount > 1 ? words.together(photoCount) : '');
   pair.classList.toggle('alone', !photo);
-  linesToggle.hidden = !photo;
   query.replaceChildren(
     photoAddress ? element('img', { src: photoAddress, alt: '' }) : element('span', { class: 'missing' }, words.noPreview),
   );
@@ -113,7 +115,7 @@ function show(at) {
   const place = shown?.places[at];
   if (!shown || !place) return;
   shown.at = at;
-  linesToggle.hidden = !shown.photo || !!place.query_view;
+  linesToggle.hidden = !hasPoints(place);
   rank.textContent = place.rank ? words.viewerTitle(place.rank, shown.places.length) : words.placeNumber(place.place_id);
   const parts = splitName(place);
   name.textContent = parts.leaf;
@@ -138,6 +140,15 @@ function show(at) {
   void showShared();
 }
 
+/**
+ * Whether the points that the query photo and a place share can be shown. Those of a panorama's view
+ * have other pixels in the panorama itself; of several photos, the shown one may not be the one found.
+ * @param {ViewedPlace} place
+ */
+function hasPoints(place) {
+  return shown?.photo?.files.length === 1 && !place.query_view;
+}
+
 /** Show the points that the query photo and the place share, as lines and in words. */
 async function showShared() {
   abortController.abort();
@@ -146,8 +157,7 @@ async function showShared() {
   lines.clear();
   shared.textContent = '';
   const place = shown?.places[shown.at];
-  // The points of a panorama's view have other pixels in the panorama itself.
-  if (!linesOn || !shown?.photo || !place || place.query_view) return;
+  if (!linesOn || !shown?.photo || !place || !hasPoints(place)) return;
   const { id, file, box } = shown.photo;
   const key = `${id}/${box}/${place.place_id}`;
   try {
@@ -158,7 +168,10 @@ async function showShared() {
       comparisons.set(key, answer);
     }
     if (signal.aborted) return;
-    shared.textContent = `${words.sharedPoints(answer.inliers)} ${verdictLine(answer)}${words.stop}`;
+    // Where the search has verified the place, its own count and verdict stand.
+    shared.textContent = place.verified
+      ? words.sharedPoints(place.verified.inliers)
+      : `${words.sharedPoints(answer.inliers)} ${verdictLine(answer)}${words.stop}`;
     const [queryImage, matchImage] = [query.querySelector('img'), match.querySelector('img')];
     if (queryImage && matchImage) lines.show(queryImage, matchImage, answer.matches);
   } catch (error) {

@@ -68,7 +68,7 @@ def test_a_box_drawn_with_the_mouse_is_searched_with(open_page: Any, pasted: Pat
     # The address keeps it, and the points that are shared lie in the box.
     expect(page).to_have_url(re.compile(r"box=\d+,\d+,\d+,\d+"))
     page.locator(".card button").first.click()
-    expect(page.locator("#viewer .shared")).to_contain_text("The same place")
+    expect(page.locator("#viewer .shared")).to_contain_text("matching points")
     page.keyboard.press("Escape")
     page.get_by_role("button", name="Search with the whole photo").click()
     expect(first_name(page)).to_have_text("street-5/05.jpg")

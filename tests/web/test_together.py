@@ -35,6 +35,20 @@ def test_photos_chosen_together_are_one_query(open_page: Any, town: Any) -> None
     expect(page.locator("#choose-part")).to_be_visible()
 
 
+def test_the_viewer_shows_no_points_of_a_photo_that_may_not_be_the_one_found(
+    open_page: Any, town: Any
+) -> None:
+    page = open_page()
+    page.set_input_files("#photo", [town.query(3), town.query(2)])
+    page.locator("#results:not([aria-busy]) #cards .card button").first.click()
+    for _ in range(2):  # each place is of one of the photos
+        expect(page.locator("#viewer figure").first).to_contain_text("with 1 other photo")
+        expect(page.locator("#viewer .verified")).to_contain_text("matching points")
+        expect(page.locator("#viewer .points label")).to_be_hidden()
+        expect(page.locator("#viewer .shared")).to_be_empty()
+        page.keyboard.press("ArrowRight")
+
+
 def test_photos_of_which_the_browser_knows_no_type_are_among_them(
     open_page: Any, town: Any
 ) -> None:

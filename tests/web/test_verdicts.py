@@ -81,6 +81,31 @@ def test_candidates_are_shown_when_it_is_not_sure(open_page: Any, server: str, t
     check_accessible(page)
 
 
+def test_the_viewer_says_of_a_place_what_the_search_said(
+    open_page: Any, server: str, town: Any
+) -> None:
+    page = open_page()
+    # A comparison reads both photos; the search read the index's own, rounded points.
+    other = {"inliers": 7, "matches": [], "result": "different", "probability": 0.1}
+    answer = {"similarity": 0.5, "threshold": 0.95, "notes": [], "model": "", **other}
+    page.route("**/v1/compare*", lambda route: route.fulfill(json=answer))
+    page.set_input_files("#photo", town.query(3))
+    page.locator("#results:not([aria-busy]) #cards .card button").first.click()
+    told = page.locator("#viewer .verified").inner_text()
+    points = told.split(", ")[-1]
+    assert points.endswith(" matching points")
+    expect(page.locator("#viewer .shared")).to_have_text(f"{points}.")
+    page.keyboard.press("Escape")
+    # Where the search compared no points, the viewer says what they tell.
+    page.locator("#verify").uncheck()
+    page.locator("#results:not([aria-busy]) .card:has-text('by similarity')").first.wait_for(
+        state="attached"
+    )
+    page.locator(".card button").first.evaluate("button => button.click()")
+    said = page.locator("#viewer .shared")
+    expect(said).to_have_text("7 matching points. Probably different places.")
+
+
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_few_candidates_have_photos_of_a_photo_s_shape(
     open_page: Any, server: str, town: Any, count: int
