@@ -102,7 +102,7 @@ function showPhoto(place) {
   const note = find('photo-note', HTMLParagraphElement);
   note.textContent = '';
   const frame = find('photo', HTMLElement);
-  frame.replaceChildren(originalOf(place, () => (note.textContent = words.originalGone), frame.clientWidth));
+  frame.replaceChildren(originalOf(place, (why) => (note.textContent = why), frame.clientWidth));
 }
 
 /** @param {PlaceDetailsReply} place */

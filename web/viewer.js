@@ -122,7 +122,7 @@ function show(at) {
   folder.textContent = parts.folder;
   note.textContent = '';
   matchName.textContent = place.rank ? words.match(place.rank) : words.inTheIndex;
-  match.replaceChildren(originalOf(place, () => (note.textContent = words.originalGone)));
+  match.replaceChildren(originalOf(place, (why) => (note.textContent = why)));
   facts.replaceChildren(
     ...(place.rank && place.similarity !== undefined
       ? [similarityLine({ rank: place.rank, similarity: place.similarity })]

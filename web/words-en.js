@@ -177,6 +177,7 @@ export const words = {
   previous: 'Previous',
   next: 'Next',
   originalGone: 'The original photo is not there any more; this is its thumbnail.',
+  originalLater: 'The original photo cannot be loaded now.',
 
   photoNumber: /** @type {(number: number) => string} */ (number) => (number === 1 ? 'The first photo' : 'The second photo'),
   oneMore: 'Now the other photo.',

@@ -161,6 +161,7 @@ export const words = {
   previous: 'Pichhli',
   next: 'Agli',
   originalGone: 'Asli photo ab wahan nahi hai; yeh uska chhota roop hai.',
+  originalLater: 'Asli photo abhi nahi aa sakti.',
 
   photoNumber: (number) => (number === 1 ? 'Pehli photo' : 'Doosri photo'),
   oneMore: 'Ab ek photo aur jodein.',

@@ -161,6 +161,7 @@ export const words = {
   previous: 'पिछली',
   next: 'अगली',
   originalGone: 'मूल फ़ोटो अब वहाँ नहीं है; यह उसका छोटा रूप है।',
+  originalLater: 'मूल फ़ोटो अभी नहीं आ सकती।',
 
   photoNumber: (number) => (number === 1 ? 'पहली फ़ोटो' : 'दूसरी फ़ोटो'),
   oneMore: 'अब एक फ़ोटो और जोड़ें।',

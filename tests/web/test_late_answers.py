@@ -230,3 +230,27 @@ def test_what_only_the_server_knows_is_asked_until_it_is_told(open_page: Any) ->
     page.route("**/page.json", lambda route: route.abort(), times=1)
     page.reload()
     expect(page.get_by_role("link", name="Reports")).to_be_visible()
+
+
+def test_a_photo_that_does_not_come_is_not_said_to_be_gone(open_page: Any, town: Any) -> None:
+    page = open_page(expected=FAILED)
+    page.set_input_files("#photo", town.query(3))
+    expect(first_card(page)).to_contain_text("03.jpg")
+    settle(page)
+    page.locator("#elsewhere summary").click()
+    held: list[Route] = []
+    page.route(
+        "**/v1/places/*/image?*",
+        lambda route: route.abort() if route.request.method == "HEAD" else held.append(route),
+    )
+    first_card(page).get_by_role("button").first.click()
+    is_held(page, held)
+    page.keyboard.press("ArrowRight")
+    is_held(page, held, 2)
+    note = page.locator("#viewer .note")
+    with page.expect_event("requestfailed", lambda request: request.method == "HEAD"):
+        held[0].abort()
+    page.evaluate("new Promise((resolve) => setTimeout(resolve))")
+    expect(note).to_be_empty()  # that photo is shown no more
+    held[1].abort()
+    expect(note).to_have_text("The original photo cannot be loaded now.")
