@@ -178,6 +178,10 @@ async function search(signal) {
   };
   const reply = await sendWithRetries(send, { photos: files, signal, onProblem, onRetry: showState });
   if (!reply) return;
+  const { index_id } = reply;
+  // The index has changed since the page read it, so its number of places may have, too.
+  if (currentIndex() && currentIndex()?.index_id !== index_id) await serverReady();
+  if (signal.aborted) return;
   answer = { searchKey: key, reply };
   showReply(reply);
   const first = document.querySelector('#cards > li');

@@ -9,6 +9,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from tests.waiting import SECONDS, wait_until
+from tests.web.conftest import WritableServer
 
 
 def first_card(page: Page) -> Any:
@@ -154,3 +155,18 @@ def test_photos_that_were_kept_too_long_go_when_a_page_opens(
     assert page.evaluate(KEPT) == 1
     page.goto(f"{server}compare")
     wait_until(lambda: page.evaluate(KEPT) == 0, "still kept")
+
+
+def test_an_answer_from_a_changed_index_counts_the_places_anew(
+    open_page: Any, writable_server: WritableServer, api: httpx.Client, town: Any
+) -> None:
+    page = open_page(writable_server.address)
+    facts = page.locator("#results:not([aria-busy]) #summary-facts")
+    page.set_input_files("#photo", town.query(2))
+    expect(facts).to_contain_text("of 12 places")
+    added = api.post("/v1/places", files={"photo": town.query(9).read_bytes()})
+    assert added.status_code == 201
+    page.set_input_files("#photo", town.query(3))
+    expect(page.locator("#results:not([aria-busy]) .card").first).to_contain_text("street-3/03.jpg")
+    expect(facts).to_contain_text("of 13 places")
+    expect(page.locator("#status")).to_contain_text("13 places")
