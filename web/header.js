@@ -39,7 +39,7 @@ const languageButtons = LANGUAGES.filter(([code]) => code !== language).map(([co
   const button = element('button', { type: 'button', class: 'tongue', lang: code }, name);
   button.addEventListener('click', () => {
     chooseSetting('language', code);
-    // The reload loses nothing: the photos are stored, and the address has the settings.
+    // The photos are stored, and the address has the settings; a page that would lose more asks first.
     location.reload();
   });
   return button;

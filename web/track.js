@@ -282,6 +282,10 @@ watchFiles(['files'], (files, _, emptyNote = '') => {
 camera.addEventListener('click', useCamera);
 stopButton.addEventListener('click', stop);
 restartButton.addEventListener('click', restart);
+// Nothing keeps the frames: the page asks before it is left, for another language too.
+addEventListener('beforeunload', (event) => {
+  if (locatedCount || sources.length) event.preventDefault();
+});
 // A track ends with its page.
 addEventListener('pagehide', () => {
   if (trackId) closeTrack(trackId);

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Page, Response, expect
+from playwright.sync_api import Dialog, Page, Response, expect
 
 from tests.waiting import wait_until
 from tests.web.settling import settle
@@ -127,6 +127,25 @@ def test_a_track_starts_again(open_page: Any, server: str, town: Any) -> None:
     page.set_input_files("#files", walk(town, (6,)))
     expect(page.locator(TOLD)).to_contain_text("Frame 1: ")
     expect(page.locator("#strip li")).to_have_count(1)
+
+
+def test_a_track_is_not_lost_without_a_word(open_page: Any, server: str, town: Any) -> None:
+    page = open_page()
+    follow(page, server, walk(town, (2, 3)))
+    asked: list[str] = []
+
+    def stay(dialog: Dialog) -> None:
+        asked.append(dialog.type)
+        dialog.dismiss()
+
+    page.once("dialog", stay)
+    with page.expect_event("dialog"):
+        page.get_by_role("button", name="Hindi (abc)").click(no_wait_after=True)
+    assert asked == ["beforeunload"]
+    expect(page.locator("#strip li")).to_have_count(2)
+    page.get_by_role("button", name="Start again").click()
+    page.get_by_role("button", name="Hindi (abc)").click()
+    expect(page.locator("html")).to_have_attribute("lang", "hi-Latn")
 
 
 def watch_tracks(page: Page) -> list[str]:
