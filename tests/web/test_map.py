@@ -210,8 +210,11 @@ def test_a_file_of_tiles_is_the_ground_of_the_map(
         ("hi-Latn", "Peeche naksha nahi hai"),
     ],
 )
-def test_a_map_without_a_ground_says_why(open_page: Any, language: str, told: str) -> None:
-    page = open_page(at="map", locale=language, viewport={"width": 320, "height": 700})
+@pytest.mark.parametrize(("width", "height"), [(320, 700), (844, 390)])
+def test_a_map_without_a_ground_says_why(
+    open_page: Any, language: str, told: str, width: int, height: int
+) -> None:
+    page = open_page(at="map", locale=language, viewport={"width": width, "height": height})
     why = page.locator("#map .leaflet-control-attribution")
     expect(why).to_contain_text(told)
     expect(why).to_contain_text("--tiles-file")
