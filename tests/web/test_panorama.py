@@ -11,6 +11,11 @@ from tests.panoramas import gpano, panorama, photo, scene, sizes
 from tests.web.conftest import serving
 from tests.web.test_pages import check_accessible
 
+CUT = """() => [...document.querySelectorAll('#cards p:not([title])')]
+    .filter((part) => part.scrollWidth > part.clientWidth)
+    .map((part) => part.textContent)"""
+"""Sentences of which the end is not seen."""
+
 
 def test_a_panorama_says_where_it_and_its_places_look(
     open_page: Any, servers: Any, model: Model, tmp_path: Path
@@ -47,6 +52,8 @@ def test_a_panorama_says_where_it_and_its_places_look(
     direction = place.removeprefix("looking ").split(",")[0]
     assert view.startswith(f"in your panorama to the {seen[direction]}, ")
     check_accessible(page)
+    page.set_viewport_size({"width": 320, "height": 700})
+    assert page.evaluate(CUT) == []
 
     first.locator(".frame").first.click()
     expect(page.locator("#viewer .looking")).to_have_text(looking)
