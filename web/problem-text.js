@@ -51,7 +51,9 @@ export const isReasonTheRemedy = (problem) => problem.reason !== null && REMEDY_
  */
 export function describeProblem(problem, photos) {
   const empty = photos.find((photo) => photo.size === 0);
-  const { title, mend } = problems[empty ? 'empty' : nameOf(problem)];
+  // A smaller copy of a video would be no photo either.
+  const tooLarge = nameOf(problem) === 'body-too-large';
+  const { title, mend } = problems[empty ? 'empty' : tooLarge && photos.some(isOfAnotherKind) ? 'unsupported-photo' : nameOf(problem)];
   const [photo1, photo2] = photos;
   const values = {
     empty: empty?.name ?? '',
@@ -61,6 +63,9 @@ export function describeProblem(problem, photos) {
   };
   return { title, remedy: fill(mend, values) };
 }
+
+/** Whether the browser knows a file to be no image. @param {File} file */
+const isOfAnotherKind = ({ type }) => type !== '' && !type.startsWith('image/');
 
 /**
  * An element with a sentence of the server, in the reader's language, or in English where the page

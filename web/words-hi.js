@@ -8,7 +8,7 @@ export const whole = new Intl.NumberFormat('hi-IN', { maximumFractionDigits: 0 }
 
 /** @param {number} bytes */
 function size(bytes) {
-  return bytes < 1e6 ? `${Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+  return bytes < 1e6 ? `${bytes && Math.max(1, Math.round(bytes / 1e3))} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** @param {number} count */

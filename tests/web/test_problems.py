@@ -29,6 +29,12 @@ def wide_png(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR" + size) + chunk(b"IDAT") + chunk(b"IEND")
 
 
+LOW = """() => [...document.querySelectorAll('summary')]
+    .filter((part) => part.offsetHeight && part.offsetHeight < 24)
+    .map((part) => part.textContent)"""
+"""What opens by a tap, and is lower than the 24 pixels of a fingertip."""
+
+
 def found(page: Page, name: str) -> None:
     """Wait for results, the first of this name and without a problem beside them."""
     expect(page.locator("#results:not([aria-busy]) .card").first).to_contain_text(name)
@@ -41,6 +47,7 @@ def found(page: Page, name: str) -> None:
         ("text", "415", "This file is not a photo", "Choose a JPEG, PNG, WebP, AVIF or HEIC file."),
         ("half", "422", "This photo cannot be read", "Copy it again from where it came from"),
         ("large", "413", "This photo is too large for the server", "It is 3.1 MB."),
+        ("film", "413", "This file is not a photo", "film.mp4 is in no photo format"),
         ("wide", "413", "This photo is too large for the server", "It has too many pixels."),
         ("empty", "400", "This file is empty", "Choose the photo again."),
     ],
@@ -53,13 +60,19 @@ def test_a_bad_photo_is_told_in_words_with_the_mend(
         "text": b"Meet me at the station.",
         "half": photo[: len(photo) // 2],
         "large": photo + bytes(3_100_000),
+        "film": bytes(3_100_000),
         "wide": wide_png(60_000, 60_000),
         "empty": b"",
     }
     page = open_page(expected=(status,))
-    page.set_input_files("#photo", town.write(f"{file}.jpg", contents[file]))
+    name = f"{file}.mp4" if file == "film" else f"{file}.jpg"
+    page.set_input_files("#photo", town.write(name, contents[file]))
     alert = page.get_by_role("alert")
     expect(alert.get_by_role("heading")).to_have_text(title)
+    if file == "empty":
+        expect(page.locator("#preview-caption")).to_have_text("empty.jpg, 0 kB")
+    page.locator("#problem summary").click()
+    assert page.evaluate(LOW) == []
     expect(alert).to_contain_text(mend)
     expect(page.locator("#results")).to_be_hidden()
     expect(page.get_by_role("button", name="Try")).to_have_count(0)
