@@ -13,7 +13,7 @@ import { keepPhoto, keptPhoto, latestPhoto } from './photo-store.js';
 import { sendWithRetries } from './retry.js';
 import { announceProgress, hidePreview, hideProgress, hideQueryFacts, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
 import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
-import { candidatesOf, expectResults, focusCard, hideResults, showResults, verdictWords } from './results.js';
+import { candidatesOf, expectResults, focusResult, hideResults, showResults, verdictWords } from './results.js';
 import { currentIndex, serverReady } from './server.js';
 import { words } from './words.js';
 
@@ -294,7 +294,7 @@ function closePlace(at) {
   address = { ...address, place: null };
   if (openedFromPage) history.back();
   else history.replaceState(history.state, '', writeAddress(address));
-  focusCard(at);
+  focusResult(at);
 }
 
 function showSettings() {

@@ -20,8 +20,8 @@ import { words } from './words.js';
 
 const MAX_PLACEHOLDERS = 10;
 let foundThreshold = 1;
-/** @type {HTMLElement[]} the card of each result; results of one spot share a card */
-let resultCards = [];
+/** @type {HTMLButtonElement[]} the button of each result that opens the viewer */
+let frames = [];
 
 const section = find('results', HTMLDivElement);
 const title = find('answer-title', HTMLHeadingElement);
@@ -46,7 +46,8 @@ export function showResults(reply, places, settings, handlers) {
   title.className = `verdict ${verdict}`;
   title.replaceChildren(icon(verdict), verdictWords(reply, places, settings));
   estimate.replaceChildren(...(reply.location ? [words.estimate(reply.location), ' ', positionButton(reply.location)] : []));
-  resultCards = cardsOf(reply, handlers);
+  frames = [];
+  const resultCards = cardsOf(reply, handlers);
   const spotCards = [...new Set(resultCards)];
   facts.textContent = words.facts(resultCards.length, spotCards.length, places, ms);
   const ranks = new Set(candidatesOf(reply).map(({ rank }) => rank));
@@ -121,10 +122,10 @@ export function hideResults() {
 }
 
 /** @param {number} at index of the result */
-export function focusCard(at) {
-  const focusedCard = resultCards[at];
-  if (focusedCard && elsewhere.contains(focusedCard)) elsewhere.open = true;
-  focusedCard?.querySelector('button')?.focus();
+export function focusResult(at) {
+  const opened = frames[at];
+  if (opened && elsewhere.contains(opened)) elsewhere.open = true;
+  opened?.focus();
 }
 
 /**
@@ -158,6 +159,7 @@ function frame(result, handlers) {
   const image = result.rank === 1 ? sharpImageOf(result) : thumbnailOf(result);
   const photo = element('button', { type: 'button', class: 'frame', 'aria-label': label }, image);
   photo.addEventListener('click', () => handlers.open(result));
+  frames[result.rank - 1] = photo;
   return photo;
 }
 

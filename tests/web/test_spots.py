@@ -51,6 +51,7 @@ def test_photos_of_one_spot_are_one_card(open_page: Any, grouped: str, town: Any
     expect(page.locator("#viewer")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#viewer")).to_be_hidden()
+    expect(others.first).to_be_focused()
     check_accessible(page)
 
 
