@@ -54,10 +54,10 @@ export function describeProblem(problem, photos) {
   // A smaller copy of a video would be no photo either.
   const tooLarge = nameOf(problem) === 'body-too-large';
   const { title, mend } = problems[empty ? 'empty' : tooLarge && photos.some(isOfAnotherKind) ? 'unsupported-photo' : nameOf(problem)];
-  const [photo1, photo2] = photos;
+  const names = photos.map(({ name }) => name);
   const values = {
     empty: empty?.name ?? '',
-    names: photo1 && photo2 ? words.oneOf(photo1.name, photo2.name) : (photo1?.name ?? words.thePhoto),
+    names: names.length > 1 ? words.oneOf(names) : (names[0] ?? words.thePhoto),
     sent: words.size(photos.reduce((sum, photo) => sum + photo.size, 0)),
     status: `${problem.status}`,
   };

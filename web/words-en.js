@@ -253,7 +253,7 @@ export const words = {
   emptyMend: 'Fill it with a folder of photos, then start the server again:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
-  oneOf: (/** @type {string} */ name1, /** @type {string} */ name2) => `One of ${name1} and ${name2}`,
+  oneOf: (/** @type {string[]} */ names) => (names.length === 2 ? `One of ${names.join(' and ')}` : `One of these ${names.length} photos`),
   thePhoto: 'The photo',
   size,
   goesOn: 'The search goes on when the server answers again.',

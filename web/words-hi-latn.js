@@ -226,7 +226,7 @@ export const words = {
   emptyMend: 'Photo ke folder se ise bharein, phir server dobara chalayein:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
-  oneOf: (name1, name2) => `${name1} ya ${name2}`,
+  oneOf: (names) => (names.length === 2 ? names.join(' ya ') : `In ${names.length} mein se ek photo`),
   thePhoto: 'photo',
   size,
   goesOn: 'Server ke jawab dete hi kaam aage badhega.',

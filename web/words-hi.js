@@ -225,7 +225,7 @@ export const words = {
   emptyMend: 'फ़ोटो के फ़ोल्डर से इसे भरें, फिर सर्वर दोबारा चलाएँ:',
   emptyCommand: 'place-search index PHOTOS --out INDEX\nplace-search serve INDEX',
 
-  oneOf: (name1, name2) => `${name1} या ${name2}`,
+  oneOf: (names) => (names.length === 2 ? names.join(' या ') : `इन ${names.length} में से एक फ़ोटो`),
   thePhoto: 'फ़ोटो',
   size,
   goesOn: 'सर्वर के जवाब देते ही काम आगे बढ़ेगा।',

@@ -49,6 +49,15 @@ def test_the_viewer_shows_no_points_of_a_photo_that_may_not_be_the_one_found(
         page.keyboard.press("ArrowRight")
 
 
+def test_of_many_photos_none_is_blamed_for_another(open_page: Any, town: Any) -> None:
+    page = open_page(expected=("422",))
+    half = town.write("half.jpg", town.query(0).read_bytes()[:4000])
+    page.set_input_files("#photo", [town.query(3), town.query(2), half])
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("One of these 3 photos is damaged")
+    expect(alert).not_to_contain_text("query-3.jpg")
+
+
 def test_photos_of_which_the_browser_knows_no_type_are_among_them(
     open_page: Any, town: Any
 ) -> None:
