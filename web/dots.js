@@ -1,7 +1,7 @@
 // The places of the index as dots on a map: one canvas, filled from the server box by box.
 
 import { ApiError, readDots } from './api.js';
-import { nearestCopy } from './leaflet.js';
+import { BUTTONS_PX, nearestCopy } from './leaflet.js';
 import { serverReady } from './server.js';
 
 /** @import { Leaflet } from './leaflet.js' */
@@ -13,8 +13,6 @@ const MARGIN = 0.5;
 const CLICK_RADIUS_PX = 14;
 /** The least pixels between two lines of the graticule. */
 const GRATICULE_PX = 120;
-/** Pixels from the left edge that the zoom buttons cover. */
-const BUTTONS_PX = 48;
 /** HTTP statuses after which the dots are requested again. */
 const TRANSIENT_STATUSES = [0, 429, 503];
 

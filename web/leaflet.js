@@ -6,6 +6,9 @@ import { words } from './words.js';
 
 /** @typedef {any} Leaflet the library comes without types */
 
+/** Pixels from a map's left edge that its zoom buttons cover. */
+export const BUTTONS_PX = 48;
+
 /** @type {Promise<Leaflet | null> | null} */
 let loading = null;
 

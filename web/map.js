@@ -7,7 +7,7 @@ import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
 import { addDots } from './dots.js';
 import { distanceM, splitName } from './format.js';
-import { loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
+import { BUTTONS_PX, loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
 import { hideProblem, showProblem } from './problem.js';
 import { currentIndex, serverReady } from './server.js';
 import { thumbnail } from './thumbnail.js';
@@ -88,7 +88,7 @@ async function setFirstView() {
   }
   try {
     const { features } = await readDots(WORLD, new AbortController().signal);
-    map.fitBounds(L.latLngBounds(pointsOf(features)).pad(0.1), { maxZoom: 17 });
+    map.fitBounds(L.latLngBounds(pointsOf(features)).pad(0.1), { maxZoom: 17, paddingTopLeft: [BUTTONS_PX, 0] });
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
     map.setView([20, 0], 2);

@@ -3,7 +3,7 @@
 import { addDots } from './dots.js';
 import { find } from './dom.js';
 import { distanceM } from './format.js';
-import { estimateOf, loadLeaflet, makeMap, nearestCopy, pin } from './leaflet.js';
+import { BUTTONS_PX, estimateOf, loadLeaflet, makeMap, nearestCopy, pin } from './leaflet.js';
 import { words } from './words.js';
 
 /** @import { LocationReply, ResultReply } from './types.js' */
@@ -47,7 +47,7 @@ export async function showResultMap(results, location, open) {
     (/** @type {any} */ all, /** @type {any} */ layer) => all.extend(layer.getBounds?.() ?? layer.getLatLng()),
     L.latLngBounds([]),
   );
-  map.fitBounds(bounds.pad(0.15), { maxZoom: CLOSEST_ZOOM, animate: false });
+  map.fitBounds(bounds.pad(0.15), { maxZoom: CLOSEST_ZOOM, paddingTopLeft: [BUTTONS_PX, 0], animate: false });
   const { lat, lng } = map.getCenter();
   large.href = `map?at=${lat.toFixed(6)},${lng.toFixed(6)},${map.getZoom()}`;
 }

@@ -2,7 +2,7 @@
 
 import { addDots } from './dots.js';
 import { find } from './dom.js';
-import { loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
+import { BUTTONS_PX, loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
 
 /** @import { LocatedFrameReply, PositionReply } from './types.js' */
 
@@ -37,7 +37,7 @@ export function addToPath({ known, position }) {
     map.invalidateSize();
     map.setView(point, FIRST_ZOOM, { animate: false });
   } else if (!map.getBounds().pad(-0.1).contains(point)) {
-    map.fitBounds(lines.getBounds().pad(0.15), { maxZoom: FIRST_ZOOM, animate: false });
+    map.fitBounds(lines.getBounds().pad(0.15), { maxZoom: FIRST_ZOOM, paddingTopLeft: [BUTTONS_PX, 0], animate: false });
   }
 }
 

@@ -173,6 +173,36 @@ def test_a_map_whose_server_is_away_says_so_and_goes_on(open_page: Any, server: 
     expect(page.locator("#in-view-list li")).to_have_count(11)
 
 
+def test_no_place_lies_below_the_zoom_buttons_at_first(open_page: Any, server: str) -> None:
+    page = open_page(viewport={"width": 844, "height": 390})
+    corners = [[13.2, 55.7], [153.0, -27.5]]
+
+    def far_apart(route: Any) -> None:
+        reply = route.fetch()
+        features = [
+            {**dot, "geometry": {"type": "Point", "coordinates": corner}}
+            for dot, corner in zip(reply.json()["features"], corners, strict=False)
+        ]
+        route.fulfill(response=reply, json={**reply.json(), "places": 2, "features": features})
+
+    def at_the_west(route: Any) -> None:
+        reply = route.fetch()
+        longitude, latitude = corners[0]
+        position = {"latitude": latitude, "longitude": longitude}
+        route.fulfill(response=reply, json={**reply.json(), "position": position})
+
+    page.route("**/v1/places?*", far_apart)
+    page.route("**/v1/places/*", at_the_west)
+    page.goto(f"{server}map")
+    page.locator("#in-view summary").click()
+    page.locator("#in-view-list button").first.click()
+    dot = page.locator("#map .chosen-dot").bounding_box()
+    buttons = page.locator("#map .leaflet-control-zoom").bounding_box()
+    assert dot is not None
+    assert buttons is not None
+    assert dot["x"] > buttons["x"] + buttons["width"]
+
+
 def test_an_index_without_positions_says_so(open_page: Any, server: str) -> None:
     page = open_page()
 
