@@ -34,6 +34,7 @@ from place_search.models import Model
 from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import BACKGROUND
 from place_search.search.tracks.routes import Routes
+from place_search.search.verification import Query
 
 RECALL_KS = (1, 5, 10)
 MIN_RESULTS = max(25, BACKGROUND)
@@ -123,7 +124,10 @@ def evaluate(
     if open_set:
         calibration, notes = calibration_for(None if index is None else index.index, model)
         if alone:
-            ranked = [with_similarity_alone(results, calibration, ks[-1]) for results in ranked]
+            ranked = [
+                with_similarity_alone(results, calibration, ks[-1], is_blank=work.is_blank(query))
+                for query, results in enumerate(ranked)
+            ]
         open_set_figures = measure_open_set(ranked, rules.positives, calibration, at_precision)
     seconds, chance = clock.seconds(), rules.chance(ks)
     return EvalReport(
@@ -191,6 +195,7 @@ class _Work:
             self.to_embed = range(count, len(self.names))
         self.scratch = Scratch(len(self.to_embed), model.card.dims)
         self.described_count = self.local_bytes = 0
+        self._blank_rows: set[int] = set()
         self.skipped: dict[int, Skipped] = dict(index.skipped) if index is not None else {}
         """The photos that cannot be read, by row."""
 
@@ -208,6 +213,8 @@ class _Work:
                 self.scratch.write(row - self.to_embed.start, result.descriptor)
                 self.described_count += 1
                 self.local_bytes += result.codes.nbytes
+                if result.is_blank:
+                    self._blank_rows.add(row)
                 if reranker is not None and row < len(self.truth.database):
                     reranker.see(self.names[row], result)
             progress("Describing", count, len(self.to_embed))
@@ -218,6 +225,15 @@ class _Work:
         kind = self.indexed.index.manifest.descriptor_type if self.indexed else "int8"
         width = np.dtype(kind).itemsize * self.model.card.dims
         return width + self.local_bytes / max(1, self.described_count)
+
+    def is_blank(self, query: int) -> bool:
+        """Whether a query looks the same all over, so that it shows no place."""
+        if self.query_rows[query] >= self.to_embed.start:
+            return int(self.query_rows[query]) in self._blank_rows
+        if self.indexed is None or self.model.card.local_features is None:
+            return False
+        codes = self.indexed.codes(self.truth.queries[query])
+        return codes is not None and Query.of_codes(codes).is_blank
 
     def candidates(self, count: int, standardize: bool) -> list[Ranked]:
         """The candidates of each query, with the similarities that a search gives."""

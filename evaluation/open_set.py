@@ -26,6 +26,7 @@ from place_search.search.probability import (
     probability_first,
     rounded_probability,
 )
+from place_search.search.verification import NOTHING
 
 ODDS_MARGIN = 1e-4
 """The relative difference in odds allowed between an evaluation's and a search's probability.
@@ -161,15 +162,19 @@ def measure_open_set(
     )
 
 
-def with_similarity_alone(results: Ranked, calibration: Calibration, k: int) -> Ranked:
+def with_similarity_alone(
+    results: Ranked, calibration: Calibration, k: int, *, is_blank: bool = False
+) -> Ranked:
     """Unverified results with the probability of the first, as in a search for `k` results.
 
-    Where descriptors are standardised, the first need not be the most similar one.
+    Where descriptors are standardised, the first need not be the most similar one. A query that
+    `is_blank` shows no place, however similar another blank photo is.
     """
     background = results.similarities[:BACKGROUND].astype(float).tolist()
     similarities = results.similarities[: max(k, BACKGROUND)].astype(float).tolist()
+    shown = NOTHING if is_blank else None
     probabilities = candidate_probabilities(
-        calibration, similarities, [None for _ in similarities], background
+        calibration, similarities, [shown for _ in similarities], background
     )
     return results._replace(probability=probability_first(probabilities))
 

@@ -22,7 +22,7 @@ from place_search.indexer.errors import SourceError
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.manifest import Skipped
 from place_search.indexer.storage.shards import Row
-from place_search.models import Embedding, Model, encode_grid
+from place_search.models import Embedding, Model, encode_grid, is_blank
 from place_search.models.model import Views
 from place_search.photos import (
     THUMBNAIL_QUALITY,
@@ -102,7 +102,13 @@ def embed_photos(
                     embedding if keep_local_features else embedding._replace(local_features=None)
                 )
                 position, utm = both_positions(row.position, row.utm)
-                described = replace(row, descriptor=embedding.descriptor, codes=codes, grid=grid)
+                described = replace(
+                    row,
+                    descriptor=embedding.descriptor,
+                    codes=codes,
+                    grid=grid,
+                    is_blank=is_blank(embedding.local_features),
+                )
                 yield row.place_id, replace(described, position=position, utm=utm)
             else:
                 reason = "the model gives no finite descriptor for it"

@@ -15,6 +15,7 @@ from place_search.models.card import (
 )
 from place_search.models.errors import ModelError, VocabularyError
 from place_search.models.local_features import (
+    BLANK,
     CODE_BITS,
     CODE_BYTES,
     Codes,
@@ -23,6 +24,7 @@ from place_search.models.local_features import (
     decode_codes,
     encode_features,
     encode_grid,
+    is_blank,
     project_features,
 )
 from place_search.models.model import (
@@ -40,6 +42,7 @@ from place_search.models.precision import Precision, PrecisionRecall
 from place_search.models.runtimes.base import Embedding
 
 __all__ = [
+    "BLANK",
     "CODE_BITS",
     "CODE_BYTES",
     "DEFAULT_MODEL",
@@ -66,6 +69,7 @@ __all__ = [
     "find_card",
     "find_model",
     "included_calibration",
+    "is_blank",
     "open_model",
     "project_features",
     "read_calibration",

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from place_search.indexer import Index
-from place_search.models import Model, encode_grid
+from place_search.models import Model, encode_grid, is_blank
 from place_search.photos import Photo, PhotoBox
 from place_search.search.index_calibration import ChosenCalibration, calibration_for
 from place_search.search.probability import (
@@ -16,7 +16,7 @@ from place_search.search.probability import (
 )
 from place_search.search.results import CompareResult
 from place_search.search.stages import Stages
-from place_search.search.verification import NOTHING_TO_MATCH, Query, is_blank, verify
+from place_search.search.verification import NOTHING_TO_MATCH, Query, verify
 
 BY_SIMILARITY = "The model gives no local features, so only similarity was compared."
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position
 from place_search.indexer import Filter, Hit, Index, StoreOutageError
-from place_search.models import Codes, Model
+from place_search.models import Codes, Model, is_blank
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
 from place_search.search.by_descriptor import DescriptorSearch
@@ -60,7 +60,6 @@ from place_search.search.verification import (
     NOTHING_TO_MATCH,
     Query,
     extend_ranking,
-    is_blank,
     rank_by_geometry,
 )
 

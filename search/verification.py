@@ -23,7 +23,16 @@ from numpy.typing import NDArray
 
 from place_search.core.forking import use_threads
 from place_search.core.memory import keep_freed_memory
-from place_search.models import CODE_BITS, Codes, Embedding, Grid, decode_codes, project_features
+from place_search.models import (
+    BLANK,
+    CODE_BITS,
+    Codes,
+    Embedding,
+    Grid,
+    decode_codes,
+    is_blank,
+    project_features,
+)
 from place_search.search.matching.mutual import mutual_matches, votes
 from place_search.search.matching.views import (
     coarse_places,
@@ -53,10 +62,6 @@ BY_CHANCE = 45
 COARSE_BATCH = 10
 """The number of candidates that are matched at half the resolution in one call."""
 MIN_MATCHES = 8
-BLANK = 0.6
-"""The mean cosine of a photo's local features with each other, from which on it shows nothing: a
-photo of one colour has 0.85 to 0.91, of noise in the dark 0.66; places by day and night at most
-0.42."""
 BLANK_SIGNS = 2 / math.pi * math.asin(BLANK)
 """The mean cosine `BLANK` for the signs of features, by the arcsine law."""
 SCALE_SPREAD = 0.4
@@ -121,7 +126,7 @@ class Query:
         codes, grid = place
         if all(grid):
             signs = decode_codes(codes)
-            query.is_blank = _shows_nothing(signs.sum(axis=0), grid)
+            query.is_blank = not signs.any() or _shows_nothing(signs.sum(axis=0), grid)
             if not query.is_blank:
                 query._set_views(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
         return query
@@ -129,17 +134,6 @@ class Query:
     def _set_views(self, projected: NDArray[np.float32]) -> None:
         self.full = full_view(projected)
         self.coarse = coarse_view(projected)
-
-
-def is_blank(local_features: NDArray[np.float32] | None) -> bool:
-    """Whether all (h, w, C) local features of a photo are alike."""
-    if local_features is None:
-        return False
-    rows = local_features.reshape(-1, local_features.shape[-1])
-    if not len(rows):
-        return True
-    unit = rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-9)
-    return float(np.square(unit.mean(axis=0)).sum()) > BLANK
 
 
 def _shows_nothing(sums: NDArray[Any], grid: Grid) -> bool:

@@ -75,7 +75,8 @@ class Row:
     size in pixels; `size`, `mtime_ns` and `content`, the sha256, are those of its file.
     `sequence`, `taken` and `heading` are those of a `PlacePhoto`. `descriptor` is (D,) float32,
     `codes` (h·w, bytes) uint8 for a `grid` of (h, w), `thumbnail` a JPEG. `notes`, sentences about
-    oddities of the photo, are not stored.
+    oddities of the photo, are not stored, nor whether it `is_blank`: none of its local features
+    can be told from the others.
     """
 
     place_id: int
@@ -96,6 +97,7 @@ class Row:
     sequence: str = ""
     taken: float | None = None
     heading: float | None = None
+    is_blank: bool = False
 
 
 def notes_of(rows: Sequence[Row]) -> tuple[PhotoNote, ...]:

@@ -1,11 +1,15 @@
 """Open sets and loop closure: golden figures of small made-up rankings."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
+import place_search
+from place_search.evaluation import IndexDatabase, evaluate, read_truth_csv
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.open_set import (
     expected_calibration_error,
@@ -16,7 +20,8 @@ from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.protocols.loop_closure import frame_order
 from place_search.evaluation.ranking import NOTHING, Ranked
 from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
-from place_search.models import included_calibration
+from place_search.indexer import build_index, open_index, open_source
+from place_search.models import Model, included_calibration
 from place_search.search.probability import UNSURE_FROM
 
 CALIBRATION = replace(included_calibration(), threshold=0.95)
@@ -70,6 +75,35 @@ def test_a_standardised_order_is_judged_by_all_that_a_search_compares(k: int) ->
     similarities = np.array([0.3, 0.9, *[0.1] * 28], np.float32)
     results = Ranked(np.arange(30), similarities)
     assert with_similarity_alone(results, calibration, k).probability == UNSURE_FROM
+
+
+@pytest.mark.slow
+def test_a_photo_of_one_colour_shows_no_place_as_in_a_search(
+    tmp_path: Path, draw: Callable[..., None], model: Model
+) -> None:
+    for scene in range(6):
+        draw(tmp_path / "places" / f"{scene}.jpg", scene)
+    for name, grey in (("places/night", 3), ("places/wall", 128), ("night", 2), ("wall", 125)):
+        Image.new("RGB", (320, 240), (grey, grey, grey)).save(tmp_path / f"{name}.jpg")
+    draw(tmp_path / "0.jpg", 0, shift=4)
+    queries = ["places/night.jpg", "places/wall.jpg", "night.jpg", "wall.jpg"]
+    text = "\n".join(["query,positives", "0.jpg,places/0.jpg", *(f"{name}," for name in queries)])
+    (tmp_path / "truth.csv").write_text(text)
+    truth = read_truth_csv(tmp_path / "truth.csv", tmp_path, tmp_path / "places", open_set=True)
+    build_index(open_source(tmp_path / "places"), tmp_path / "index", model)
+    index = open_index(tmp_path / "index")
+    for database in (None, IndexDatabase(index, truth)):
+        measured = evaluate(truth, model, index=database, open_set=True).open_set
+        assert measured is not None
+        assert measured.verdicts[1:] == ("not_found",) * 4
+        assert measured.false_found == 0.0
+    assert measured is not None
+    for query in (0, 3, 4):  # those that are no places themselves
+        answer = place_search.search(
+            index, tmp_path / truth.queries[query], model=model, verify=False
+        )
+        assert measured.verdicts[query] == answer.match.verdict
+        assert measured.probabilities[query] == pytest.approx(answer.match.probability, abs=1e-6)
 
 
 def test_what_there_is_nothing_to_say_of_is_null() -> None:
