@@ -240,7 +240,9 @@ class _Work:
         rankings = self._search(count, self.standards if standardize else None)
         if self.rules.filters_candidates:
             rankings = _counted_results(self.rules, rankings, count)
-        return self._plain(rankings) if standardize else rankings
+        if not standardize:
+            return rankings
+        return self._with_similarities((each.rows, each.probability) for each in rankings)
 
     def warnings(self, recall: Mapping[int, float], chance: Mapping[int, float]) -> list[str]:
         """Sentences on what the figures do not show."""
@@ -275,13 +277,16 @@ class _Work:
             for row, results in zip(self.query_rows.tolist(), rankings, strict=True)
         ]
 
-    def _plain(self, rankings: list[Ranked]) -> list[Ranked]:
-        """Standardised rankings with the similarities of plain descriptors, as in a search."""
-        plain = []
-        for query, results in zip(self.query_rows.tolist(), rankings, strict=True):
+    def _with_similarities(self, found: Iterable[tuple[Rows, float]]) -> list[Ranked]:
+        """Each query's rows and the first one's probability, with similarities as in a search.
+
+        These are those of plain descriptors, however the rows were ranked.
+        """
+        ranked = []
+        for query, (rows, probability) in zip(self.query_rows.tolist(), found, strict=True):
             [descriptor] = self._queries(np.array([query]))
-            plain.append(results._replace(similarities=self._queries(results.rows) @ descriptor))
-        return plain
+            ranked.append(Ranked(rows, self._queries(rows) @ descriptor, probability))
+        return ranked
 
     @cached_property
     def standards(self) -> Standards:
@@ -312,10 +317,7 @@ class _Work:
                 & ~np.isin(rows, unreadable_rows)
             ),
         )
-        return [
-            Ranked(rows[:count], similarities[:count], probability)
-            for rows, similarities, probability in ranked
-        ]
+        return self._with_similarities((rows[:count], probability) for rows, probability in ranked)
 
     def _similarities(self, ranked: list[Ranked], order: Rows) -> QuerySimilarities:
         """The similarities that rank sequences; `order` lists the queries along their routes."""

@@ -36,6 +36,16 @@ class Window(NamedTuple):
     after: int
 
 
+class Located(NamedTuple):
+    """Results of a query by its neighbours: database rows, best first.
+
+    `probability` is that of the first one and the places beside it.
+    """
+
+    rows: Rows
+    probability: float
+
+
 class QuerySimilarities(NamedTuple):
     """The similarities of each query by itself, in the truth's order.
 
@@ -82,7 +92,7 @@ def rank_sequences(
     similarities: QuerySimilarities,
     window: Window,
     keep: Callable[[int, Rows], NDArray[np.bool_]],
-) -> list[Ranked]:
+) -> list[Located]:
     """The results of each query given its neighbours, by the Markov model of tracks.
 
     `keep(query, rows)` masks the results, best first, that count; the others are left out. Places
@@ -95,11 +105,11 @@ def rank_sequences(
         for query, kind in zip(order.tolist(), breaks, strict=True)
     ]
     model = learn_speeds(database, lambda: frames, listed_places=CARRIED)
-    results: list[Ranked] = [NOTHING] * len(similarities.ranked)
+    results = [Located(NOTHING.rows, 0.0)] * len(similarities.ranked)
     states = in_windows(model, frames, window.before, window.after)
     for query, state in zip(order.tolist(), states, strict=True):
         if len(similarities.ranked[query].rows):
-            results[query] = _ranked(
+            results[query] = _located(
                 database, state, similarities.ranked[query], partial(keep, query)
             )
     return results
@@ -118,20 +128,16 @@ def _evidence(database: Routes, similarities: QuerySimilarities, query: int) -> 
     )
 
 
-def _ranked(
+def _located(
     database: Routes, state: State, single: Ranked, keep: Callable[[Rows], NDArray[np.bool_]]
-) -> Ranked:
+) -> Located:
     """Places by their probability; places of equal probability by their similarity."""
     best_first = np.argsort(-state.places, kind="stable")
     coordinates, chance = state.coordinates[best_first], state.places[best_first]
     places = database.row[coordinates]
     rows = np.concatenate([places, single.rows[~np.isin(single.rows, places)]])
     counts = keep(rows)
-    rows = rows[counts]
-    similarity = dict(zip(single.rows.tolist(), single.similarities.tolist(), strict=True))
-    lowest = float(single.similarities.min())
-    similarities = np.array([similarity.get(row, lowest) for row in rows.tolist()], np.float32)
     # Only places that count add to the probability of the first result.
     coordinates, chance = coordinates[counts[: len(places)]], chance[counts[: len(places)]]
     is_near = np.abs(coordinates - coordinates[:1]) <= _NEIGHBOURS
-    return Ranked(rows, similarities, float(chance[is_near].sum()))
+    return Located(rows[counts], float(chance[is_near].sum()))

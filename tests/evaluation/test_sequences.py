@@ -21,6 +21,7 @@ from place_search.evaluation import (
 from place_search.evaluation.ranking import NOTHING, Ranked
 from place_search.evaluation.report.tables import facts, recall_rows
 from place_search.evaluation.sequences import (
+    Located,
     QuerySimilarities,
     Window,
     query_routes,
@@ -47,8 +48,11 @@ def root(tmp_path_factory: pytest.TempPathFactory, draw: Draw) -> Path:
 
 
 @pytest.mark.slow
-def test_neighbours_correct_what_single_queries_get_wrong(root: Path, model: Model) -> None:
-    report = evaluate(read_truth_csv(root / "truth.csv", root), model, window=Window(4, 4))
+def test_neighbours_correct_what_single_queries_get_wrong(
+    root: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truth = read_truth_csv(root / "truth.csv", root)
+    report = evaluate(truth, model, window=Window(4, 4))
     assert report.single is not None
     assert report.single[1] <= 100 * 10 / 12
     assert report.recall[1] == 100
@@ -56,6 +60,15 @@ def test_neighbours_correct_what_single_queries_get_wrong(root: Path, model: Mod
     assert printed["single"]["1"] < printed["recall"]["1"]
     assert printed["settings"]["sequence"] == {"before": 4, "after": 4}
     assert all(len(np.unique(results.rows)) == FRAMES for results in report.ranked)
+    # Similarities are those of a search, also of places that a query by itself does not list.
+    alone = evaluate(truth, model, ks=[FRAMES]).ranked
+    monkeypatch.setattr(sys.modules["place_search.evaluation.evaluate"], "CANDIDATES", 3)
+    few = evaluate(truth, model, window=Window(4, 4))
+    for ranked in (report.ranked, few.ranked):
+        for results, known in zip(ranked, alone, strict=True):
+            known_similarities = dict(zip(known.rows.tolist(), known.similarities, strict=True))
+            expected = [known_similarities[row] for row in results.rows.tolist()]
+            np.testing.assert_allclose(results.similarities, expected, atol=1e-5)
 
 
 def test_columns_of_lists_give_the_order(tmp_path: Path) -> None:
@@ -187,7 +200,7 @@ def test_a_frame_is_compared_with_the_one_before_that_can_be_read(
     head, *lines = (root / "truth.csv").read_text().split("\n")
     seen: list[NDArray[np.float32]] = []
 
-    def spy(queries: Any, database: Any, known: QuerySimilarities, *more: Any) -> list[Ranked]:
+    def spy(queries: Any, database: Any, known: QuerySimilarities, *more: Any) -> list[Located]:
         seen.append(known.like_before[np.argsort(queries.coordinate)])
         return rank_sequences(queries, database, known, *more)
 
