@@ -19,7 +19,7 @@ from place_search.evaluation.open_set import (
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.protocols.loop_closure import frame_order
 from place_search.evaluation.ranking import NOTHING, Ranked
-from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
+from place_search.evaluation.truth.ground_truth import GroundTruth, Order, Rows
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model, included_calibration
 from place_search.search.probability import UNSURE_FROM
@@ -181,6 +181,21 @@ def test_frames_are_in_the_order_of_their_numbers() -> None:
     assert sorted(twice, key=twice.__getitem__) == ["a/1.jpg", "a/2.jpg", "b/1.jpg"]
 
 
+def test_times_that_contradict_the_order_of_frames_are_told() -> None:
+    names = ("1.jpg", "2.jpg", "3.jpg")
+
+    def warnings(*taken: float) -> list[str]:
+        order = Order(("", "", ""), np.array(taken))
+        truth = GroundTruth(
+            Path(), names, names, (rows(),) * 3, database_order=order, query_order=order
+        )
+        return list(open_protocol(truth, "loop-closure:1").warnings)
+
+    assert warnings(10, 10, np.nan) == []
+    [told] = warnings(10, np.nan, 9)
+    assert told.startswith("By their times '3.jpg' was taken before '1.jpg', but frames are in the")
+
+
 def test_frames_in_the_order_of_their_paths_are_told() -> None:
     def warnings(*names: str) -> list[str]:
         positives = (rows(),) * len(names)
@@ -188,6 +203,11 @@ def test_frames_in_the_order_of_their_paths_are_told() -> None:
         return list(open_protocol(truth, "loop-closure:1").warnings)
 
     assert warnings("b/10.jpg", "a/9.jpg", "a/100.jpg") == []
+    # All photos of the left camera would come before the first of the right one.
+    [told] = warnings("L0001.jpg", "R0001.jpg", "L0002.jpg", "R0002.jpg")
+    assert told.startswith("The file names of frames differ in more than their numbers, as 'L0001.")
+    assert "'R0001.jpg'" in told
+    assert "give each frame a file name of its own" in told
     [told] = warnings("b/10.jpg", "b/9.jpg", "a/10.jpg", "a/9.jpg")
     assert told.startswith("'9.jpg' is the file name of several frames, so all frames are in the ")
     assert "give each frame a file name of its own" in told
