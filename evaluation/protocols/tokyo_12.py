@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from place_search.evaluation.protocol import EvaluationProtocol
 from place_search.evaluation.recall import chance_of_shares
-from place_search.evaluation.truth.ground_truth import Rows
+from place_search.evaluation.truth.ground_truth import GroundTruth, Rows
 
 VIEWS = 12
+ONE_SPOT_M = 1.0
+"""The largest distance in metres between positions of one panorama's views, which are equal."""
 
 
 class Tokyo12Protocol(EvaluationProtocol):
@@ -21,6 +23,22 @@ class Tokyo12Protocol(EvaluationProtocol):
         "of the 12·N nearest photos the first of each panorama (12 successive views), then N"
     )
     needs_all_photos = True
+
+    def __init__(self, truth: GroundTruth) -> None:
+        super().__init__(truth)
+        panoramas = np.arange(len(truth.database)) // VIEWS
+        broken = np.bincount(panoramas) < VIEWS
+        if truth.database_metres is not None:
+            offsets = truth.database_metres - truth.database_metres[panoramas * VIEWS]
+            broken[panoramas[np.linalg.norm(offsets, axis=1) > ONE_SPOT_M]] = True
+        if broken.any():
+            first = truth.database[int(np.argmax(broken)) * VIEWS]
+            self.warnings = [
+                f"{int(broken.sum())} of the {len(broken)} groups of {VIEWS} successive database "
+                f"photos are no {VIEWS} views from one spot, the first begins with '{first}'; "
+                f"{self.name} keeps only the first result of each group, so list the views of each "
+                "panorama together, or use --protocol raw."
+            ]
 
     def depth(self, n: int) -> int:
         """12 views of each panorama may stand before the next."""

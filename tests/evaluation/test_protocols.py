@@ -1,5 +1,6 @@
 """Each protocol against a slow loop that does what its words say."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,24 @@ def test_tokyo_12_keeps_the_first_view_of_each_panorama(order: list[int], n: int
         if all(row // 12 != other // 12 for other in slow):
             slow.append(row)
     assert kept(truth, "tokyo-12", np.array(order), n) == slow[:n]
+
+
+def test_groups_that_are_no_panoramas_are_told() -> None:
+    """As of a part of Tokyo 24/7, whose list is no longer twelve by twelve."""
+    spots = np.repeat([[0.0, 0.0], [9.0, 0.0], [18.0, 0.0]], 12, axis=0)
+
+    def warnings(metres: NDArray[np.float64]) -> list[str]:
+        truth = replace(make_truth(len(metres), [[]]), database_metres=metres)
+        return list(open_protocol(truth, "tokyo-12").warnings)
+
+    assert warnings(spots) == []
+    [told] = warnings(spots[1:])  # one view is left out, so all later ones are out of step
+    assert told.startswith("3 of the 3 groups of 12 successive database photos are no 12 views ")
+    assert "'0.jpg'" in told
+    assert "--protocol raw" in told
+    [told] = warnings(spots[:-1])
+    assert told.startswith("1 of the 3 groups")
+    assert "'24.jpg'" in told
 
 
 @given(
