@@ -148,7 +148,7 @@ def evaluate(
         open_set=open_set_figures,
         description=rules.description,
         runtime=model.in_short,
-        ms_a_photo=1000 * seconds["embed"] / max(1, len(work.to_embed)),
+        ms_a_photo=1000 * seconds["embed"] / len(work.to_embed) if work.to_embed else None,
         bytes_a_photo=work.bytes_a_photo,
         version=program_version(),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
@@ -221,10 +221,10 @@ class _Work:
 
     @property
     def bytes_a_photo(self) -> float:
-        """Bytes that an index keeps of a photo: a descriptor, int8 by default, and codes."""
-        kind = self.indexed.index.manifest.descriptor_type if self.indexed else "int8"
-        width = np.dtype(kind).itemsize * self.model.card.dims
-        return width + self.local_bytes / max(1, self.described_count)
+        """Bytes that an index keeps of a photo, a new one in int8: a descriptor, and codes."""
+        if self.indexed is not None:
+            return self.indexed.index.bytes_a_photo
+        return self.model.card.dims + self.local_bytes / max(1, self.described_count)
 
     def is_blank(self, query: int) -> bool:
         """Whether a query looks the same all over, so that it shows no place."""

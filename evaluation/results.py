@@ -24,11 +24,11 @@ class EvalReport:
     where both have positions. `open_set` has the figures on queries whose place is not in the
     database, where they were requested. `description` explains the protocol; `runtime` names what
     computed the descriptors. `ms_a_photo` is the wall time from a file to its descriptor, with all
-    threads; `bytes_a_photo` is the size of a photo in an index: its descriptor, a byte a number (4
-    in an index of float32), and its local features. With the program's `version`, the `date`
-    (UTC), the model's `fingerprint` and `precision`, and the `settings` the evaluation can be
-    repeated. `ranked` holds the first results of each query, `positives` its right photos; `==`
-    ignores these two.
+    threads, None where an index had all photos; `bytes_a_photo` is the size of a photo in the
+    index, or else in a new one: its descriptor, a byte a number (4 in an index of float32), and its
+    local features. With the program's `version`, the `date` (UTC), the model's `fingerprint` and
+    `precision`, and the `settings` the evaluation can be repeated. `ranked` holds the first results
+    of each query, `positives` its right photos; `==` ignores these two.
     """
 
     protocol: str
@@ -48,7 +48,7 @@ class EvalReport:
     open_set: OpenSet | None = None
     description: str = ""
     runtime: str = ""
-    ms_a_photo: float = 0.0
+    ms_a_photo: float | None = None
     bytes_a_photo: float = 0.0
     version: str = ""
     date: str = ""
@@ -78,7 +78,7 @@ class EvalReport:
             **({"error_m": _by_n(self.error_m)} if self.error_m is not None else {}),
             **({"open_set": self.open_set.to_dict()} if self.open_set is not None else {}),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
-            "ms_a_photo": round(self.ms_a_photo, 2),
+            "ms_a_photo": None if self.ms_a_photo is None else round(self.ms_a_photo, 2),
             "bytes_a_photo": round(self.bytes_a_photo),
             "published": [
                 {"kind": row.kind, "at": dict(row.at), "note": row.note} for row in self.published

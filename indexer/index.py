@@ -58,6 +58,8 @@ class Index:
         self._rows = contents.rows
         self.place_ids: NDArray[np.int64] = self._rows.place_ids
         """All place ids, (N,) int64, ascending: the order of all columns and of `descriptors`."""
+        self.bytes_a_photo: float = contents.bytes_a_photo
+        """The bytes of a place's descriptor and local features, on average."""
         self.edits: Edits = read_edits(folder, manifest.files)
         """The edits of places, and the declared own fields."""
         self._moved = {

@@ -39,7 +39,7 @@ def comparison_rows(compared: Comparison) -> tuple[list[str], list[list[str]]]:
         [
             name,
             *(f"{report.recall[n]:.1f}" for n in ns),
-            f"{report.ms_a_photo:.1f}",
+            "" if report.ms_a_photo is None else f"{report.ms_a_photo:.1f}",
             f"{report.bytes_a_photo:,.0f}",
             report.precision,
         ]

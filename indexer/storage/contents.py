@@ -1,5 +1,6 @@
 """The content of the shards of one version of an index: rows, and columns of them."""
 
+import math
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -39,6 +40,14 @@ class Contents:
     def column(self, key: str) -> NDArray[Any]:
         """A small column of the places that are not removed. Raises `IndexFormatError`."""
         return self.rows.column(key)
+
+    @property
+    def bytes_a_photo(self) -> float:
+        """The bytes of a row's descriptor and local features, on average."""
+        shapes = [(shard.shape("descriptors"), shard.shape("cells")) for shard in self.shards]
+        width = np.dtype(self.manifest.descriptor_type).itemsize
+        stored = sum(width * math.prod(rows) + math.prod(cells) for rows, cells in shapes)
+        return stored / max(1, sum(rows[0] for rows, _ in shapes))
 
     def first_ids(self) -> dict[str, int]:
         """The first place id in each shard, removed places included."""

@@ -133,6 +133,7 @@ def test_the_page_shows_where_models_differ(
     assert good.recall[1] == 100.0
     features = encode_grid(model.embed(model.read(town.path(town.queries[0]))))[0]
     assert good.bytes_a_photo == model.card.dims + features.nbytes
+    assert good.ms_a_photo is not None
     assert good.ms_a_photo > 0
     ranked = list(good.ranked)
     ranked[2] = Ranked(ranked[2].rows[::-1], ranked[2].similarities[::-1])

@@ -19,7 +19,7 @@ from place_search.evaluation import (
 )
 from place_search.evaluation.truth.ground_truth import GroundTruth
 from place_search.indexer import build_index, edit_place, open_index, open_source
-from place_search.models import Model
+from place_search.models import Model, encode_grid
 
 Draw = Callable[..., None]
 SCENES = 3
@@ -143,6 +143,23 @@ def test_features_are_those_of_a_place_with_another_name(drive: Path, made: Path
     assert codes is not None
     np.testing.assert_array_equal(codes[0], index.codes(int(index.place_ids[2]))[0])
     assert places.codes("q/2.jpg") is None
+
+
+def test_an_index_tells_the_size_of_its_photos(drive: Path, tmp_path: Path, model: Model) -> None:
+    """Also where no photo is described, or where the index keeps less than the model gives."""
+    (drive / "among.csv").write_text("query,positives\ndb/0.jpg,db/1.jpg\n")
+    truth = read_truth_csv(drive / "among.csv", drive, drive / "db")
+    queries = truth_of(drive)
+    codes = encode_grid(model.embed(model.read(drive / "db" / "0.jpg")))[0].nbytes
+    build_index(open_source(drive / "db"), tmp_path / "all", model)
+    build_index(open_source(drive / "db"), tmp_path / "few", model, local_features=False)
+    for name, expected in (("all", model.card.dims + codes), ("few", model.card.dims)):
+        index = open_index(tmp_path / name)
+        told = evaluate(truth, model, index=IndexDatabase(index, truth)).to_dict()
+        assert (told["bytes_a_photo"], told["ms_a_photo"]) == (expected, None)
+        told = evaluate(queries, model, index=IndexDatabase(index, queries)).to_dict()
+        assert told["bytes_a_photo"] == expected
+        assert told["ms_a_photo"] > 0
 
 
 def test_an_index_without_local_features_verifies_nothing(
