@@ -31,8 +31,13 @@ COMPARISON = "comparison.json"
 SHOWN = 120
 
 
-def comparison_rows(compared: Comparison) -> tuple[list[str], list[list[str]]]:
-    """The head and the rows of the table: a model a row, and a random ranking."""
+def comparison_rows(
+    compared: Comparison, *, thousands: str = ","
+) -> tuple[list[str], list[list[str]]]:
+    """The head and the rows of the table: a model a row, and a random ranking.
+
+    `thousands` is the sign between the thousands of a number.
+    """
     ns = list(compared.reports[0].recall)
     head = ["model", *(f"R@{n} %" for n in ns), "ms a photo", "bytes a photo", "precision"]
     rows = [
@@ -40,7 +45,7 @@ def comparison_rows(compared: Comparison) -> tuple[list[str], list[list[str]]]:
             name,
             *(f"{report.recall[n]:.1f}" for n in ns),
             "" if report.ms_a_photo is None else f"{report.ms_a_photo:.1f}",
-            f"{report.bytes_a_photo:,.0f}",
+            f"{report.bytes_a_photo:,.0f}".replace(",", thousands),
             report.precision,
         ]
         for name, report in zip(compared.names, compared.reports, strict=True)
@@ -103,7 +108,7 @@ def write_comparison(truth: GroundTruth, compared: Comparison, out: Path) -> Pat
     )
     texts = {
         COMPARISON: json_text(compared.to_dict(), indent=2) + "\n",
-        "comparison.csv": table_text([head, *rows]),
+        "comparison.csv": table_text([head, *comparison_rows(compared, thousands="")[1]]),
         "queries.csv": _queries_csv(truth, compared, outcomes),
         "recall.svg": curves,
         "index.html": page,

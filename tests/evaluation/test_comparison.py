@@ -148,6 +148,9 @@ def test_the_page_shows_where_models_differ(
         rows = list(csv.DictReader(stream))
     assert [row["first_right a&b"] for row in rows] == ["1"] * 4
     assert [row["first_right worse"] for row in rows] == ["1", "1", "4", "1"]
+    with (tmp_path / "out" / "comparison.csv").open() as stream:
+        models = list(csv.DictReader(stream))
+    assert float(models[0]["bytes a photo"]) == good.bytes_a_photo > 1000
     told = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert told == json.loads(json.dumps(compared.to_dict()))
     assert told["comparison"][0]["models"] == ["a&b", "worse"]
