@@ -59,7 +59,7 @@ def place_by_gpx(source: Source, track: GpxTrack, clock_offset_s: float = 0.0) -
             f"{untimed} say no time, and {unplaced - untimed} were taken when it has no points; it "
             f"goes from {track.span}."
         )
-    return replace(source, photos=photos, warnings=tuple(warnings))
+    return replace(source, photos=photos, warnings=tuple(warnings), centres=None)
 
 
 def _unplaced_reason(source: Source, track: GpxTrack, times: list[float]) -> str:

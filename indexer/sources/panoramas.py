@@ -81,7 +81,9 @@ def cut_panoramas(source: Source, request: VideoRequest) -> Source:
     ]
     if not cut_count:
         return replace(source, warnings=tuple(warnings))
-    return replace(source, photos=photos, warnings=tuple(warnings), panoramas=cut_count)
+    return replace(
+        source, photos=photos, warnings=tuple(warnings), panoramas=cut_count, centres=None
+    )
 
 
 _UNMARKED = (

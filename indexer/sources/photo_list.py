@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, overload
 
 import numpy as np
+from numpy.typing import NDArray
 
 from place_search.core.geodesy import Position, Utm, is_zone, look_like_degrees, metres_in
 from place_search.indexer.places import PlacePhoto
@@ -189,7 +190,8 @@ class Source:
     `left_out` counts, by kind in words, files and folders that are not taken for photos;
     `unlisted` are folders that may not be read; `doubts` are about the positions that the source
     gives; `warnings` are other sentences on positions and panoramas; `panoramas` is the number of
-    panoramas that were cut into views.
+    panoramas that were cut into views. `centres` are (N, 3) camera positions in the frame of a
+    model that does not say where on Earth it is, NaN for none.
     """
 
     root: Path
@@ -200,6 +202,7 @@ class Source:
     doubts: tuple[Doubt, ...] = ()
     warnings: tuple[str, ...] = ()
     panoramas: int = 0
+    centres: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
 
     @property
     def intake(self) -> Intake:

@@ -21,11 +21,15 @@ Floats = NDArray[np.float64]
 
 
 class PlacedName(NamedTuple):
-    """The name of a photo in a model, and the position of its camera."""
+    """The name of a photo in a model, and the position of its camera.
+
+    `centre` is the position in the model's own frame, where that is not on Earth.
+    """
 
     name: str
     position: Position | None = None
     utm: Utm | None = None
+    centre: tuple[float, float, float] | None = None
 
 
 def camera_centre(quaternion: Iterable[float], translation: Iterable[float]) -> Floats:
@@ -68,20 +72,26 @@ def place_on_ground(names: list[str], centres: Floats, where: str) -> tuple[list
             PlacedName(name, Position(*row) if is_known else None)
             for name, row, is_known in zip(names, degrees.tolist(), has_position, strict=True)
         ], ""
-    ground, tilted = _ground(centres, has_position)
+    ground, tilted = on_ground(centres)
     warning = f"The units of {where} are taken for metres, as it does not name its place on Earth."
     if tilted:
         warning += (
             " Its third axis does not point up, so that distances are right, but not directions."
         )
     return [
-        PlacedName(name, utm=Utm(*row) if is_known else None)
-        for name, row, is_known in zip(names, ground.tolist(), has_position, strict=True)
+        PlacedName(name, utm=Utm(*row), centre=(x, y, z)) if is_known else PlacedName(name)
+        for name, row, (x, y, z), is_known in zip(
+            names, ground.tolist(), centres.tolist(), has_position, strict=True
+        )
     ], warning
 
 
-def _ground(centres: Floats, has_position: NDArray[np.bool_]) -> tuple[Floats, bool]:
-    """Two coordinates for each centre, and whether they are other axes than x and y."""
+def on_ground(centres: Floats) -> tuple[Floats, bool]:
+    """(N, 2) coordinates of centres (N, 3), and whether they are along other axes than x and y.
+
+    Those other axes depend on the centres: sets of one frame that are compared go in together.
+    """
+    has_position = np.isfinite(centres).all(axis=1)
     spread = centres[has_position] - centres[has_position].mean(axis=0)
     variances = (spread**2).sum(axis=0)
     if variances[:2].sum() >= LEVEL * variances.sum():
@@ -103,7 +113,8 @@ def source_of_placed(
     root = root.resolve()
     photos, files = PhotoList(root), PhotoFiles(root)
     missing = []
-    for name, position, utm in sorted(placed, key=attrgetter("name")):
+    ordered = sorted(placed, key=attrgetter("name"))
+    for name, position, utm, _ in ordered:
         path = files.find(name)
         if path is None:
             missing.append(name)
@@ -115,7 +126,15 @@ def source_of_placed(
             f"{len(missing)} of the {len(photos)} photos that {data} names are not under {root}, "
             f"the first is '{missing[0]}'; name the folder that holds them with --root."
         )
-    return Source(root, photos, kind, warnings=tuple(filter(None, warnings)))
+    nowhere = (np.nan, np.nan, np.nan)
+    centres = [photo.centre or nowhere for photo in ordered]
+    return Source(
+        root,
+        photos,
+        kind,
+        warnings=tuple(filter(None, warnings)),
+        centres=np.array(centres) if any(photo.centre for photo in ordered) else None,
+    )
 
 
 def read_numbers(fields: list[str], where: str) -> list[float]:

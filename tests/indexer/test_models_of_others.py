@@ -260,6 +260,20 @@ def test_opensfm_places_photos_by_its_reconstruction_and_exif(tmp_path: Path) ->
         open_source(tmp_path)
 
 
+def test_reconstructions_that_nothing_joins_are_not_laid_on_each_other(tmp_path: Path) -> None:
+    photos_in(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg")
+    parts = [
+        {"shots": {name: {"rotation": [0, 0, 0], "translation": [0, 0, 0]} for name in names}}
+        for names in (["c.jpg"], ["a.jpg", "b.jpg"])
+    ]
+    (tmp_path / "reconstruction.json").write_text(json.dumps(parts))
+    photos = by_name(tmp_path)
+    assert [photo.is_placed for photo in photos.values()] == [True, True, False]
+    _, told = open_source(tmp_path).warnings
+    assert told.startswith("1 photos have no position by")
+    assert "such as 'c.jpg'" in told
+
+
 def taken(path: Path, second: int, zone: str = "") -> None:
     """A photo that says it was taken at so many seconds after 10 o'clock."""
     exif = Image.Exif()

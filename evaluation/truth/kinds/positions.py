@@ -14,6 +14,7 @@ from place_search.evaluation.truth.ground_truth import GroundTruth, Order
 from place_search.evaluation.truth.positives import RADIUS_M, metres_of, within
 from place_search.evaluation.truth.truth_files import TruthFiles
 from place_search.indexer import PlacePhoto, Source, open_source
+from place_search.indexer.sources.poses import on_ground
 from place_search.photos import read_position
 
 _TEST_PARTS = ("images/test", "test", "")
@@ -103,6 +104,8 @@ def read_places_truth(
     listed = [*_placed(places), *(_placed(query_source) if query_source else ())]
     root = _root([places.root, (query_source or places).root], listed)
     metres = metres_of(listed)
+    if query_source is not None:
+        metres = _on_one_ground(metres, places, query_source)
     count = len(places.photos)
     has_position = np.asarray(np.isfinite(metres).all(axis=1))
     for source, rows in ((places, has_position[:count]), (query_source, has_position[count:])):
@@ -141,6 +144,25 @@ def read_places_truth(
             *_without_positions(has_position[query_rows], "queries", "they are left out"),
         ),
     )
+
+
+def _on_one_ground(
+    metres: NDArray[np.float64], places: Source, queries: Source
+) -> NDArray[np.float64]:
+    """Metres of database and queries; of two models, which share a frame, on one plane.
+
+    Raises:
+        TruthError: one is a model whose plane is its own, so that the other has no place on it.
+    """
+    if places.centres is not None and queries.centres is not None:
+        return on_ground(np.concatenate([places.centres, queries.centres]))[0]
+    for source, other in ((places, queries), (queries, places)):
+        if source.centres is not None and on_ground(source.centres)[1]:
+            raise TruthError(
+                f"The third axis of the model of {source.root} does not point up, so its metres "
+                f"are not those of {other.root}; turn it, or give both as models of one frame."
+            )
+    return metres
 
 
 def _order(photos: Iterable[PlacePhoto]) -> Order:

@@ -41,12 +41,12 @@ def read(data: Path, root: Path | None = None) -> Source:
         SourceError: a file of the dataset that is broken, or no photos.
     """
     images = root or data / IMAGES
-    reconstructed, warning = _read_reconstructions(data)
+    reconstructed, warnings = _read_reconstructions(data)
     listing = list_folder(images.resolve())
     placed = [
         reconstructed.get(name) or PlacedName(name, _position(data, name)) for name in listing.names
     ]
-    source = source_of_placed(data, images, "opensfm", placed, warning)
+    source = source_of_placed(data, images, "opensfm", placed, *warnings)
     return replace(source, left_out=dict(listing.left_out), unlisted=tuple(listing.unlisted))
 
 
@@ -62,12 +62,17 @@ def _json(path: Path, kind: type) -> Any:
     return content
 
 
-def _read_reconstructions(data: Path) -> tuple[dict[str, PlacedName], str]:
-    """The photos of the reconstructions by name; the largest reconstruction counts first."""
+def _read_reconstructions(data: Path) -> tuple[dict[str, PlacedName], list[str]]:
+    """The photos of the reconstructions by name, and warnings; the largest one counts first.
+
+    Of reconstructions that are not on Earth only the largest gives positions: each has a frame of
+    its own.
+    """
     by_name: dict[str, PlacedName] = {}
-    warnings = []
+    warnings: list[str] = []
+    lost: set[str] = set()
     if not (data / MODEL).is_file():
-        return by_name, ""
+        return by_name, warnings
     for part in sorted(_json(data / MODEL, list), key=_photos_of, reverse=True):
         try:
             names = list(part["shots"])
@@ -83,12 +88,21 @@ def _read_reconstructions(data: Path) -> tuple[dict[str, PlacedName], str]:
                 PlacedName(name, Position(*row))
                 for name, row in zip(names, degrees.tolist(), strict=True)
             ]
-        else:
+        elif not warnings:
             placed, warning = place_on_ground(names, centres, f"{data / MODEL}")
             warnings.append(warning)
+        else:
+            placed = []
+            lost.update(names)
         for photo in placed:
             by_name.setdefault(photo.name, photo)
-    return by_name, next(iter(warnings), "")
+    lost -= by_name.keys()
+    if lost:
+        warnings.append(
+            f"{len(lost)} photos have no position by {data / MODEL}, such as '{min(lost)}': it "
+            "does not say where their reconstruction is to the largest one."
+        )
+    return by_name, warnings
 
 
 def _photos_of(part: Any) -> int:
