@@ -129,6 +129,12 @@ class IndexDatabase:
         self.changed = self._compare(moved)
         self._step = max(1, CHUNK_BYTES // (4 * index.dims))
 
+    @property
+    def identity(self) -> dict[str, str]:
+        """What tells this version of the index from others, and how it rounds descriptors."""
+        manifest = self.index.manifest
+        return {"id": manifest.index_id, "descriptor_type": manifest.descriptor_type}
+
     def _match(self) -> set[int]:
         """Find the place of each photo; returns the rows whose place is not found by its path."""
         places = [(os.fspath(place.path), place.name) for place in self.index.places()]

@@ -160,6 +160,7 @@ def evaluate(
             "dims": model.card.dims,
             "verify": reranker is not None,
             "candidates": None if reranker is None else reranker.depth,
+            "index": None if index is None else index.identity,
             "standardize": standardize,
             "sequence": None if window is None else window._asdict(),
         },

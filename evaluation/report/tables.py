@@ -45,6 +45,7 @@ def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, Message | s
     """The settings that a reader needs to repeat the evaluation: names and values."""
     settings = report.settings
     radius = settings.get("radius_m")
+    index = settings.get("index")
     sequence, standardized = settings.get("sequence"), settings.get("standardize")
     verified = (
         message("the-first", count=settings["candidates"]) if settings.get("verify") else "no"
@@ -55,6 +56,7 @@ def facts(truth: GroundTruth, report: EvalReport) -> list[tuple[str, Message | s
         ("Date", report.date),
         ("Model", f"{report.model}, fingerprint {report.fingerprint}"),
         ("Precision", report.precision),
+        *((("Index", f"{index['id']}, {index['descriptor_type']}"),) if index else ()),
         ("Dimensions", str(settings.get("dims", ""))),
         ("Photos", message("photos-of", name=truth.name, **sizes)),
         ("Protocol", report.protocol),

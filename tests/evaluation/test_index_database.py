@@ -145,6 +145,17 @@ def test_features_are_those_of_a_place_with_another_name(drive: Path, made: Path
     assert places.codes("q/2.jpg") is None
 
 
+@pytest.mark.slow
+def test_a_report_tells_from_which_index_it_is(drive: Path, made: Path, tmp_path: Path) -> None:
+    """It rounds descriptors, so that the same photos may give other figures without it."""
+    files = TruthFiles(truth=drive / "truth.csv", root=drive, database=drive / "db")
+    settings = evaluate_files(files, index=made, report_dir=tmp_path / "report").settings
+    index_id = open_index(made).index_id
+    assert settings["index"] == {"id": index_id, "descriptor_type": "int8"}
+    assert f"- Index: {index_id}, int8\n" in (tmp_path / "report" / "recall.md").read_text("utf-8")
+    assert evaluate_files(files).settings["index"] is None
+
+
 def test_an_index_tells_the_size_of_its_photos(drive: Path, tmp_path: Path, model: Model) -> None:
     """Also where no photo is described, or where the index keeps less than the model gives."""
     (drive / "among.csv").write_text("query,positives\ndb/0.jpg,db/1.jpg\n")

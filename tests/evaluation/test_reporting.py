@@ -89,6 +89,7 @@ def test_the_files_of_a_report(
         "dims": model.card.dims,
         "verify": False,
         "candidates": None,
+        "index": None,
         "standardize": False,
         "sequence": None,
     }
