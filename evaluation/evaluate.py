@@ -34,7 +34,7 @@ from place_search.models import Model
 from place_search.search.index_calibration import calibration_for
 from place_search.search.probability import BACKGROUND
 from place_search.search.tracks.routes import Routes
-from place_search.search.verification import Query
+from place_search.search.verification import is_blank_place
 
 RECALL_KS = (1, 5, 10)
 MIN_RESULTS = max(25, BACKGROUND)
@@ -234,7 +234,7 @@ class _Work:
         if self.indexed is None or self.model.card.local_features is None:
             return False
         codes = self.indexed.codes(self.truth.queries[query])
-        return codes is not None and Query.of_codes(codes).is_blank
+        return codes is not None and is_blank_place(codes)
 
     def candidates(self, count: int, standardize: bool) -> list[Ranked]:
         """The candidates of each query, with the similarities that a search gives."""

@@ -23,6 +23,7 @@ from place_search.search.reasons import REASONS, reason_dict
 from place_search.search.results import Result, columns_of, result_dict
 from place_search.search.several.views import RankedPlace
 from place_search.search.stages import Stages
+from place_search.search.verification import NOTHING, is_blank_place
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,10 @@ def similar_places(
     hits = [hit for hit in all_hits if hit.place_id not in left_out]
     similarities = [hit.similarity for hit in hits]
     first = hits[:k]
+    # A blank photo is as similar to any other one as to itself.
+    shown = NOTHING if is_blank_place(index.codes(place_id)) else None
     probabilities = candidate_probabilities(
-        engine.calibration, similarities[:k], [None] * len(first), similarities
+        engine.calibration, similarities[:k], [shown] * len(first), similarities
     )
     return SimilarPlaces(
         index_id=index.index_id,

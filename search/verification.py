@@ -124,16 +124,24 @@ class Query:
         """A place of an index as a query, by its codes."""
         query = cls(None)
         codes, grid = place
-        if all(grid):
+        query.is_blank = is_blank_place(place)
+        if all(grid) and not query.is_blank:
             signs = decode_codes(codes)
-            query.is_blank = not signs.any() or _shows_nothing(signs.sum(axis=0), grid)
-            if not query.is_blank:
-                query._set_views(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
+            query._set_views(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
         return query
 
     def _set_views(self, projected: NDArray[np.float32]) -> None:
         self.full = full_view(projected)
         self.coarse = coarse_view(projected)
+
+
+def is_blank_place(place: Codes) -> bool:
+    """Whether all local features of a place are alike, by its codes; False where it has none."""
+    codes, grid = place
+    if not all(grid):
+        return False
+    signs = decode_codes(codes)
+    return not signs.any() or _shows_nothing(signs.sum(axis=0), grid)
 
 
 def _shows_nothing(sums: NDArray[Any], grid: Grid) -> bool:

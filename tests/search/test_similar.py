@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from place_search.indexer import Index, build_index, change_groups, open_index, open_source
 from place_search.models import Model
@@ -60,6 +61,20 @@ def test_its_own_spot_is_left_out_unless_asked_for(grouped: Engine) -> None:
     assert every.results[0].place_id == 1
     assert every.results[0].group is not None
     assert len(every.results) == 4
+
+
+def test_a_blank_place_is_no_place_like_another(street: Any, model: Model, tmp_path: Path) -> None:
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for place in range(4):
+        (photos / f"{place}.jpg").write_bytes(street.query(place))
+    for name, grey in (("x", 3), ("y", 2)):
+        Image.new("RGB", (320, 240), (grey, grey, grey)).save(photos / f"{name}.jpg")
+    build_index(open_source(photos), tmp_path / "index", model)
+    found = similar_places(Engine(open_index(tmp_path / "index"), model), 4).results
+    assert found[0].name == "y.jpg"
+    assert found[0].similarity > 0.98
+    assert max(result.probability or 0.0 for result in found) < 0.5
 
 
 def test_filters_leave_out_places_and_say_when_none_is_left(client: httpx.Client) -> None:
