@@ -56,7 +56,8 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
     degrees = np.full((len(photos), 2), np.nan)
     zoneless, on_earth = [], []
     for row, photo in enumerate(photos):
-        position = photo.position or (to_position(photo.utm) if photo.utm else None)
+        # Metres count before degrees, as in one zone: names of a benchmark round these to a metre.
+        position = (to_position(photo.utm) if photo.utm else None) or photo.position
         if position is not None:
             degrees[row] = position
             on_earth.append(photo.name)

@@ -24,6 +24,7 @@ from place_search.evaluation import (
 )
 from place_search.evaluation.truth.positives import metres_of, plane, within
 from place_search.indexer import PlacePhoto, SourceError
+from place_search.indexer.sources.at_names import read_at_name
 
 WriteMat = Callable[..., Path]
 # Quarters of a metre: squares and their sums are exact.
@@ -80,6 +81,20 @@ def test_neighbours_across_a_zone_border_are_near() -> None:
     utm = Utm(585042.67, 4476938.85, "17T")
     same = metres_of([PlacePhoto(Path("d"), "d", utm=utm), photos[0]])
     assert same[0] == pytest.approx(geocentric(np.array([to_position(utm)]))[0], abs=1e-3)
+
+
+def test_metres_count_before_degrees_in_however_many_zones() -> None:
+    """As in `@` names, whose degrees have five decimals, and their metres two."""
+    names = ("@500000.00@5533000.00@32@U@49.94930@9.00000@.jpg", "@500024.90@5533000.00@32@U@")
+    photos = [
+        PlacePhoto(Path(name), name, position=Position(49.9493, longitude), utm=known.utm)
+        for name, longitude in zip(names, (9.0, 9.00036), strict=True)
+        if (known := read_at_name(name)) is not None
+    ]
+    elsewhere = PlacePhoto(Path("o.jpg"), "o.jpg", position=Position(50.0, 5.0))
+    for listed in (photos, [*photos, elsewhere]):
+        metres = metres_of(listed)
+        assert math.dist(metres[0], metres[1]) == pytest.approx(24.9, abs=0.02)
 
 
 def touch(root: Path, *names: str) -> None:
