@@ -23,6 +23,9 @@ class Ranked(NamedTuple):
     probability: float = 0.0
 
 
+ROUNDING = 1e-5
+"""More than the difference that a matrix product makes between equal descriptors, by their place
+in the matrix."""
 NOTHING = Ranked(np.empty(0, dtype=np.int64), np.empty(0, dtype=np.float32))
 
 
@@ -53,17 +56,28 @@ def rank(
         if keep is not None:
             for query, query_similarities in enumerate(similarities):
                 query_similarities[~keep(query, rows)] = -np.inf
-        fresh = (similarities >= worst[:, None]) & (similarities > -np.inf)
+        fresh = (similarities >= worst[:, None] - ROUNDING) & (similarities > -np.inf)
         for query in np.flatnonzero(fresh.any(axis=1)).tolist():
-            new = np.flatnonzero(fresh[query])
+            new = _most_similar(np.flatnonzero(fresh[query]), similarities[query], depth)
+            # Summed row by row, so that equal descriptors have equal similarities.
+            exact = np.vecdot(descriptors[new], queries[query])
             best[query] = _best(
                 np.concatenate([best[query].rows, rows[new]]),
-                np.concatenate([best[query].similarities, similarities[query, new]]),
+                np.concatenate([best[query].similarities, exact]),
                 depth,
             )
             if len(best[query].rows) == depth > 0:
                 worst[query] = best[query].similarities[-1]
     return best
+
+
+def _most_similar(columns: Rows, similarities: NDArray[np.float32], depth: int) -> Rows:
+    """Those of the columns that may be among the `depth` most similar ones, but for rounding."""
+    if len(columns) <= depth:
+        return columns
+    least = np.partition(similarities[columns], -depth)[-depth]
+    may_be_best: NDArray[np.bool_] = similarities[columns] >= least - ROUNDING
+    return np.asarray(columns[may_be_best])
 
 
 def _best(rows: Rows, similarities: NDArray[np.float32], depth: int) -> Ranked:

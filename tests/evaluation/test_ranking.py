@@ -53,6 +53,22 @@ def test_ranking_is_a_full_sort_without_the_own_photo_and_the_lost_ones(
         assert similarities.tolist() == [queries[query] @ database[row] for row in rows]
 
 
+def test_equal_descriptors_are_equally_similar_wherever_they_lie() -> None:
+    """A matrix product sums the last columns of a block in another order."""
+    rng = np.random.default_rng(0)
+    descriptors = rng.normal(size=(9 + 23, 1024)).astype(np.float32)
+    descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    queries, database = descriptors[:9], descriptors[9:]
+    same = [4, 12, 20, 22]
+    database[same] = database[4]
+    for step in (23, 7):
+        for depth in (23, 10):
+            for rows, similarities, _ in rank(queries, in_chunks(database, step), depth):
+                equal = np.flatnonzero(np.isin(rows, same))
+                assert rows[equal].tolist() == same[: len(equal)]
+                assert len(set(similarities[equal].tolist())) <= 1
+
+
 def test_what_a_query_may_not_have_takes_no_place_of_another() -> None:
     queries, database = np.eye(3, dtype=np.float32), np.eye(3, dtype=np.float32)
     found = rank(queries, in_chunks(database, 2), 1, keep=lambda query, rows: rows < query)
