@@ -49,9 +49,9 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
         TruthError: some have metres of an unknown zone, and others a zone or degrees.
     """
     utms = [_utm(photo) for photo in photos]
-    zones = {utm.zone for utm in utms if utm is not None}
+    grids = {_grid(utm.zone) for utm in utms if utm is not None}
     polar = any(utm is None and photo.position for utm, photo in zip(utms, photos, strict=True))
-    if len(zones) <= 1 and not polar:
+    if len(grids) <= 1 and not polar:
         return utm_metres(utms)
     degrees = np.full((len(photos), 2), np.nan)
     zoneless, on_earth = [], []
@@ -71,6 +71,11 @@ def metres_of(photos: Sequence[PlacePhoto]) -> Metres:
             "metres their zone, or all photos metres."
         )
     return geocentric(degrees)
+
+
+def _grid(zone: str) -> tuple[str, bool]:
+    """The number of a zone and its hemisphere: metres are the same in all bands of these."""
+    return zone[:-1], zone[-1:] >= "N"
 
 
 def _utm(photo: PlacePhoto) -> Utm | None:

@@ -83,6 +83,21 @@ def test_neighbours_across_a_zone_border_are_near() -> None:
     assert same[0] == pytest.approx(geocentric(np.array([to_position(utm)]))[0], abs=1e-3)
 
 
+def test_bands_of_a_zone_have_the_same_metres() -> None:
+    # 48° N parts the bands T and U; on the ground the photos are 25.01 m apart.
+    north, south = 5316300.0, 5316275.0
+    photos = [
+        PlacePhoto(Path("a"), "a", utm=Utm(500000, north, "32U")),
+        PlacePhoto(Path("b"), "b", utm=Utm(500000, south, "32T")),
+        PlacePhoto(Path("c"), "c", utm=Utm(500000, south, "32N")),
+    ]
+    metres = metres_of(photos)
+    assert metres.tolist() == [[500000, north], [500000, south], [500000, south]]
+    assert within(metres[1:], metres[:1], 25.0)[0].tolist() == [0, 1]
+    beyond = PlacePhoto(Path("d"), "d", utm=Utm(500000, 9_999_999, "32M"))
+    assert metres_of([*photos, beyond]).shape == (4, 3)
+
+
 def test_metres_count_before_degrees_in_however_many_zones() -> None:
     """As in `@` names, whose degrees have five decimals, and their metres two."""
     names = ("@500000.00@5533000.00@32@U@49.94930@9.00000@.jpg", "@500024.90@5533000.00@32@U@")
