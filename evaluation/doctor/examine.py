@@ -246,6 +246,7 @@ class _Examination:
         without_positives = right.count(0)
         self.queries_without_positives = without_positives
         self.chance = rules.chance(self.ks)
+        self.notes += rules.warnings
         if without_positives == len(right):
             radius = f" within {truth.radius_m:g} m" if truth.radius_m is not None else ""
             remedy = (

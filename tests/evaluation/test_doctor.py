@@ -161,6 +161,18 @@ def test_a_truth_file_with_missing_photos(root: Path, tmp_path: Path) -> None:
     assert kinds(broken) == {"model": 1, "truth": 1}
 
 
+def test_what_a_protocol_warns_of_is_noted(root: Path, tmp_path: Path) -> None:
+    truth = tmp_path / "truth.csv"
+    truth.write_text("query,positives\nqueries_real/000/1.jpg,000/1.jpg\n")
+    files = TruthFiles(truth=truth, root=root)
+    for protocol, says in (
+        ("loop-closure:0", "'1.jpg' is the file name of several frames"),
+        ("tokyo-12", "1 of the 1 groups of 12 successive database photos are no 12 views"),
+    ):
+        notes = examine(files, model="none", sample=0, protocol=protocol).notes
+        assert any(note.startswith(says) for note in notes)
+
+
 def test_photos_without_a_truth(root: Path) -> None:
     diagnosis = examine(TruthFiles(data=root / "000"), model="none", sample=0)
     assert kinds(diagnosis) == {"model": 1}
