@@ -90,7 +90,13 @@ def _doubts_of_names(ordered: Iterable[str]) -> list[str]:
         ]
     kinds: dict[str, str] = {}
     for name in names:
-        kinds.setdefault(re.sub(r"\d+", "0", PurePosixPath(name).stem), PurePosixPath(name).name)
+        file = PurePosixPath(name)
+        if file.name.startswith("@"):
+            return [
+                f"File names of frames begin with their positions, as '{file.name}', so frames are "
+                f"in the order of eastings; {_COUNT_ON}"
+            ]
+        kinds.setdefault(re.sub(r"\d+", "0", file.stem), file.name)
     if len(kinds) == 1:
         return []
     first, second, *_ = kinds.values()

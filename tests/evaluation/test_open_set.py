@@ -203,6 +203,8 @@ def test_frames_in_the_order_of_their_paths_are_told() -> None:
         return list(open_protocol(truth, "loop-closure:1").warnings)
 
     assert warnings("b/10.jpg", "a/9.jpg", "a/100.jpg") == []
+    [told] = warnings("@585042.1@4476938.8@.jpg", "@585040.1@4476938.8@.jpg")
+    assert told.startswith("File names of frames begin with their positions, as '@585040.1@44769")
     # All photos of the left camera would come before the first of the right one.
     [told] = warnings("L0001.jpg", "R0001.jpg", "L0002.jpg", "R0002.jpg")
     assert told.startswith("The file names of frames differ in more than their numbers, as 'L0001.")
