@@ -25,6 +25,10 @@ COMPARED = 3
 """The number of found results that the first is compared with, 2 at least."""
 OF_ITS_OWN = 30
 """The most matches that the first result has apart from the others, where they share a part."""
+ONE_CELL = 1.01
+MOVED_ALIKE = 0.8
+"""The least share of the matches with a part of the car or a watermark that are moved alike, within
+a cell: what stands in the world has another size and other angles from elsewhere."""
 STANDS_OUT = 0.7
 """The share of the first result's matches below which another result is no evidence."""
 CELLS_LEFT = 1 / 3
@@ -89,13 +93,15 @@ class MatchedPlace(NamedTuple):
 def share_a_part(matched: Iterable[MatchedPlace]) -> bool:
     """Whether the first place agrees with the others only where all of them match one photo.
 
-    It is compared with the next `COMPARED` places. False where that cannot be told: with fewer than
-    two others, where the first matches far more or elsewhere, or where too little of the places is
-    outside their matches.
+    It is compared with the next `COMPARED` places. False where what matches has another size or
+    other angles, and where that cannot be told: with fewer than two others, where the first matches
+    far more or elsewhere, or where too little of the places is outside their matches.
     """
     places = list(islice(matched, 1 + COMPARED))
     inliers = [place.verification.inliers for place in places]
     if len(places) < 3 or min(inliers) < STANDS_OUT * inliers[0]:
+        return False
+    if not all(_moved_alike(place.verification.matches) for place in places):
         return False
     first, *others = places
     if _of_its_own(first, others) > OF_ITS_OWN:
@@ -109,6 +115,15 @@ def share_a_part(matched: Iterable[MatchedPlace]) -> bool:
         if verification.mutual < MATCHES_LEFT or agreement(verification) >= AGREEMENT_LEFT:
             return False
     return True
+
+
+def _moved_alike(matches: NDArray[np.float32]) -> bool:
+    """Whether most matches lie as far to one side in the place as all do at the median."""
+    if not len(matches):
+        return False
+    moves = matches[:, 2:] - matches[:, :2]
+    apart = np.abs(moves - np.median(moves, axis=0)).max(axis=1)
+    return float((apart <= ONE_CELL).mean()) >= MOVED_ALIKE
 
 
 def _of_its_own(first: MatchedPlace, others: Sequence[MatchedPlace]) -> int:

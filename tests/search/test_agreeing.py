@@ -95,6 +95,25 @@ def test_photos_of_one_spot_agree_beyond_what_the_photo_shows(
     assert said.match.verdict == "found"
 
 
+def test_what_is_nearer_or_farther_is_no_part_of_the_car(
+    street: Street, model: Model, tmp_path: Path
+) -> None:
+    """A house seen from several distances, before other traffic each time, is one place."""
+    for number, percent in enumerate((85, 118, 130)):
+        (tmp_path / f"{number}.jpg").write_bytes(jpeg(house_at(street, number, percent)))
+    build_index(open_source(tmp_path), tmp_path / "index", model)
+    said = Engine(open_index(tmp_path / "index"), model).search(jpeg(house_at(street, 9, 100)))
+    assert said.query.notes == ()
+    assert said.match.verdict == "found"
+
+
+def house_at(street: Street, number: int, percent: int) -> Image.Image:
+    photo = street.photo(40 + number)
+    house = street.photo(3).crop((100, 100, 450, 350))
+    photo.paste(house.resize((350 * percent // 100, 250 * percent // 100)), (20, 20))
+    return photo
+
+
 def test_places_that_match_other_parts_of_the_photo_share_none(
     street: Street, model: Model, tmp_path: Path
 ) -> None:
