@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ import numpy as np
 import pytest
 import torch
 
+from place_search.core.errors import PlaceSearchError
+from place_search.core.progress import Progress
 from place_search.indexer import build_index, open_index, open_source
 from place_search.models import ModelCard, ModelError, find_model, open_model, read_card
 from place_search.training import TrainingData, TrainingError, cluster, preset, train
@@ -176,13 +179,14 @@ def test_two_processes_do_the_work_of_one(data: TrainingData, tmp_path: Path) ->
     np.testing.assert_allclose(together[1:count], alone[1:count], rtol=1e-3)
 
 
+@pytest.mark.parametrize("resume", [False, True])
 def test_a_folder_of_others_in_place_of_the_run_s_is_left_alone(
-    data: TrainingData, tmp_path: Path
+    data: TrainingData, tmp_path: Path, resume: bool
 ) -> None:
     (tmp_path / "mine.run").mkdir()
     (tmp_path / "mine.run" / "thesis.txt").write_text("years of work")
     with pytest.raises(TrainingError, match=r"mine\.run holds other files, such as 'thesis\.txt'"):
-        train(data, tmp_path / "mine", config=SMALL, model=START)
+        train(data, tmp_path / "mine", config=SMALL, model=START, resume=resume)
     assert (tmp_path / "mine.run" / "thesis.txt").read_text() == "years of work"
 
 
@@ -283,6 +287,85 @@ def test_a_clustered_model_is_trained_in_its_place(
         train(data, out, config=SMALL, resume=True)
 
 
+def stop_at(moment: str) -> Progress:
+    """A progress that stops a run, as Ctrl-C does, at the stage `moment`."""
+
+    def report(stage: str, done: int, total: int) -> None:
+        if stage.startswith(moment):
+            raise KeyboardInterrupt
+
+    return report
+
+
+@pytest.mark.usefixtures("plainly")
+def test_a_run_is_trained_by_one_process_at_a_time(data: TrainingData, tmp_path: Path) -> None:
+    refused: list[str] = []
+
+    def train_again(stage: str, done: int, total: int) -> None:
+        if stage.startswith("Epoch") and not refused:
+            with pytest.raises(PlaceSearchError, match=f"by process {os.getpid()}; wait") as error:
+                train(data, tmp_path / "m", config=SMALL, resume=True)
+            refused.append(str(error.value))
+
+    train(data, tmp_path / "m", config=SMALL, model=START, progress=train_again)
+    assert len(refused) == 1
+    assert not (tmp_path / "m.run" / ".lock").exists()
+
+
+@pytest.mark.usefixtures("plainly")
+def test_a_resumed_run_replaces_no_other_model(
+    data: TrainingData, render: Render, tmp_path: Path
+) -> None:
+    out = tmp_path / "m"
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out, config=SMALL, model=START, progress=stop_at("Epoch"))
+    other = cluster(render(8, 2), out, clusters=8, backbone_weights=find_model())
+    with pytest.raises(TrainingError, match=r"m is not the model .* began with.*--resume"):
+        train(data, out, config=SMALL, resume=True)
+    assert read_card(out) == other
+    out.rename(tmp_path / "clustered")
+    train(data, out, config=SMALL, resume=True)
+
+
+@pytest.mark.usefixtures("plainly")
+def test_a_run_that_is_stopped_while_it_is_tidied_away_is_finished(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    remove = shutil.rmtree
+
+    def stop(path: Path, **options: Any) -> None:
+        if Path(path).name == "features":
+            raise RuntimeError("killed")
+        remove(path, **options)
+
+    monkeypatch.setattr(shutil, "rmtree", stop)
+    with pytest.raises(RuntimeError, match="killed"):
+        train(data, tmp_path / "m", config=SMALL, model=START)
+    made = read_card(tmp_path / "m")
+    with pytest.raises(TrainingError, match="a run that is finished"):
+        train(data, tmp_path / "m", config=SMALL, resume=True)
+    assert read_card(tmp_path / "m") == made
+
+
+def test_what_cannot_begin_leaves_no_folder(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = replace(data, validation=None)
+    with pytest.raises(TrainingError, match="less those held out"):
+        train(alone, tmp_path / "m", config=replace(SMALL, validation=0.99), model=START)
+    with pytest.raises(TrainingError, match="has 12 units with weights, so the last 99 cannot"):
+        train(data, tmp_path / "m", config=replace(SMALL, train_last=99), model=START)
+
+    def full(source: Path, target: Path) -> None:
+        target.write_bytes(b"half")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(shutil, "copyfile", full)
+    with pytest.raises(TrainingError, match=r"m\.run is on a full disk; free some space"):
+        train(data, tmp_path / "m", config=SMALL, model=START)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize(
     ("name", "changes", "message"),
     [
@@ -294,9 +377,3 @@ def test_a_clustered_model_is_trained_in_its_place(
 def test_settings_that_make_no_sense(name: str, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(TrainingError, match=message):
         preset(name, changes)
-
-
-def test_more_units_than_there_are(data: TrainingData, tmp_path: Path) -> None:
-    config = replace(SMALL, train_last=99)
-    with pytest.raises(TrainingError, match="has 12 units with weights, so the last 99 cannot"):
-        train(data, tmp_path / "m", config=config, model=START)

@@ -8,10 +8,11 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from place_search.core.files import require_own_folder, write_whole
+from place_search.core.files import require_own_folder, scratch_folder, write_whole
 from place_search.core.text import parse_json
+from place_search.indexer.storage.lock import LOCK_NAME
 from place_search.models import find_model, read_card
-from place_search.models.card import CARD_NAME
+from place_search.models.card import CARD_NAME, WEIGHTS_NAME
 from place_search.training.config import differences
 from place_search.training.data.places import Places
 from place_search.training.errors import TrainingError
@@ -19,6 +20,8 @@ from place_search.training.loop.checkpoint import CHECKPOINT, plain_errors
 from place_search.training.process_group import ProcessGroup
 
 START = "start"
+"""The model that a run starts from; an unfinished run has this folder."""
+ENDED = "ended"
 MINED = "mined.json"
 RECORD = "run.json"
 
@@ -42,10 +45,15 @@ class RunFolder:
         return rows
 
     def close(self) -> None:
-        """Remove the files that only an unfinished run needs."""
-        for name in (CHECKPOINT, MINED):
+        """Remove the files that only an unfinished run needs.
+
+        The mark of an unfinished run goes first and at once: a run that is killed meanwhile is
+        finished, so it is not trained again from its start.
+        """
+        self.start.rename(self.path / ENDED)
+        for name in (CHECKPOINT, MINED, LOCK_NAME):
             (self.path / name).unlink(missing_ok=True)
-        for name in ("features", "mining", START):
+        for name in ("features", "mining", ENDED):
             shutil.rmtree(self.path / name, ignore_errors=True)
 
 
@@ -62,7 +70,10 @@ def begin_run(
     skipped: Sequence[Sequence[int]],
     processes: ProcessGroup,
 ) -> RunFolder:
-    """Make the folder of a new run, with a copy of the model that it starts from."""
+    """Make the folder of a new run, with a copy of the model that it starts from.
+
+    The folder appears whole, instead of that of a finished run.
+    """
     path = folder_of(out)
     record = {
         "recipe": recipe,
@@ -72,10 +83,16 @@ def begin_run(
     }
     if processes.is_main:
         with plain_errors(path):
-            shutil.rmtree(path, ignore_errors=True)
-            path.mkdir(parents=True)
-            shutil.copytree(start, path / START)
-            write_whole(path / RECORD, json.dumps(record, indent=1).encode())
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with scratch_folder(path.parent, path.name) as scratch:
+                new = scratch / path.name
+                (new / START).mkdir(parents=True)
+                for name in (CARD_NAME, WEIGHTS_NAME):
+                    shutil.copyfile(start / name, new / START / name)
+                write_whole(new / RECORD, json.dumps(record, indent=1).encode())
+                require_no_run(out)  # another run may have begun meanwhile
+                shutil.rmtree(path, ignore_errors=True)
+                new.rename(path)
     processes.wait_for_all()
     return RunFolder(path, record)
 
@@ -98,14 +115,16 @@ def require_no_run(out: Path) -> None:
 def find_run(
     out: Path, recipe: Mapping[str, Any], model: str | Path | None, data: str
 ) -> RunFolder | None:
-    """The run to resume; None if it was killed before its folder was complete.
+    """The run to resume; None if it was killed before it had a folder.
 
     Raises:
-        TrainingError: it is finished, or began with other settings, another model or other photos.
+        TrainingError: it is finished, or began with other settings, another model or other photos;
+            the folder has other files, or `out` is another model.
         ModelError: an unknown model.
     """
     path = folder_of(out)
     if not (path / RECORD).is_file():
+        require_own_folder(path, RECORD, "recipe", TrainingError)
         return None
     if not (path / START).is_dir():
         raise TrainingError(f"{path} holds a run that is finished; its model is {out}.")
@@ -130,7 +149,30 @@ def find_run(
             f"{path} began with other photos; bring back the list it began with, or start a new "
             "run under another --out."
         )
-    return RunFolder(path, record)
+    run = RunFolder(path, record)
+    require_replaceable(out, run)
+    return run
+
+
+def require_replaceable(out: Path, run: RunFolder) -> None:
+    """Make sure that `out` is free, the model that the run started from, or the run's own result.
+
+    Raises:
+        TrainingError: it is another model, or no model.
+    """
+    if not out.exists():
+        return
+    start = read_card(run.start).fingerprint
+    if (out / CARD_NAME).is_file():
+        card = read_card(out)
+        training = card.fitting.get("training", {})
+        result = (training.get("from_fingerprint"), training.get("photos_sha256"))
+        if start == card.fingerprint or result == (start, run.record["data"]):
+            return
+    raise TrainingError(
+        f"{out} is not the model that {run.path} began with, and would be replaced; move it "
+        "elsewhere, then go on with --resume."
+    )
 
 
 def data_stamp(places: Places, validation: Places | None) -> str:
@@ -145,8 +187,13 @@ def data_stamp(places: Places, validation: Places | None) -> str:
     return digest.hexdigest()[:32]
 
 
-def replace_model(new: Path, out: Path) -> None:
-    """Replace the clustered model `out` by the finished model that was trained from it."""
+def replace_model(new: Path, out: Path, run: RunFolder) -> None:
+    """Replace the clustered model `out` by the finished model that was trained from it.
+
+    Raises:
+        TrainingError: `out` is another model by now.
+    """
+    require_replaceable(out, run)
     old = out.with_name(f".{out.name}-old")
     shutil.rmtree(old, ignore_errors=True)
     if (out / CARD_NAME).is_file():

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
@@ -13,6 +13,7 @@ import torch
 from place_search.core.memory import keep_large_blocks
 from place_search.core.progress import Progress, silent
 from place_search.core.rows import spread_rows
+from place_search.indexer.storage.lock import lock
 from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.card import CARD_NAME
@@ -32,6 +33,7 @@ from place_search.training.data.places import (
     with_views,
 )
 from place_search.training.errors import TrainingError
+from place_search.training.loop.checkpoint import plain_errors
 from place_search.training.loop.run_folder import (
     begin_run,
     data_stamp,
@@ -43,6 +45,7 @@ from place_search.training.loop.run_folder import (
 from place_search.training.loop.trained_card import trained_card
 from place_search.training.loop.trainer import Trainer
 from place_search.training.process_group import ProcessGroup, join_processes
+from place_search.training.split_network import split_network
 from place_search.training.vocabulary import sample_local_features
 
 SAVE_SECONDS = 60.0
@@ -71,7 +74,8 @@ def train(
     Raises:
         TrainingError: photos without positives or negatives, no clustered model, settings that
             contradict those of the run, a loss that is not finite, a photo that has disappeared, a
-            full disk, a checkpoint of another network.
+            full disk, a checkpoint of another network, another model at `out` by now.
+        IndexBusyError: another process trains this model.
         ModelError: an unknown model, one without weights, or `out` is a model already.
         PlaceSearchError: photos that cannot be listed.
     """
@@ -93,43 +97,50 @@ def train(
         run = find_run(out, recipe, model, stamp) if resume else None
         if not resume:
             require_no_run(out)
-        # All processes must look for a run before one of them begins it.
-        processes.wait_for_all()
-        if run is None:
-            start = _start(out, model)
-            skipped = [
+        start = _start(out, model) if run is None else run.start
+        card = read_card(start)
+        network = load_network(start, card).to(processes.device)
+        network.whitening = None  # the whitening was fitted to other descriptors
+        split = split_network(network, config.train_last)
+        skipped = (
+            [
                 [] if part is None else _unreadable(part, progress)
                 for part in (evaluated, validation_places)
             ]
-            run = begin_run(out, start, recipe, stamp, skipped, processes)
-        places = _without_skipped(places, run.skipped[0])
+            if run is None
+            else run.skipped
+        )
+        places = _without_skipped(places, skipped[0])
         if validation_places is None:
             places, _ = hold_out(places, config.validation)
-            _, validation = hold_out(_without_skipped(evaluated, run.skipped[0]), config.validation)
+            _, validation = hold_out(_without_skipped(evaluated, skipped[0]), config.validation)
             require_places(places, f"{data.photos}, less those held out,")
             require_places(validation, f"{data.photos} that are held out")
         else:
-            validation = _without_skipped(validation_places, run.skipped[1])
-        card = read_card(run.start)
-        network = load_network(run.start, card)
-        network.whitening = None  # the whitening was fitted to other descriptors
-        trainer = Trainer(
-            run, network, config, places, validation, processes, progress, save_seconds
-        )
-        trainer.go()
-        trainer.load_best()
-        network = network.cpu().eval()
-        if config.train_last:
-            set_mean(network, card, places)
-        new_card = trained_card(
-            card, out, config, data, about, run, places, trainer, netvlad_of(network)
-        )
-        if processes.is_main:
-            new = folder_of(out) / "model"
-            rmtree(new, ignore_errors=True)  # of a run that was killed just before its end
-            new_card = write_model(network, new_card, new)
-            replace_model(new, out)
-            run.close()
+            validation = _without_skipped(validation_places, skipped[1])
+        # All processes must look for a run before one of them begins it.
+        processes.wait_for_all()
+        if run is None:
+            run = begin_run(out, start, recipe, stamp, skipped, processes)
+        with plain_errors(run.path), lock(run.path) if processes.is_main else nullcontext():
+            trainer = Trainer(
+                *(run, network, split, config, places, validation, processes, progress),
+                save_seconds,
+            )
+            trainer.go()
+            trainer.load_best()
+            network = network.cpu().eval()
+            if config.train_last:
+                set_mean(network, card, places)
+            new_card = trained_card(
+                card, out, config, data, about, run, places, trainer, netvlad_of(network)
+            )
+            if processes.is_main:
+                new = folder_of(out) / "model"
+                rmtree(new, ignore_errors=True)  # of a run that was killed just before its end
+                new_card = write_model(network, new_card, new)
+                replace_model(new, out, run)
+                run.close()
         processes.wait_for_all()
         processes.leave()
         return new_card

@@ -21,7 +21,6 @@ from place_search.training.loop.checkpoint import (
     RunState,
     load_table,
     load_weights,
-    plain_errors,
     save_table,
 )
 from place_search.training.loop.curve import Board, Curve
@@ -31,7 +30,7 @@ from place_search.training.loop.optimizer import Optimizer
 from place_search.training.loop.run_folder import RunFolder
 from place_search.training.loop.validate import validate
 from place_search.training.process_group import ProcessGroup
-from place_search.training.split_network import split_network
+from place_search.training.split_network import FrozenPart, TrainedPart
 
 BOARD_STEPS = 10
 
@@ -43,6 +42,7 @@ class Trainer:
         self,
         run: RunFolder,
         network: Network,
+        split: tuple[FrozenPart, TrainedPart],
         config: TrainingConfig,
         places: Places,
         validation: Places,
@@ -53,8 +53,8 @@ class Trainer:
         self._run, self._config, self._processes, self._progress = run, config, processes, progress
         self._validation = validation
         self._save_seconds, self._saved = save_seconds, time.monotonic()
-        self._network = network.to(processes.device)
-        frozen, self._trained = split_network(network, config.train_last)
+        self._network = network
+        frozen, self._trained = split
         features = run.path / "features"
         self._inputs = FeatureLoader(places, config, frozen, processes, features / "train")
         self._validation_inputs = FeatureLoader(
@@ -85,23 +85,22 @@ class Trainer:
         state = self.state
         began, waited = time.monotonic() - state.seconds, state.waited
         try:
-            with plain_errors(self._run.path):
-                if state.cached is None:
-                    state.cached = (
-                        self._inputs.worth_caching() and self._validation_inputs.worth_caching()
-                    )
-                if state.cached:
-                    self._inputs.cache("Describing photos", self._progress)
-                    self._validation_inputs.cache("Describing held-out", self._progress)
-                if not state.first:
-                    state.first = state.best = self._validate()
-                    self._save_best()
-                    self._save()
-                while not state.finished:
-                    self._epoch()
-                    state.seconds = time.monotonic() - began
-                    state.waited = waited + self._inputs.waited
-                    self._save()
+            if state.cached is None:
+                state.cached = (
+                    self._inputs.worth_caching() and self._validation_inputs.worth_caching()
+                )
+            if state.cached:
+                self._inputs.cache("Describing photos", self._progress)
+                self._validation_inputs.cache("Describing held-out", self._progress)
+            if not state.first:
+                state.first = state.best = self._validate()
+                self._save_best()
+                self._save()
+            while not state.finished:
+                self._epoch()
+                state.seconds = time.monotonic() - began
+                state.waited = waited + self._inputs.waited
+                self._save()
         finally:
             self._inputs.close()
             self._validation_inputs.close()
