@@ -13,6 +13,7 @@ from place_search.training.data.places import (
     Places,
     as_evaluated,
     hold_out,
+    keep,
     of_known_places,
     require_places,
     with_views,
@@ -247,17 +248,34 @@ def test_what_is_held_out_is_judged_as_eval_judges_it(tmp_path: Path, write_mat:
         wide = open_places(data, root=tmp_path, rules=Range(positive_m=25))
         judged = as_evaluated(open_places(data, root=tmp_path))
         assert len(judged.queries) > len(open_places(data, root=tmp_path).queries)
-        assert judged.queries.tolist() == wide.queries.tolist()
+        assert set(judged.queries) >= set(wide.queries)
         for row in range(len(wide.photos)):
             assert related(judged, row) == related(wide, row)
     apart = "path,easting,northing\na.jpg,0,0\nb.jpg,15,0\nc.jpg,,\nd.jpg,90,0"
     (tmp_path / "list.csv").write_text(apart, "utf-8")
     places = open_places(tmp_path / "list.csv")
     assert not len(places.queries)
-    assert as_evaluated(of_known_places(places)).queries.tolist() == [0, 1]
+    judged = as_evaluated(of_known_places(places))
+    assert judged.queries.tolist() == [0, 1, 3]  # in eval, too, one without positives is wrong
+    assert keep(judged, np.array([1, 0, 0, 1], np.bool_)).queries.tolist() == [3]
     (tmp_path / "images.csv").write_text("image,place\na.jpg,1\nb.jpg,1\nc.jpg,2\n", "utf-8")
     labelled = open_places(tmp_path / "images.csv")
     assert as_evaluated(labelled) is labelled
+
+
+def test_photos_of_a_query_s_own_visit_are_no_positives(
+    tmp_path: Path, write_mat: WriteMat
+) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg", "c.jpg", "queries/q.jpg", "queries/r.jpg")
+    where = {"a.jpg": (0.0, 0.0), "b.jpg": (1.0, 0.0), "c.jpg": (15.0, 0.0)}
+    asked = {"q.jpg": (0.0, 0.0), "r.jpg": (90.0, 0.0)}
+    times = [[201001.0], [201305.0], [201305.0]], [[201001.0], [201305.0]]
+    split = write_mat(tmp_path / "tokyoTM_val.mat", where, asked, times=times)
+    places = open_places(split, root=tmp_path)
+    assert related(places, 3) == ([1], [0, 1, 2, 3])
+    judged = as_evaluated(places)
+    assert related(judged, 3)[0] == [1, 2]
+    assert judged.queries.tolist() == [3, 4]
 
 
 def test_a_run_takes_no_test_photos_and_none_of_unknown_places(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Opens training data: splits, positions, lists with places or frames, or photos alone."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -22,7 +22,7 @@ from place_search.indexer import open_source
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.split import is_split
 from place_search.training.data.label_lists import columns_of, read_labels
-from place_search.training.data.places import NO_ROWS, Places, make_places
+from place_search.training.data.places import NO_ROWS, Places, make_places, of_other_visits
 from place_search.training.errors import TrainingError
 
 LISTS = ("images.csv", "photos.csv")
@@ -147,9 +147,20 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     not_negatives = within(everything, everything, rules.negative_m)
     order = _along_longest_axis(plane(everything))
     database = np.arange(len(truth.database))
-    return make_places(
+    visits = _visits(truth)
+    positives = [of_other_visits(visits, row, rows) for row, rows in enumerate(positives)]
+    places = make_places(
         truth.root, photos, database, positives, not_negatives, order, "positions", truth.warnings
     )
+    return replace(places, visits=visits)
+
+
+def _visits(truth: GroundTruth) -> NDArray[np.float64] | None:
+    """The visits of all photos, in the order of `_photos_and_positives`; TokyoTM tells them."""
+    times, query_times = truth.database_times, truth.query_times
+    if times is None or query_times is None:
+        return None
+    return np.concatenate([times, query_times[[not own.size for own in truth.own_rows]]])
 
 
 def _photos_and_positives(truth: GroundTruth) -> tuple[list[str], list[Rows]]:

@@ -20,7 +20,9 @@ class Places:
     `positives[row]` are the rows of `database` that show the place of that photo;
     `not_negatives[row]` are all rows that may show it or a part of it, the row itself included;
     empty for a photo without a position where others have one. `queries` are the rows with
-    positives. A photo may be its own positive: it is then compared with views of itself.
+    positives, and in validation, as in `eval`, also those that never had any. `visits` (N,) is
+    equal for photos of one visit, which are no positives of each other; None where the data does
+    not tell visits apart. A photo may be its own positive: it is then compared with its views.
     `holdout_order` (N,) puts neighbouring photos next to each other, so that whole neighbourhoods
     can be held out. `kind` is the source of the labels: positions, places, sequences, truth, or
     photos without labels. `left_out` are sentences on folders that may not be read.
@@ -35,6 +37,7 @@ class Places:
     holdout_order: NDArray[np.float64]
     kind: str
     left_out: tuple[str, ...] = ()
+    visits: NDArray[np.float64] | None = None
 
     @property
     def unlabelled(self) -> bool:
@@ -82,7 +85,7 @@ def require_places(places: Places, photos: str) -> None:
     Raises:
         TrainingError: no query has a positive, or none has a negative.
     """
-    if not len(places.queries):
+    if not any(len(places.positives[row]) for row in places.queries):
         raise TrainingError(
             f"No photo of {photos} has another one within range, so there is nothing to learn; "
             "give photos nearer to each other, a larger --positive-m or --window, or train on "
@@ -110,22 +113,27 @@ def of_known_places(places: Places) -> Places:
 
 
 def as_evaluated(places: Places) -> Places:
-    """The same photos with the positives of `eval`: of positions all photos within --negative-m.
+    """The same photos with the queries and positives of `eval`, of positions.
 
-    These are photos within 25 m by default; for training only photos within --positive-m, 10 m,
-    are sure to show the place.
+    Positives are all photos within --negative-m, 25 m by default; for training only photos within
+    --positive-m, 10 m, are sure to show the place. A query without positives counts as wrong.
     """
     if places.kind != "positions":
         return places
     with_position = [row for row, rows in enumerate(places.not_negatives) if len(rows)]
     # Without queries outside the database, each database photo is a query for the others.
     outside = np.setdiff1d(with_position, places.database)
+    queries = outside if len(outside) else np.intersect1d(with_position, places.database)
     positives = list(places.positives)
-    for row in (outside if len(outside) else places.database).tolist():
+    for row in queries.tolist():
         positive_rows = np.intersect1d(places.not_negatives[row], places.database)
-        positives[row] = positive_rows[positive_rows != row]
-    queries = [row for row, rows in enumerate(positives) if len(rows)]
-    return replace(places, positives=tuple(positives), queries=np.array(queries, np.int64))
+        positives[row] = of_other_visits(places.visits, row, positive_rows[positive_rows != row])
+    return replace(places, positives=tuple(positives), queries=queries)
+
+
+def of_other_visits(visits: NDArray[np.float64] | None, row: int, rows: Rows) -> Rows:
+    """Those of the photos `rows` that were not taken on the visit of the photo `row`."""
+    return rows if visits is None else rows[visits[rows] != visits[row]]
 
 
 def with_views(places: Places) -> Places:
@@ -154,12 +162,19 @@ def hold_out(places: Places, share: float) -> tuple[Places, Places]:
 
 
 def keep(places: Places, is_kept: NDArray[np.bool_]) -> Places:
-    """Keep only the photos of the mask `is_kept`, (N,); the others keep their row numbers."""
+    """Keep only the photos of the mask `is_kept`, (N,); the others keep their row numbers.
+
+    Queries that lose all their positives go, too.
+    """
     positives = tuple(
         rows[is_kept[rows]] if is_kept[row] else NO_ROWS
         for row, rows in enumerate(places.positives)
     )
-    queries = [row for row in places.queries.tolist() if len(positives[row])]
+    queries = [
+        row
+        for row in places.queries.tolist()
+        if is_kept[row] and len(positives[row]) >= min(1, len(places.positives[row]))
+    ]
     return replace(
         places,
         queries=np.array(queries, dtype=np.int64),

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from place_search.evaluation import RECALL_KS, rank, recall_at
-from place_search.evaluation.truth.ground_truth import rows_of_photos
+from place_search.evaluation.truth.ground_truth import Rows, rows_of_photos
 from place_search.training.data.features import FeatureLoader, Item
 from place_search.training.data.mining import describe
 from place_search.training.data.places import NO_ROWS, Places
@@ -39,6 +40,17 @@ def validate(
         [places.photos[row] for row, _ in queries], [places.photos[row] for row, _ in database]
     )
     own = [NO_ROWS if view else rows for rows, (_, view) in zip(own_rows, queries, strict=True)]
-    ranked = rank(descriptors, numbered, max(RECALL_KS), own=own)
-    right = [np.array([number_of[at] for at in places.positives[row]]) for row, _ in queries]
+    visits = places.visits
+
+    def of_other_visit(query: int, numbers: Rows) -> NDArray[np.bool_]:
+        row, view = queries[query]
+        if visits is None or view:
+            return np.ones(len(numbers), np.bool_)
+        other: NDArray[np.bool_] = visits[places.database[numbers]] != visits[row]
+        return other
+
+    ranked = rank(descriptors, numbered, max(RECALL_KS), own=own, keep=of_other_visit)
+    right = [
+        np.array([number_of[at] for at in places.positives[row]], np.int64) for row, _ in queries
+    ]
     return recall_at([results.rows for results in ranked], right, RECALL_KS)
