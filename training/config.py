@@ -103,7 +103,8 @@ def preset(name: str, changes: Mapping[str, Any]) -> TrainingConfig:
             f"Photos cannot be cut to {config.width} × {config.height}; give multiples of 32 from "
             "64 on, as in --size 320x224."
         )
-    for key, minimum in (("epochs", 1), ("batch", 1), ("negatives", 1), ("photos_a_place", 2)):
+    least = {"epochs": 1, "batch": 1, "negatives": 1, "photos_a_place": 2, "views": 0, "seed": 0}
+    for key, minimum in least.items():
         if getattr(config, key) < minimum:
             raise TrainingError(
                 f"{key} is {getattr(config, key)}; it must be {minimum} at least, so change it."

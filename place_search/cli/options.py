@@ -52,6 +52,8 @@ Threads: TypeAlias = Annotated[int | None, THREADS.option()]
 Candidates: TypeAlias = Annotated[int, CANDIDATES.option()]
 K: TypeAlias = Annotated[int, K_SETTING.option()]
 Uri: TypeAlias = Annotated[str, URI.option()]
+MAX_SEED = 2**31 - 1
+"""The largest seed that all libraries take, of which the least is 0."""
 DEFAULT_MEGAPIXELS = 50
 MaxMegapixels: TypeAlias = Annotated[
     int,

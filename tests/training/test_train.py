@@ -372,6 +372,7 @@ def test_what_cannot_begin_leaves_no_folder(
         ("none", {}, "no preset 'none'; known are paper-vgg16"),
         ("cpu-smoke", {"width": 100}, "cannot be cut to 100"),
         ("cpu-smoke", {"batch": 0}, "batch is 0"),
+        ("cpu-smoke", {"seed": -1}, "seed is -1; it must be 0 at least"),
     ],
 )
 def test_settings_that_make_no_sense(name: str, changes: dict[str, Any], message: str) -> None:

@@ -46,6 +46,7 @@ def test_train_says_what_it_gained(
         (["--preset", "none"], 1, "There is no preset 'none'"),
         (["--size", "big"], 2, "write width and height"),
         (["--size", "-128x96"], 2, "write width and height"),
+        (["--seed", "-1"], 2, "greater than or equal to 0"),
         (["--positive-m", "30"], 1, "--positive-m 30 is above --negative-m 25"),
         (["--loss", "hinge"], 2, "must be one of triplet, multi-similarity"),
         ([], 1, "fit its vocabulary first with `place-search cluster"),
@@ -64,6 +65,15 @@ def test_what_goes_wrong_is_said(
     assert result.exit_code == code
     assert message in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("command", ["cluster", "distil", "train", "whiten"])
+def test_a_seed_that_no_library_takes_is_refused_before_any_work(
+    run: Callable[..., Result], tmp_path: Path, command: str
+) -> None:
+    result = run(command, "--seed", str(2**31), "photos", "--out", tmp_path / "m")
+    assert result.exit_code == 2
+    assert "less than or equal to 2147483647" in result.stderr
 
 
 def test_export_says_what_it_cannot(run: Callable[..., Result], tmp_path: Path) -> None:

@@ -45,7 +45,10 @@ def command(
         typer.Option("--exact-size", help="Resize to 640 × 480 whatever the photo's aspect ratio."),
     ] = False,
     max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of sampling and k-means.")] = 1,
+    seed: Annotated[
+        int,
+        typer.Option("--seed", min=0, max=options.MAX_SEED, help="Seed of sampling and k-means."),
+    ] = 1,
     about: options.AboutPhotos = "",
 ) -> None:
     """Fit a NetVLAD vocabulary on photos, and write it as a model that indexes and searches."""

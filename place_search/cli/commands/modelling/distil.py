@@ -45,7 +45,9 @@ def command(
     ] = 6e-4,
     max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
     about: Annotated[str, typer.Option("--about", help="Origin and licence, for the card.")] = "",
-    seed: Annotated[int, typer.Option("--seed", help="Seed of all that is drawn.")] = 1,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=options.MAX_SEED, help="Seed of all that is drawn.")
+    ] = 1,
 ) -> None:
     """Train a network on views of photos by night, by other days and from elsewhere.
 

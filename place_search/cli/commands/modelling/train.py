@@ -80,7 +80,10 @@ def command(
     precision: Annotated[
         str | None, typer.Option("--precision", help="auto, float32, bfloat16 or float16.")
     ] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of all that is drawn.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, max=options.MAX_SEED, help="Seed of all that is drawn."),
+    ] = None,
     about: options.AboutPhotos = "",
 ) -> None:
     """Train a model on photos of places. A run that was stopped goes on with --resume.

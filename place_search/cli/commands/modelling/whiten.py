@@ -45,7 +45,9 @@ def command(
     ] = None,
     threads: options.Threads = THREADS.default,
     max_megapixels: options.MaxMegapixels = options.DEFAULT_MEGAPIXELS,
-    seed: Annotated[int, typer.Option("--seed", help="Seed of the sample.")] = 0,
+    seed: Annotated[
+        int, typer.Option("--seed", min=0, max=options.MAX_SEED, help="Seed of the sample.")
+    ] = 0,
 ) -> None:
     """Fit a PCA whitening on descriptors, or one on views of photos, and write the model with it.
 
