@@ -51,6 +51,9 @@ def _shipped_weights() -> Path:
 def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
     """The folder of a model, given as a folder or as an id under weights/.
 
+    A folder that was renamed is found by the id on its card, which its indexes store, if no other
+    card has that id.
+
     Raises:
         ModelError: there is no such model; the message lists the installed models.
     """
@@ -63,12 +66,23 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
             f"{model} is a file; make a model of it with `place-search weights import {model} --as "
             "ID`, if it holds weights."
         )
-    installed = sorted({card.parent.name for card in weights_folder().glob(f"*/{CARD_NAME}")})
+    folders = sorted(card.parent for card in weights_folder().glob(f"*/{CARD_NAME}"))
+    renamed = [folder for folder in folders if _has_id(folder, str(model))]
+    if len(renamed) == 1:
+        return renamed[0]
+    installed = [folder.name for folder in folders]
     raise ModelError(
         f"There is no model '{model}': name a model folder or one of "
         f"{', '.join(installed) or 'none'}; PLACE_SEARCH_WEIGHTS names the folder that models are "
         "looked for in."
     )
+
+
+def _has_id(folder: Path, model_id: str) -> bool:
+    try:
+        return read_card(folder).id == model_id
+    except ModelError:  # a damaged card has none
+        return False
 
 
 def find_verifier(model: str | Path) -> Path:

@@ -127,6 +127,21 @@ def test_the_models_folder_is_told_without_the_links_of_a_checkout() -> None:
     assert find_model().parent == find_model().parent.resolve()
 
 
+def test_a_renamed_folder_is_found_by_its_card_s_id(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACE_SEARCH_WEIGHTS", str(tmp_path))
+    for name in ("renamed", "damaged", "copy"):
+        (tmp_path / name).mkdir()
+    card = replace(read_card(find_model()), id="mine")
+    write_card(card, tmp_path / "renamed")
+    (tmp_path / "damaged" / "card.toml").write_text("id =")
+    assert find_model("mine") == tmp_path / "renamed"
+    write_card(card, tmp_path / "copy")
+    with pytest.raises(ModelError, match=r"no model 'mine': .* one of copy, damaged, renamed;"):
+        find_model("mine")
+
+
 def test_a_folder_without_a_card_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not a model folder"):
         read_card(tmp_path)
