@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from place_search.evaluation import GroundTruth, read_places_truth, read_split_truth
+from place_search.evaluation import (
+    GroundTruth,
+    read_places_truth,
+    read_split_truth,
+    read_truth_csv,
+)
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.ranking import rank
 from place_search.evaluation.recall import recall_at
@@ -35,7 +40,7 @@ def of_eval(truth: GroundTruth, descriptors: dict[str, NDArray[np.float32]]) -> 
     return recall_at(kept, protocol.positives, KS)
 
 
-@pytest.mark.parametrize("kind", ["visits", "split", "positions"])
+@pytest.mark.parametrize("kind", ["visits", "split", "positions", "truth"])
 def test_recall_is_that_of_eval(
     kind: str, tmp_path: Path, write_mat: WriteMat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -51,6 +56,12 @@ def test_recall_is_that_of_eval(
         data = tmp_path / "list.csv"
         data.write_text("\n".join(["path,easting,northing", *rows]), "utf-8")
         truth = read_places_truth(data, None, 25.0)
+    elif kind == "truth":
+        touch(tmp_path, *names)
+        data = tmp_path / "truth.csv"
+        rows = [f"{names[at + half]},{names[at] if at % 3 else ''}" for at in range(half)]
+        data.write_text("\n".join(["query,positives", *rows]), "utf-8")
+        truth = read_truth_csv(data, tmp_path)
     else:
         touch(tmp_path, *names[:half], *(f"queries/{name}" for name in names))
         asked = {name: (4.0 * half * at / PHOTOS, 9.0) for at, name in enumerate(names[half:])}

@@ -113,11 +113,15 @@ def of_known_places(places: Places) -> Places:
 
 
 def as_evaluated(places: Places) -> Places:
-    """The same photos with the queries and positives of `eval`, of positions.
+    """The same photos with the queries and positives of `eval`.
 
-    Positives are all photos within --negative-m, 25 m by default; for training only photos within
-    --positive-m, 10 m, are sure to show the place. A query without positives counts as wrong.
+    Of positions, positives are all photos within --negative-m, 25 m by default; for training only
+    photos within --positive-m, 10 m, are sure to show the place. A query without positives counts
+    as wrong.
     """
+    if places.kind == "truth":  # its photos outside the database are all queries
+        outside = np.setdiff1d(np.arange(len(places.photos)), places.database)
+        return replace(places, queries=np.union1d(places.queries, outside))
     if places.kind != "positions":
         return places
     with_position = [row for row, rows in enumerate(places.not_negatives) if len(rows)]
