@@ -10,6 +10,8 @@ T = TypeVar("T")
 SECONDS = 120
 """On a busy machine all takes many times as long, and nobody waits for what does come true."""
 EVERY_SECONDS = 0.005
+PATIENT = {"PLACE_SEARCH_QUEUE_SECONDS": "60", "PLACE_SEARCH_DECODE_SECONDS": "30"}
+"""Variables of servers that refuse nothing for a busy machine; options come before them."""
 
 
 def wait_until(look: Callable[[], T], what: str, *, seconds: float = SECONDS) -> T:

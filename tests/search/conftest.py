@@ -21,7 +21,7 @@ from place_search.models import Model, open_model
 from place_search.search.engine import Engine
 from tests.processes import unmeasured
 from tests.search.guarded import READ_SECONDS
-from tests.waiting import SECONDS, wait_until
+from tests.waiting import PATIENT, SECONDS, wait_until
 
 PROGRAM = (sys.executable, "-m", "place_search")
 PLACES = 12
@@ -157,7 +157,7 @@ def start_server() -> Iterator[StartServer]:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**(os.environ if measured else unmeasured()), "COLUMNS": "200"},
+            env={**PATIENT, **(os.environ if measured else unmeasured()), "COLUMNS": "200"},
         )
         server = RunningServer(process)
         started.append(server)

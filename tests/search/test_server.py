@@ -76,7 +76,7 @@ def test_it_stops_while_it_loads(index_folder: Path) -> None:
     address = f"http://127.0.0.1:{port}"
     while process.poll() is None:
         try:
-            httpx.get(f"{address}/livez")
+            httpx.get(f"{address}/livez", timeout=SECONDS)
             break
         except httpx.ConnectError:
             continue

@@ -34,7 +34,7 @@ from place_search.search.server.keys import new_key
 from place_search.search.server.settings import ServerSettings
 from tests.held import Gate, running
 from tests.processes import unmeasured
-from tests.waiting import SECONDS
+from tests.waiting import PATIENT, SECONDS
 from tests.web.settling import note_requests
 
 TIMEOUT_MS = 1000 * SECONDS
@@ -142,7 +142,7 @@ def serving(index_folder: Path, *options: str) -> Iterator[tuple[subprocess.Pope
         [*command, "--port", "0", "--max-body-mb", "2", *options],
         stdout=subprocess.PIPE,
         text=True,
-        env=unmeasured(),  # these tests are about the pages
+        env={**PATIENT, **unmeasured()},  # these tests are about the pages
     )
     assert process.stdout is not None
     with process.stdout:
