@@ -86,6 +86,7 @@ def similar_places(
 
     Raises:
         UnknownPlaceError: there is no such place.
+        IndexFormatError: the local features of the place are damaged.
         ParameterError: k outside 1–100, or only one of `near` and `radius_m`.
         StoreOutageError: the engine that holds the vectors does not answer.
     """

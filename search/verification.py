@@ -74,14 +74,15 @@ class Verification(NamedTuple):
 
     Of `mutual` nearest neighbours, `inliers` agree with one of the affine maps; `score` is what
     candidates are ranked by, higher for more and better agreement, 0 for no more than chance.
-    `matches` is (inliers, 4) float32: x, y in the query's grid, x, y in the place's, in cells with
-    (0, 0) the centre of the first one.
+    `matches` is (inliers, 4) float32: x, y in the query's `grid`, x, y in the place's, in cells
+    with (0, 0) the centre of the first one.
     """
 
     inliers: int
     mutual: int
     score: float
     matches: NDArray[np.float32]
+    grid: Grid = (0, 0)
 
 
 NOTHING_TO_MATCH = "The photo looks the same all over, so nothing in it can be matched with others."
@@ -136,7 +137,7 @@ class Query:
 
 
 def is_blank_place(place: Codes) -> bool:
-    """Whether all local features of a place are alike, by its codes; False where it has none."""
+    """Whether all local features of a place are alike or left out; False where it has none."""
     codes, grid = place
     if not all(grid):
         return False
@@ -163,7 +164,8 @@ def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     both = np.concatenate([matches.query, matches.other], axis=1).astype(np.float32)
     result = _agreement(both, matches.cosines, query.zoom)
     beyond_chance = max(1 - BY_CHANCE / result.inliers, 0.0) if result.inliers else 0.0
-    return result._replace(score=result.score * beyond_chance * max(similarity, 0.0))
+    score = result.score * beyond_chance * max(similarity, 0.0)
+    return result._replace(score=score, grid=query.full.grid)
 
 
 class Candidates(Protocol):

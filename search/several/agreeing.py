@@ -25,10 +25,11 @@ COMPARED = 3
 """The number of found results that the first is compared with, 2 at least."""
 OF_ITS_OWN = 30
 """The most matches that the first result has apart from the others, where they share a part."""
-ONE_CELL = 1.01
 MOVED_ALIKE = 0.8
-"""The least share of the matches with a part of the car or a watermark that are moved alike, within
-a cell: what stands in the world has another size and other angles from elsewhere."""
+"""The least share of the matches with a part of the car or a watermark that are moved alike: what
+stands in the world has another size and other angles from elsewhere."""
+MOVED_CELLS = 1.01
+"""The largest difference between moves that are alike, in cells."""
 STANDS_OUT = 0.7
 """The share of the first result's matches below which another result is no evidence."""
 CELLS_LEFT = 1 / 3
@@ -101,7 +102,7 @@ def share_a_part(matched: Iterable[MatchedPlace]) -> bool:
     inliers = [place.verification.inliers for place in places]
     if len(places) < 3 or min(inliers) < STANDS_OUT * inliers[0]:
         return False
-    if not all(_moved_alike(place.verification.matches) for place in places):
+    if not all(map(_moved_alike, places)):
         return False
     first, *others = places
     if _of_its_own(first, others) > OF_ITS_OWN:
@@ -117,13 +118,19 @@ def share_a_part(matched: Iterable[MatchedPlace]) -> bool:
     return True
 
 
-def _moved_alike(matches: NDArray[np.float32]) -> bool:
-    """Whether most matches lie as far to one side in the place as all do at the median."""
+def _moved_alike(place: MatchedPlace) -> bool:
+    """Whether most matches lie as far to one side in the place as all do at the median.
+
+    The photo is taken to be as large as the place.
+    """
+    (_, (rows, columns)), matches = place.codes, place.verification.matches
     if not len(matches):
         return False
-    moves = matches[:, 2:] - matches[:, :2]
+    height, width = place.verification.grid
+    scale = np.array((columns / width, rows / height), np.float32)
+    moves = matches[:, 2:] - matches[:, :2] * scale
     apart = np.abs(moves - np.median(moves, axis=0)).max(axis=1)
-    return float((apart <= ONE_CELL).mean()) >= MOVED_ALIKE
+    return float((apart <= MOVED_CELLS).mean()) >= MOVED_ALIKE
 
 
 def _of_its_own(first: MatchedPlace, others: Sequence[MatchedPlace]) -> int:

@@ -72,6 +72,9 @@ def test_what_places_without_positions_share_is_no_place(
     said = engine.search(jpeg(over_the_bonnet(street, 50, share)))
     assert said.match.verdict == "unsure"
     assert "in a part, and not with each other beyond it" in " ".join(said.query.notes)
+    for wide in ((800, 450), (480, 640)):  # the same, stretched
+        stretched = over_the_bonnet(street, 50, share).resize(wide)
+        assert engine.search(jpeg(stretched)).match.verdict != "found"
     # Of a place that is there more agrees than that part.
     known = over_the_bonnet(street, 3, share).crop((12, 9, 632, 474))
     assert engine.search(jpeg(known)).match.verdict == "found"
