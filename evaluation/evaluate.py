@@ -286,7 +286,9 @@ class _Work:
         ranked = []
         for query, (rows, probability) in zip(self.query_rows.tolist(), found, strict=True):
             [descriptor] = self._queries(np.array([query]))
-            ranked.append(Ranked(rows, self._queries(rows) @ descriptor, probability))
+            # A product of matrices gives equal descriptors different similarities, see `rank`.
+            similarities = np.vecdot(self._queries(rows), descriptor)
+            ranked.append(Ranked(rows, similarities, probability))
         return ranked
 
     @cached_property

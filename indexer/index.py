@@ -58,8 +58,6 @@ class Index:
         self._rows = contents.rows
         self.place_ids: NDArray[np.int64] = self._rows.place_ids
         """All place ids, (N,) int64, ascending: the order of all columns and of `descriptors`."""
-        self.bytes_a_photo: float = contents.bytes_a_photo
-        """The bytes of a place's descriptor and local features, on average."""
         self.edits: Edits = read_edits(folder, manifest.files)
         """The edits of places, and the declared own fields."""
         self._moved = {
@@ -74,6 +72,11 @@ class Index:
         stored = paths.get(manifest.store_file, folder / manifest.store_file)
         self._store: VectorStore = open_store(self.store_card, stored, self._rows)
         return_freed_memory()  # of the ids of single shards
+
+    @property
+    def bytes_a_photo(self) -> float:
+        """The bytes of a place's descriptor and local features, on average."""
+        return self._contents.bytes_a_photo
 
     @cached_property
     def positions(self) -> NDArray[np.float64]:

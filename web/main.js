@@ -178,12 +178,12 @@ async function search(signal) {
   };
   const reply = await sendWithRetries(send, { photos: files, signal, onProblem, onRetry: showState });
   if (!reply) return;
-  const { index_id } = reply;
-  // The index has changed since the page read it, so its number of places may have, too.
-  if (currentIndex() && currentIndex()?.index_id !== index_id) await serverReady();
-  if (signal.aborted) return;
   answer = { searchKey: key, reply };
   showReply(reply);
+  // The index has changed since the page read it, so its number of places may have, too.
+  if (currentIndex() && currentIndex()?.index_id !== reply.index_id) {
+    void serverReady().then(() => !signal.aborted && showReply(reply));
+  }
   const first = document.querySelector('#cards > li');
   // A reader who draws a part of the photo or turns a switch is not scrolled away from it.
   if (isFirstAnswer && first && first.getBoundingClientRect().top > innerHeight * VISIBLE_SHARE) find('results', HTMLDivElement).scrollIntoView();

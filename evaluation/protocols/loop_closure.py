@@ -97,7 +97,7 @@ def _doubts_of_names(ordered: Iterable[str]) -> list[str]:
                 f"in the order of eastings; {_COUNT_ON}"
             ]
         kinds.setdefault(re.sub(r"\d+", "0", file.stem), file.name)
-    if len(kinds) == 1:
+    if len(kinds) <= 1:
         return []
     first, second, *_ = kinds.values()
     return [

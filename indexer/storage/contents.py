@@ -1,6 +1,5 @@
 """The content of the shards of one version of an index: rows, and columns of them."""
 
-import math
 from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -43,11 +42,12 @@ class Contents:
 
     @property
     def bytes_a_photo(self) -> float:
-        """The bytes of a row's descriptor and local features, on average."""
-        shapes = [(shard.shape("descriptors"), shard.shape("cells")) for shard in self.shards]
-        width = np.dtype(self.manifest.descriptor_type).itemsize
-        stored = sum(width * math.prod(rows) + math.prod(cells) for rows, cells in shapes)
-        return stored / max(1, sum(rows[0] for rows, _ in shapes))
+        """The bytes of a place's descriptor and local features, on average."""
+        descriptor_bytes = np.dtype(self.manifest.descriptor_type).itemsize * self.rows.shape[1]
+        code_bytes: int = self.shards[0].shape("cells")[-1]
+        grids = self.column("grid")
+        cells = float(grids.prod(axis=1).sum()) / max(1, len(grids))
+        return descriptor_bytes + code_bytes * cells
 
     def first_ids(self) -> dict[str, int]:
         """The first place id in each shard, removed places included."""

@@ -88,7 +88,7 @@ def _read_reconstructions(data: Path) -> tuple[dict[str, PlacedName], list[str]]
                 PlacedName(name, Position(*row))
                 for name, row in zip(names, degrees.tolist(), strict=True)
             ]
-        elif not warnings:
+        elif not by_name:
             placed, warning = place_on_ground(names, centres, f"{data / MODEL}")
             warnings.append(warning)
         else:
