@@ -274,6 +274,24 @@ def test_reconstructions_that_nothing_joins_are_not_laid_on_each_other(tmp_path:
     assert "such as 'c.jpg'" in told
 
 
+def test_a_reconstruction_that_is_nowhere_gets_no_metres_beside_one_on_earth(
+    tmp_path: Path,
+) -> None:
+    photos_in(tmp_path / "images", "a.jpg", "b.jpg", "c.jpg")
+    shot = {"rotation": [0, 0, 0], "translation": [0, 0, 0]}
+    on_earth = {"latitude": 48.0, "longitude": 11.0, "altitude": 0.0}
+    parts = [
+        {"shots": {"c.jpg": shot}},
+        {"shots": {"a.jpg": shot, "b.jpg": shot}, "reference_lla": on_earth},
+    ]
+    (tmp_path / "reconstruction.json").write_text(json.dumps(parts))
+    photos = by_name(tmp_path)
+    assert photos["a.jpg"].position == pytest.approx((48.0, 11.0))
+    assert not photos["c.jpg"].is_placed
+    [told] = open_source(tmp_path).warnings
+    assert "such as 'c.jpg'" in told
+
+
 def taken(path: Path, second: int, zone: str = "") -> None:
     """A photo that says it was taken at so many seconds after 10 o'clock."""
     exif = Image.Exif()
