@@ -17,7 +17,7 @@ from place_search.core.geodesy import (
     is_null_island,
     is_on_earth,
 )
-from place_search.core.text import parse_json
+from place_search.core.text import counted, parse_json
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_list import Source
 from place_search.indexer.sources.poses import PlacedName, place_on_ground, source_of_placed
@@ -99,8 +99,8 @@ def _read_reconstructions(data: Path) -> tuple[dict[str, PlacedName], list[str]]
     lost -= by_name.keys()
     if lost:
         warnings.append(
-            f"{len(lost)} photos have no position by {data / MODEL}, such as '{min(lost)}': it "
-            "does not say where their reconstruction is to the largest one."
+            f"{data / MODEL} gives no position of {counted(len(lost), 'photo')}, such as "
+            f"'{min(lost)}': it does not say where their reconstruction is to the largest one."
         )
     return by_name, warnings
 
