@@ -60,6 +60,7 @@ def test_recall_is_that_of_eval(
         touch(tmp_path, *names)
         data = tmp_path / "truth.csv"
         rows = [f"{names[at + half]},{names[at] if at % 3 else ''}" for at in range(half)]
+        rows += [f"{names[1]},"]  # a photo of the database, as the first of a loop closure
         data.write_text("\n".join(["query,positives", *rows]), "utf-8")
         truth = read_truth_csv(data, tmp_path)
     else:

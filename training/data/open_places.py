@@ -142,7 +142,7 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     metres, query_metres = truth.database_metres, truth.query_metres
     if metres is None or query_metres is None:
         raise TrainingError(f"{truth.name} has no positions; give another list.")
-    photos, positives = _photos_and_positives(truth)
+    photos, positives, asked = _photos_and_positives(truth)
     everything = np.concatenate([metres, query_metres[[not own.size for own in truth.own_rows]]])
     not_negatives = within(everything, everything, rules.negative_m)
     order = _along_longest_axis(plane(everything))
@@ -152,7 +152,7 @@ def _from_positions(truth: GroundTruth, rules: Range) -> Places:
     places = make_places(
         truth.root, photos, database, positives, not_negatives, order, "positions", truth.warnings
     )
-    return replace(places, visits=visits)
+    return replace(places, asked=asked, visits=visits)
 
 
 def _visits(truth: GroundTruth) -> NDArray[np.float64] | None:
@@ -163,17 +163,19 @@ def _visits(truth: GroundTruth) -> NDArray[np.float64] | None:
     return np.concatenate([times, query_times[[not own.size for own in truth.own_rows]]])
 
 
-def _photos_and_positives(truth: GroundTruth) -> tuple[list[str], list[Rows]]:
-    """All photos, the database and then the queries outside it, and the positives of each."""
+def _photos_and_positives(truth: GroundTruth) -> tuple[list[str], list[Rows], Rows]:
+    """All photos, the database and then the queries outside it; their positives; the query rows."""
     photos = list(truth.database)
+    asked: list[int] = []
     positives: list[Rows] = [NO_ROWS] * len(photos)
     for query, own, rows in zip(truth.queries, truth.own_rows, truth.positives, strict=True):
+        asked += own.tolist() or [len(photos)]
         for row in own.tolist():
             positives[row] = rows
         if not own.size:
             photos.append(query)
             positives.append(rows)
-    return photos, positives
+    return photos, positives, np.unique(np.array(asked, dtype=np.int64))
 
 
 def _along_longest_axis(points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -186,7 +188,7 @@ def _along_longest_axis(points: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _from_truth(truth: GroundTruth) -> Places:
     """The photos of a truth file; photos linked by up to three positives are no negatives."""
-    photos, positives = _photos_and_positives(truth)
+    photos, positives, asked = _photos_and_positives(truth)
     neighbours: defaultdict[int, set[int]] = defaultdict(set)
     for row, positive_rows in enumerate(positives):
         for neighbour in positive_rows.tolist():
@@ -201,9 +203,10 @@ def _from_truth(truth: GroundTruth) -> Places:
     # A query has the holdout order of the first photo near it.
     order = np.array([rows[0] for rows in not_negatives], dtype=np.float64)
     database = np.arange(len(truth.database))
-    return make_places(
+    places = make_places(
         truth.root, photos, database, positives, not_negatives, order, "truth", truth.warnings
     )
+    return replace(places, asked=asked)
 
 
 def _from_photos(data: Path) -> Places:

@@ -20,7 +20,8 @@ class Places:
     `positives[row]` are the rows of `database` that show the place of that photo;
     `not_negatives[row]` are all rows that may show it or a part of it, the row itself included;
     empty for a photo without a position where others have one. `queries` are the rows with
-    positives, and in validation, as in `eval`, also those that never had any. `visits` (N,) is
+    positives, and in validation, as in `eval`, also those that never had any: all that are `asked`,
+    which the data lists as queries; None where `eval` does not take such data. `visits` (N,) is
     equal for photos of one visit, which are no positives of each other; None where the data does
     not tell visits apart. A photo may be its own positive: it is then compared with its views.
     `holdout_order` (N,) puts neighbouring photos next to each other, so that whole neighbourhoods
@@ -37,6 +38,7 @@ class Places:
     holdout_order: NDArray[np.float64]
     kind: str
     left_out: tuple[str, ...] = ()
+    asked: Rows | None = None
     visits: NDArray[np.float64] | None = None
 
     @property
@@ -119,20 +121,14 @@ def as_evaluated(places: Places) -> Places:
     photos within --positive-m, 10 m, are sure to show the place. A query without positives counts
     as wrong.
     """
-    if places.kind == "truth":  # its photos outside the database are all queries
-        outside = np.setdiff1d(np.arange(len(places.photos)), places.database)
-        return replace(places, queries=np.union1d(places.queries, outside))
-    if places.kind != "positions":
+    if places.asked is None:
         return places
-    with_position = [row for row, rows in enumerate(places.not_negatives) if len(rows)]
-    # Without queries outside the database, each database photo is a query for the others.
-    outside = np.setdiff1d(with_position, places.database)
-    queries = outside if len(outside) else np.intersect1d(with_position, places.database)
     positives = list(places.positives)
-    for row in queries.tolist():
-        positive_rows = np.intersect1d(places.not_negatives[row], places.database)
-        positives[row] = of_other_visits(places.visits, row, positive_rows[positive_rows != row])
-    return replace(places, positives=tuple(positives), queries=queries)
+    if places.kind == "positions":
+        for row in places.asked.tolist():
+            rows = np.intersect1d(places.not_negatives[row], places.database)
+            positives[row] = of_other_visits(places.visits, row, rows[rows != row])
+    return replace(places, positives=tuple(positives), queries=places.asked)
 
 
 def of_other_visits(visits: NDArray[np.float64] | None, row: int, rows: Rows) -> Rows:
