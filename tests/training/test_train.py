@@ -23,6 +23,7 @@ from place_search.models import ModelCard, ModelError, find_model, open_model, r
 from place_search.training import TrainingData, TrainingError, cluster, preset, train
 from place_search.training.config import TrainingConfig
 from place_search.training.loop.curve import COLUMNS
+from place_search.training.split_network import split_network
 from tests.processes import unmeasured
 from tests.training import kill_run
 from tests.training.conftest import Render
@@ -310,6 +311,25 @@ def test_a_run_is_trained_by_one_process_at_a_time(data: TrainingData, tmp_path:
     train(data, tmp_path / "m", config=SMALL, model=START, progress=train_again)
     assert len(refused) == 1
     assert not (tmp_path / "m.run" / ".lock").exists()
+
+
+@pytest.mark.usefixtures("plainly")
+def test_a_run_that_ends_before_it_is_locked_is_finished(
+    data: TrainingData, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "m"
+    with pytest.raises(KeyboardInterrupt):
+        train(data, out, config=SMALL, model=START, progress=stop_at("Epoch"))
+    looked_up = "place_search.training.loop.train.split_network"  # and not locked yet
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(looked_up, split_network)
+        train(data, out, config=SMALL, resume=True)
+        return split_network(*arguments)
+
+    monkeypatch.setattr(looked_up, late)
+    with pytest.raises(TrainingError, match="a run that is finished"):
+        train(data, out, config=SMALL, resume=True)
 
 
 @pytest.mark.usefixtures("plainly")

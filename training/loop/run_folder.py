@@ -2,7 +2,8 @@
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 from place_search.core.files import require_own_folder, scratch_folder, write_whole
 from place_search.core.text import parse_json
-from place_search.indexer.storage.lock import LOCK_NAME
+from place_search.indexer.storage.lock import LOCK_NAME, lock
 from place_search.models import find_model, read_card
 from place_search.models.card import CARD_NAME, WEIGHTS_NAME
 from place_search.training.config import differences
@@ -43,6 +44,18 @@ class RunFolder:
         """Rows of photos that could not be read when the run began: of training, of validation."""
         rows: list[list[int]] = self.record["skipped"]
         return rows
+
+    @contextmanager
+    def locked(self, out: Path) -> Iterator[None]:
+        """Lock the run, which another process may have finished since it was looked up.
+
+        Raises:
+            IndexBusyError: another process trains it.
+            TrainingError: it is finished.
+        """
+        with lock(self.path):
+            require_unfinished(out)
+            yield
 
     def close(self) -> None:
         """Remove the files that only an unfinished run needs.
@@ -90,11 +103,27 @@ def begin_run(
                 for name in (CARD_NAME, WEIGHTS_NAME):
                     shutil.copyfile(start / name, new / START / name)
                 write_whole(new / RECORD, json.dumps(record, indent=1).encode())
-                require_no_run(out)  # another run may have begun meanwhile
-                shutil.rmtree(path, ignore_errors=True)
-                new.rename(path)
+                _put(new, out)
     processes.wait_for_all()
     return RunFolder(path, record)
+
+
+def _put(new: Path, out: Path) -> None:
+    """Rename the folder of a new run to that of `out`, in place of a finished run's.
+
+    Another run may begin at any moment, and is left alone: a rename replaces no folder with files.
+    """
+    path = folder_of(out)
+    require_no_run(out)
+    try:
+        new.rename(path)
+    except OSError:
+        if not path.is_dir():
+            raise
+        with lock(path):
+            require_no_run(out)
+            path.rename(new.with_name(ENDED))
+            _put(new, out)
 
 
 def require_no_run(out: Path) -> None:
@@ -126,8 +155,7 @@ def find_run(
     if not (path / RECORD).is_file():
         require_own_folder(path, RECORD, "recipe", TrainingError)
         return None
-    if not (path / START).is_dir():
-        raise TrainingError(f"{path} holds a run that is finished; its model is {out}.")
+    require_unfinished(out)
     try:
         record = parse_json((path / RECORD).read_text("utf-8"))
         settings, photos, _ = record["recipe"], record["data"], record["skipped"]
@@ -152,6 +180,13 @@ def find_run(
     run = RunFolder(path, record)
     require_replaceable(out, run)
     return run
+
+
+def require_unfinished(out: Path) -> None:
+    """Make sure that the run of this name is not finished. Raises `TrainingError`."""
+    path = folder_of(out)
+    if not (path / START).is_dir():
+        raise TrainingError(f"{path} holds a run that is finished; its model is {out}.")
 
 
 def require_replaceable(out: Path, run: RunFolder) -> None:

@@ -13,7 +13,6 @@ import torch
 from place_search.core.memory import keep_large_blocks
 from place_search.core.progress import Progress, silent
 from place_search.core.rows import spread_rows
-from place_search.indexer.storage.lock import lock
 from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.card import CARD_NAME
@@ -122,7 +121,7 @@ def train(
         processes.wait_for_all()
         if run is None:
             run = begin_run(out, start, recipe, stamp, skipped, processes)
-        with plain_errors(run.path), lock(run.path) if processes.is_main else nullcontext():
+        with plain_errors(run.path), run.locked(out) if processes.is_main else nullcontext():
             trainer = Trainer(
                 *(run, network, split, config, places, validation, processes, progress),
                 save_seconds,
