@@ -92,8 +92,13 @@ def load_weights(network: Network, state: Mapping[str, Tensor], path: Path) -> N
 
 
 @contextmanager
-def plain_errors(folder: Path) -> Iterator[None]:
-    """Turn an OSError, as of a full disk or a forbidden folder, into a `TrainingError`."""
+def plain_errors(
+    folder: Path, then: str = "go on with --resume: the last checkpoint is kept"
+) -> Iterator[None]:
+    """Turn an OSError, as of a full disk or a forbidden folder, into a `TrainingError`.
+
+    `then` is what to do once that is mended.
+    """
     try:
         yield
     except OSError as error:
@@ -101,6 +106,4 @@ def plain_errors(folder: Path) -> Iterator[None]:
             reason = "is on a full disk; free some space"
         else:
             reason = f"cannot be written ({error.strerror or error}); mend that"
-        raise TrainingError(
-            f"{folder} {reason}, then go on with --resume: the last checkpoint is kept."
-        ) from error
+        raise TrainingError(f"{folder} {reason}, then {then}.") from error

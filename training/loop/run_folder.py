@@ -3,7 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -51,9 +51,11 @@ class RunFolder:
 
         Raises:
             IndexBusyError: another process trains it.
-            TrainingError: it is finished.
+            TrainingError: it is finished, or its folder may not be written.
         """
-        with lock(self.path):
+        with ExitStack() as stack:
+            with plain_errors(self.path):
+                stack.enter_context(lock(self.path))
             require_unfinished(out)
             yield
 
@@ -95,7 +97,7 @@ def begin_run(
         "skipped": list(skipped),
     }
     if processes.is_main:
-        with plain_errors(path):
+        with plain_errors(path, "run the same command again"):
             path.parent.mkdir(parents=True, exist_ok=True)
             with scratch_folder(path.parent, path.name) as scratch:
                 new = scratch / path.name

@@ -121,12 +121,13 @@ def train(
         processes.wait_for_all()
         if run is None:
             run = begin_run(out, start, recipe, stamp, skipped, processes)
-        with plain_errors(run.path), run.locked(out) if processes.is_main else nullcontext():
-            trainer = Trainer(
-                *(run, network, split, config, places, validation, processes, progress),
-                save_seconds,
-            )
-            trainer.go()
+        with run.locked(out) if processes.is_main else nullcontext():
+            with plain_errors(run.path):
+                trainer = Trainer(
+                    *(run, network, split, config, places, validation, processes, progress),
+                    save_seconds,
+                )
+                trainer.go()
             trainer.load_best()
             network = network.cpu().eval()
             if config.train_last:
@@ -137,9 +138,10 @@ def train(
             if processes.is_main:
                 new = folder_of(out) / "model"
                 rmtree(new, ignore_errors=True)  # of a run that was killed just before its end
-                new_card = write_model(network, new_card, new)
-                replace_model(new, out, run)
-                run.close()
+                with plain_errors(run.path):
+                    new_card = write_model(network, new_card, new)
+                    replace_model(new, out, run)
+                    run.close()
         processes.wait_for_all()
         processes.leave()
         return new_card
