@@ -354,11 +354,7 @@ class Index:
         return self.shared_parts.left_out(self._contents.codes(self.row_of(place_id)))
 
     def thumbnail(self, place_id: int) -> bytes:
-        """The thumbnail of a place, a JPEG of at most 320 pixels a side.
-
-        Raises:
-            UnknownPlaceError: there is no such place.
-        """
+        """A place's thumbnail, a JPEG of at most 320 pixels a side. Raises `UnknownPlaceError`."""
         return self._contents.thumbnail(self.row_of(place_id))
 
     def verify_store(self) -> list[str]:
