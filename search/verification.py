@@ -125,10 +125,11 @@ class Query:
         """A place of an index as a query, by its codes."""
         query = cls(None)
         codes, grid = place
-        query.is_blank = is_blank_place(place)
-        if all(grid) and not query.is_blank:
+        if all(grid):
             signs = decode_codes(codes)
-            query._set_views(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
+            query.is_blank = _are_blank(signs, grid)
+            if not query.is_blank:
+                query._set_views(signs.reshape(*grid, -1) / np.float32(signs.shape[1] ** 0.5))
         return query
 
     def _set_views(self, projected: NDArray[np.float32]) -> None:
@@ -139,9 +140,11 @@ class Query:
 def is_blank_place(place: Codes) -> bool:
     """Whether all local features of a place are alike or left out; False where it has none."""
     codes, grid = place
-    if not all(grid):
-        return False
-    signs = decode_codes(codes)
+    return all(grid) and _are_blank(decode_codes(codes), grid)
+
+
+def _are_blank(signs: NDArray[np.float32], grid: Grid) -> bool:
+    """Whether the decoded codes of a grid are alike or left out."""
     return not signs.any() or _shows_nothing(signs.sum(axis=0), grid)
 
 
