@@ -5,12 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
-from playwright.sync_api import Dialog, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.waiting import wait_until
 from tests.web.settling import settle
 from tests.web.test_compare import alpha, answer
-from tests.web.test_track import walk
+from tests.web.test_track import declining, walk
 
 LOST = ("net::ERR_FAILED",)
 """What the browser logs of a request that a test aborts."""
@@ -136,13 +136,7 @@ def test_a_photo_is_added_again_by_its_key_and_takes_nothing_that_is_typed(
     key = "idempotency-key"
     assert first.request.headers[key] == second.request.headers[key]
 
-    asked: list[str] = []
-
-    def stay(dialog: Dialog) -> None:
-        asked.append(dialog.type)
-        dialog.dismiss()
-
-    page.once("dialog", stay)
+    asked = declining(page)
     with page.expect_event("dialog"):
         page.locator(".back a").click(no_wait_after=True)
     assert asked == ["beforeunload"]
