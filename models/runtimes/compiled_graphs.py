@@ -1,9 +1,10 @@
 """The graphs that OpenVINO has compiled, each for one photo shape, within what memory allows."""
 
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Mapping
 from contextlib import suppress
+from statistics import median_low
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -19,6 +20,8 @@ MAX_GRAPHS = 64
 """More than the shapes that a model resizes photos to; some resize them to any shape."""
 RECENT_USES = 256
 """Uses that are counted before each count is halved."""
+MEASURED_GRAPHS = 9
+"""The graphs whose sizes say how large one more will be."""
 
 
 class Head:
@@ -60,6 +63,9 @@ class Compiler(Protocol):
     def compile(self, mode: Mode, shape: Shape) -> Compiled:
         """The graph for photos of one shape. Raises `ModelError` where it takes none of it."""
 
+    def discard(self, compiled: Compiled, shape: Shape) -> None:
+        """Keep what makes compiling faster, of a graph that is given up."""
+
 
 class Graph:
     """The graph compiled for one photo shape and one mode, and its inference requests.
@@ -67,28 +73,28 @@ class Graph:
     A workspace holds what it computes for one photo, and is most of what it takes; it has as many
     as it has computed photos at once, at most `photos`. They can be given back while no photo is
     computed: the next one faults the pages in again, which takes as long as computing it does,
-    where compiling takes twenty times as long.
+    where compiling takes twenty times as long, and again six times.
     """
 
     def __init__(self, compiled: Compiled, photos: int) -> None:
+        self.compiled = compiled
         self.photos = photos
         self.running = 0
         self.workspaces = 0
-        self._compiled, self._head = compiled
         self._idle: list[Any] = []
 
     def take(self) -> Any:
         """A request for one photo."""
         self.running += 1
         self.workspaces = max(self.workspaces, self.running)
-        return self._idle.pop() if self._idle else self._compiled.create_infer_request()
+        return self._idle.pop() if self._idle else self.compiled.graph.create_infer_request()
 
     def results(self, request: Any) -> list[NDArray[np.float32]]:
         """What a request has computed: the descriptor, and local features if the graph has any."""
         request.wait()
         first, *others = (tensor.data for tensor in request.output_tensors)
-        if self._head is not None:
-            first = self._head(first)
+        if self.compiled.head is not None:
+            first = self.compiled.head(first)
         return [np.array(each[0]) for each in (first, *others)]
 
     def give(self, request: Any) -> None:
@@ -100,7 +106,7 @@ class Graph:
         """Release the memory of all workspaces."""
         self.workspaces = 0
         with suppress(RuntimeError):  # a busy graph keeps its workspaces
-            self._compiled.release_memory()
+            self.compiled.graph.release_memory()
 
 
 class CompiledGraphs:
@@ -123,7 +129,8 @@ class CompiledGraphs:
         self._lock = threading.Lock()
         self._compiling = threading.Lock()
         self._bytes_before_first: int | None = None
-        self._graph_bytes = self._workspace_bytes = self._shared_bytes = 0
+        self._graph_bytes: deque[int] = deque(maxlen=MEASURED_GRAPHS)
+        self._workspace_bytes = 0
 
     def __len__(self) -> int:
         return len(self._graphs)
@@ -184,15 +191,14 @@ class CompiledGraphs:
         compiled = self._compiler.compile(mode, shape)
         if self.ceiling.is_set:
             return_freed_memory()  # compiling frees more than it keeps
+        after = private_bytes()
         graph = Graph(compiled, self._photos[mode])
         with self._lock:
-            if not self.made_count:  # nothing else runs yet: the process grew by this alone
-                self._bytes_before_first = private_bytes()
-                self._graph_bytes = max(0, self._bytes_before_first - before)
-            if compiled.head is not None:
-                self._shared_bytes = compiled.head.weight_bytes
+            self._graph_bytes.append(after - before)
+            if not self.made_count:  # nothing else runs yet: the process grows by this alone
+                self._bytes_before_first = after
             while self._graphs and not self._fits(graph.photos):
-                del self._graphs[min(self._graphs, key=self._uses.__getitem__)]
+                self._discard(min(self._graphs, key=self._uses.__getitem__))
             self._graphs[mode, shape] = graph
             self._count((mode, shape))
             self.made_count += 1
@@ -207,7 +213,9 @@ class CompiledGraphs:
     @property
     def _bytes_of_one_more(self) -> int:
         """The bytes that one more graph and its first photo take."""
-        return max(0, self._graph_bytes - self._shared_bytes) + self._workspace_bytes
+        # The first one loads OpenVINO, and other threads allocate meanwhile: so it is the median.
+        graph_bytes = median_low(self._graph_bytes) if self._graph_bytes else 0
+        return max(0, graph_bytes) + self._workspace_bytes
 
     def _has_room(self, mode: Mode) -> bool:
         """Whether another graph fits without releasing anything."""
@@ -225,6 +233,8 @@ class CompiledGraphs:
 
     def _make_room(self, size: int, *, keep: Graph | None = None) -> None:
         """Shrink until there is room for `size` bytes, or only `keep` and what runs is left."""
+        if not self.ceiling.room(size):
+            return_freed_memory()  # that of other threads may be enough
         while not self.ceiling.room(size) and self._shrink(keep):
             pass
 
@@ -238,8 +248,11 @@ class CompiledGraphs:
         if with_workspace is not None:
             self._graphs[with_workspace].release_workspaces()
         elif idle:
-            del self._graphs[idle[0]]
+            self._discard(idle[0])
         else:
             return False
         return_freed_memory()  # else it would look as if nothing had been won
         return True
+
+    def _discard(self, key: tuple[Mode, Shape]) -> None:
+        self._compiler.discard(self._graphs.pop(key).compiled, key[1])

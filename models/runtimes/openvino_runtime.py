@@ -32,6 +32,9 @@ MAX_SHAPES = 8
 # A graph this large that cannot be split holds hundreds of megabytes of weights for each shape.
 LARGE_GRAPH_BYTES = 256 << 20
 MAX_LARGE_SHAPES = 2
+# What is kept of graphs that are given up: with it, compiling again takes a third of the time.
+EXPORTED_BYTES = 24 << 20
+MAX_EXPORTED_WEIGHT_BYTES = 4 << 20
 # Callers that embed side by side pause to decode: so long they still count as several.
 COMPANY_SECONDS = 0.2
 
@@ -55,11 +58,12 @@ class _Compiler:
             self._options["INFERENCE_NUM_THREADS"] = threads
         self._graph = graph
         parts = (graph, graph.with_suffix(".bin"))  # the second holds an IR's weights
-        size = sum(part.stat().st_size for part in parts if part.is_file())
-        self._is_large = size > LARGE_GRAPH_BYTES
+        self._bytes = sum(part.stat().st_size for part in parts if part.is_file())
+        self._is_large = self._bytes > LARGE_GRAPH_BYTES
         self.mode = mode
         self.mode_in_company: Mode = mode if self._is_large else "throughput"
         self._is_first = True
+        self._exported: dict[tuple[Shape, bool], bytes] = {}
 
     @property
     def max_shapes(self) -> int:
@@ -89,23 +93,46 @@ class _Compiler:
         try:
             # Splitting takes a tenth of a second, and most models meet photos of one shape only.
             parts = None if self._is_first and not self._is_large else self._parts
-            if parts is not None:
-                model, head = parts[0].clone(), parts[1][mode]
-            else:
-                model, head = self._read() if self._is_large else self._small_model.clone(), None
-            model.reshape({0: [1, *shape]})
-            compiled = Compiled(self._compile(model, mode), head)
+            head = None if parts is None else parts[1][mode]
+            graph = self._import(shape, mode, is_split=parts is not None)
+            if graph is None:
+                if parts is not None:
+                    model = parts[0].clone()
+                else:
+                    model = self._read() if self._is_large else self._small_model.clone()
+                model.reshape({0: [1, *shape]})
+                graph = self._compile(model, mode)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(
                 f"{self._graph} cannot run on a photo of {shape[1]} × {shape[0]} ({reason})."
             ) from error
         self._is_first = False
-        return compiled
+        return Compiled(graph, head)
+
+    def discard(self, compiled: Compiled, shape: Shape) -> None:
+        """Keep what makes compiling faster, of a graph that is given up."""
+        key = shape, compiled.head is not None
+        weight_bytes = self._bytes - (0 if compiled.head is None else compiled.head.weight_bytes)
+        is_full = sum(map(len, self._exported.values())) >= EXPORTED_BYTES
+        if key not in self._exported and not is_full and weight_bytes <= MAX_EXPORTED_WEIGHT_BYTES:
+            self._exported[key] = compiled.graph.export_model().getvalue()
+
+    def _import(self, shape: Shape, mode: Mode, *, is_split: bool) -> Any | None:
+        exported = self._exported.get((shape, is_split))
+        if not exported:
+            return None
+        try:
+            return self._core.import_model(exported, "CPU", self._options_for(mode))
+        except RuntimeError:  # OpenVINO does not read all that it writes
+            self._exported[shape, is_split] = b""
+            return None
 
     def _compile(self, model: Any, mode: Mode) -> Any:
-        hint = {"PERFORMANCE_HINT": mode.upper()}
-        return self._core.compile_model(model, "CPU", self._options | hint)
+        return self._core.compile_model(model, "CPU", self._options_for(mode))
+
+    def _options_for(self, mode: Mode) -> dict[str, Any]:
+        return self._options | {"PERFORMANCE_HINT": mode.upper()}
 
 
 class OpenVinoRuntime:

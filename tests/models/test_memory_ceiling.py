@@ -4,14 +4,18 @@ import gc
 import math
 import weakref
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
 
 from place_search.core.memory import MemoryCeiling, return_freed_memory
 from place_search.models import Model, open_model
-from place_search.models.runtimes.compiled_graphs import CompiledGraphs
-from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
+from place_search.models.runtimes import compiled_graphs, openvino_runtime
+from place_search.models.runtimes.base import Mode
+from place_search.models.runtimes.compiled_graphs import Compiled, CompiledGraphs, Shape
+from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime, _Compiler
 from tests.models.test_runtimes import scene
 
 ALLOWANCE = 60 << 20
@@ -57,6 +61,115 @@ def test_a_workspace_is_given_back_before_a_graph_is() -> None:
     after = [model.runtime.embed(scene(side, 320)).descriptor for side in (320, 352)]
     np.testing.assert_array_equal(before, after)
     assert graphs.made_count == 3
+
+
+def test_a_graph_that_was_given_up_is_not_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled = []
+    compile_graph = _Compiler._compile
+
+    def compile_and_count(self: _Compiler, *args: Any) -> Any:
+        compiled.append(args)
+        return compile_graph(self, *args)
+
+    monkeypatch.setattr(_Compiler, "_compile", compile_and_count)
+    model = open_model()
+    graphs = graphs_of(model)
+    rounds, counts = [], []
+    for _ in range(3):
+        rounds.append([model.runtime.embed(scene(side, 320)).descriptor for side in (320, 352)])
+        while graphs.shrink():
+            pass
+        counts.append(len(compiled))
+    np.testing.assert_array_equal(rounds[1], rounds[0])
+    np.testing.assert_array_equal(rounds[2], rounds[0])
+    assert graphs.made_count == 6
+    assert counts[2] == counts[1]
+
+
+def compiler_of(model: Model) -> _Compiler:
+    compiler = graphs_of(model)._compiler
+    assert isinstance(compiler, _Compiler)
+    return compiler
+
+
+def test_a_graph_of_many_weights_is_kept_in_no_form(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_runtime, "MAX_EXPORTED_WEIGHT_BYTES", 0)
+    compiler = compiler_of(open_model())
+    compiler.discard(compiler.compile("latency", (320, 320, 3)), (320, 320, 3))
+    assert not compiler._exported
+
+
+def test_graphs_are_kept_within_their_bytes_and_not_exported_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """OpenVINO cannot read the graph that it exports of one that it has imported."""
+    monkeypatch.setattr(openvino_runtime, "EXPORTED_BYTES", 2 << 20)
+    compiler = compiler_of(open_model(precision="f32"))
+    compiler.compile("latency", (320, 320, 3))  # the first is whole, with more weights
+    shapes = [(height, 320, 3) for height in (320, 352)]
+    for shape in shapes * 2:
+        compiler.discard(compiler.compile("latency", shape), shape)
+    assert list(compiler._exported) == [(shapes[0], True)]
+
+
+def test_a_graph_that_cannot_be_read_again_is_compiled() -> None:
+    model = open_model()
+    compiler = compiler_of(model)
+    shape = (320, 352, 3)
+    expected = open_model().runtime.embed(scene(352, 320)).descriptor
+    model.runtime.embed(scene(320, 320))
+    compiler._exported[shape, True] = b"no graph"
+    np.testing.assert_array_equal(model.runtime.embed(scene(352, 320)).descriptor, expected)
+    assert not compiler._exported[shape, True]
+
+
+class SizedCompiler:
+    """Its first graph takes 100 bytes, further ones 10 each."""
+
+    mode: Mode = "latency"
+    mode_in_company: Mode = "latency"
+    max_shapes = 8
+
+    def __init__(self) -> None:
+        self.bytes = 0
+
+    def compile(self, mode: Mode, shape: Shape) -> Compiled:
+        self.bytes += 10 if self.bytes else 100
+        return Compiled(Mock())
+
+    def discard(self, compiled: Compiled, shape: Shape) -> None:
+        self.bytes -= 10
+
+
+class RoomAfterTrim(MemoryCeiling):
+    """It records how much room it is asked for; freed memory is all that there is."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.limit = 1.0
+        self.is_trimmed = False
+        self.asked: list[float] = []
+
+    def room(self, size: float = 0) -> bool:
+        self.asked.append(size)
+        return self.is_trimmed
+
+
+def test_graphs_go_only_where_freed_memory_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiler, ceiling = SizedCompiler(), RoomAfterTrim()
+    graphs = CompiledGraphs(compiler, {"latency": 1})
+    graphs.ceiling = ceiling
+
+    def trim() -> None:
+        ceiling.is_trimmed = True
+
+    monkeypatch.setattr(compiled_graphs, "return_freed_memory", trim)
+    monkeypatch.setattr(compiled_graphs, "private_bytes", lambda: compiler.bytes)
+    for side in (32, 64, 96, 128):
+        ceiling.is_trimmed = False
+        graphs.give(*graphs.take((side, side, 3), in_company=False))
+    assert len(graphs) == 4
+    assert ceiling.asked[-1] == 10  # the first one loaded OpenVINO too
 
 
 def test_a_graph_in_use_is_not_taken_away() -> None:

@@ -67,7 +67,7 @@ def test_a_model_gives_the_same_whole_and_split(precision: Precision) -> None:
             split.require_local_features(), whole.require_local_features()
         )
     graphs = runtime_of(later).graphs._graphs.values()
-    assert [graph._head is None for graph in graphs] == [True, False, False, False]
+    assert [graph.compiled.head is None for graph in graphs] == [True, False, False, False]
 
 
 def test_a_size_that_counts_before_the_weights_is_left_in_the_trunk() -> None:
