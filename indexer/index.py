@@ -166,7 +166,7 @@ class Index:
             "model or index the photos again."
         )
 
-    def row_of(self, place_id: int) -> int:
+    def row_of(self, place_id: SupportsIndex) -> int:
         """The row of a place in `descriptors`, `place_ids` and `positions`.
 
         Raises:
@@ -181,7 +181,7 @@ class Index:
             UnknownPlaceError: `place` is neither, no place has it, or several places have the name.
         """
         if is_whole(place):
-            return int(self.place_ids[self.row_of(int(place))])
+            return int(self.place_ids[self.row_of(place)])
         if not isinstance(place, str):
             raise UnknownPlaceError(
                 f"{place!r:.80} is neither the id nor the name of a place; give one of them."
@@ -201,7 +201,7 @@ class Index:
             f"one you mean ({several})."
         )
 
-    def place(self, place_id: int) -> Place:
+    def place(self, place_id: SupportsIndex) -> Place:
         """A place by its id. Raises `UnknownPlaceError`."""
         return self._place(self.row_of(place_id))
 
@@ -319,8 +319,10 @@ class Index:
         require_number("k", k, 0, whole=True)
         ids = None if only is None else _ids_of(only)
         try:
-            query = np.asarray(descriptor, np.float32)
-        except (TypeError, ValueError, OverflowError):
+            with np.errstate(over="ignore"):  # numbers too large are refused below
+                query = np.asarray(descriptor).astype(np.float32, casting="same_kind")
+                norm = float(np.linalg.norm(query))
+        except (TypeError, ValueError):  # no numbers, such as texts, times and complex ones
             raise ModelMismatchError(
                 f"A descriptor is {self.dims} numbers, not {descriptor!r:.40}; describe the photo "
                 "with the index's model."
@@ -330,7 +332,6 @@ class Index:
                 f"A descriptor of shape {query.shape} does not fit an index of {self.dims} "
                 "dimensions; describe the photo with the index's model."
             )
-        norm = float(np.linalg.norm(query))
         if not math.isfinite(norm):
             raise ModelMismatchError(
                 "A descriptor holds numbers that are not finite, as no model gives them; describe "
@@ -345,7 +346,7 @@ class Index:
         """All descriptors, on disk: `take(rows)` and `chunks()` give (n, D) float32."""
         return self._rows
 
-    def codes(self, place_id: int) -> Codes:
+    def codes(self, place_id: SupportsIndex) -> Codes:
         """The codes of a place's local features, without the parts that many photos share.
 
         Raises:
@@ -353,7 +354,7 @@ class Index:
         """
         return self.shared_parts.left_out(self._contents.codes(self.row_of(place_id)))
 
-    def thumbnail(self, place_id: int) -> bytes:
+    def thumbnail(self, place_id: SupportsIndex) -> bytes:
         """A place's thumbnail, a JPEG of at most 320 pixels a side. Raises `UnknownPlaceError`."""
         return self._contents.thumbnail(self.row_of(place_id))
 

@@ -27,7 +27,7 @@ from place_search.core.errors import PlaceSearchError
 from place_search.core.settings import AskedPrecision
 
 if TYPE_CHECKING:
-    from typing import Unpack
+    from typing import SupportsIndex, Unpack
 
     import numpy as np
     from numpy.typing import NDArray
@@ -191,7 +191,7 @@ def _changed(
         return take_input(change, folder, as_path(data), request, opened, report).report
 
 
-def remove(index: AnyPath, places: Iterable[int | str]) -> "ChangeReport":
+def remove(index: AnyPath, places: "Iterable[SupportsIndex | str]") -> "ChangeReport":
     """Remove places by a list of ids or names; their photos stay.
 
     Raises:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, SupportsIndex, Unpack
 
 from place_search.arguments import (
     AnyModel,
@@ -116,7 +116,7 @@ def search_many(
 
 def similar(
     index: "Index | AnyPath",
-    place_id: int | str,
+    place_id: SupportsIndex | str,
     *,
     model: AnyModel = None,
     k: int = 10,

@@ -1,13 +1,14 @@
 """Tending places: their name, note, tags, own fields and corrected position."""
 
+import math
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, SupportsIndex
 
 from place_search.core.files import FileStamp
 from place_search.core.geodesy import Position
+from place_search.core.tables import number_of
 from place_search.indexer.changes.change import Change, changing
 from place_search.indexer.errors import EditConflictError, FieldError
 from place_search.indexer.storage.edits import (
@@ -32,7 +33,7 @@ KEYS = ("name", "note", "tags", "fields", "position")
 
 
 def edit_place(
-    folder: Path, place_id: int, patch: Mapping[str, Any], *, version: int | None = None
+    folder: Path, place_id: SupportsIndex, patch: Mapping[str, Any], *, version: int | None = None
 ) -> Edit:
     """Edit a place; keys that the patch does not name stay.
 
@@ -52,9 +53,10 @@ def edit_place(
     with changing(Path(folder)) as change:
         edits = change.edits
         require_version(change, place_id, version)
-        edit = apply_patch(edits.of(place_id), patch, edits.fields)
-        edit = replace(edit, version=edits.of(place_id).version + 1)
-        replace_edits(change, replace(edits, by_place={**edits.by_place, place_id: edit}))
+        edited = int(place_id)
+        edit = apply_patch(edits.of(edited), patch, edits.fields)
+        edit = replace(edit, version=edits.of(edited).version + 1)
+        replace_edits(change, replace(edits, by_place={**edits.by_place, edited: edit}))
         return edit
 
 
@@ -92,7 +94,7 @@ def declare_fields(
         return fields
 
 
-def require_version(change: Change, place_id: int, version: int | None) -> None:
+def require_version(change: Change, place_id: SupportsIndex, version: int | None) -> None:
     """Make sure that a place exists and, where a `version` is given, has this version.
 
     Raises:
@@ -100,7 +102,7 @@ def require_version(change: Change, place_id: int, version: int | None) -> None:
         EditConflictError: it is of another version.
     """
     change.contents.rows.row_of(place_id)
-    current_version = change.edits.of(place_id).version
+    current_version = change.edits.of(int(place_id)).version
     if version is not None and version != current_version:
         raise EditConflictError(
             f"Somebody has edited place {place_id} since (it is at version {current_version}, "
@@ -144,10 +146,9 @@ def _position(value: object) -> Position | None:
         return None
     keys = {"latitude", "longitude"}
     if isinstance(value, Mapping) and value.keys() == keys:
-        numbers = value["latitude"], value["longitude"]
-        if all(isinstance(n, (int, float)) and not isinstance(n, bool) for n in numbers):
-            with suppress(OverflowError):
-                return checked_position(float(numbers[0]), float(numbers[1]))
+        latitude, longitude = number_of(value["latitude"]), number_of(value["longitude"])
+        if not math.isnan(latitude + longitude):
+            return checked_position(latitude, longitude)
     raise FieldError(
         'The position of a place is {"latitude": DEGREES, "longitude": DEGREES}, or null for that '
         "of its photo."

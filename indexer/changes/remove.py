@@ -1,9 +1,10 @@
 """Removing places from an index."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
+from typing import SupportsIndex
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ from place_search.indexer.storage.manifest import encode_ids
 
 def remove_places(
     folder: Path,
-    places: Iterable[int | str],
+    places: Iterable[SupportsIndex | str],
     *,
     version: int | None = None,
     compact: bool = True,
@@ -65,24 +66,26 @@ def remove_places(
 
 
 def restore_places(
-    folder: Path, places: Sequence[int], *, progress: Progress = silent
+    folder: Path, places: Iterable[SupportsIndex], *, progress: Progress = silent
 ) -> ChangeReport:
     """Bring back removed places, by their ids, unchanged. Places that exist stay.
 
     Raises:
-        UnknownPlaceError: no place ever had such an id, or the index was compacted since.
+        UnknownPlaceError: no place ever had such an id, the index was compacted since, or `places`
+            is no list of ids.
         IndexFormatError: no index, a damaged one, or one of an older format.
         ChangeRefusedError: another place has the same photo.
         IndexWriteError: a full disk, a read-only folder, or another process that writes there.
     """
+    ids = _ids_to_restore(places)
     with changing(Path(folder), progress) as change:
         stored, removed = change.contents.rows.stored_ids, change.manifest.removed_ids
-        for place_id in sorted(set(places) - set(stored.tolist())):
+        for place_id in sorted(ids - set(stored.tolist())):
             raise UnknownPlaceError(
                 f"There is no place {place_id} to restore: it never was, or the index was "
                 "compacted since; add its photo again."
             )
-        restored = np.intersect1d(np.array(places, np.int64), removed)
+        restored = np.intersect1d(np.array([*ids], np.int64), removed)
         if len(restored):
             still_removed, forgotten = np.setdiff1d(removed, restored), change.manifest.forgotten
             paths = _restored_paths(change, still_removed, restored)
@@ -122,6 +125,17 @@ def _store_holds_all(change: Change) -> bool:
     """Whether the vector store still holds the vectors of all removed places."""
     stored = change.contents.rows.stored_ids
     return int((stored <= change.card.max_place_id).sum()) == change.card.count
+
+
+def _ids_to_restore(places: object) -> set[int]:
+    if isinstance(places, Iterable) and not isinstance(places, bytes | bytearray):
+        places = [*places]
+        if all(map(is_whole, places)):
+            return set(map(int, places))
+    raise UnknownPlaceError(
+        f"The places to restore are a list of ids, such as [12, 13], not {places!r:.80}; nothing "
+        "was restored."
+    )
 
 
 def _split_ids_and_names(places: object) -> tuple[set[int], set[str]]:

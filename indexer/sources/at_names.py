@@ -60,7 +60,7 @@ def read_photo_list(folder: Path) -> FolderListing | None:
     Raises:
         SourceError: the list cannot be read, or is empty.
     """
-    path = folder.with_name(f"{folder.name}_images_paths.txt")
+    path = folder.parent / f"{folder.name}_images_paths.txt"
     if not path.is_file():
         return None
     files = PhotoFiles(folder)

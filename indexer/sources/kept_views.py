@@ -16,7 +16,7 @@ _INSIDE = f"{SUFFIX}/{_BELOW}/"
 def views_folder(index: Path) -> Path:
     """The folder that holds the views of an index, with a folder for each panorama."""
     whole = index.resolve()
-    return whole.with_name(f"{whole.name}{SUFFIX}") / _BELOW
+    return whole.parent / f"{whole.name}{SUFFIX}" / _BELOW
 
 
 def panorama_folder(folder: Path, path: str) -> Path:

@@ -70,7 +70,7 @@ class VideoRequest:
     def folder(self) -> Path:
         """The folder of the frames, with a folder for each video."""
         whole = self.index.resolve()
-        return whole.with_name(f"{whole.name}-frames")
+        return whole.parent / f"{whole.name}-frames"
 
     @property
     def is_for_video(self) -> bool:

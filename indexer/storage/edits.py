@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
 from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_on_earth
 from place_search.core.rows import is_among
-from place_search.core.tables import parse_number
+from place_search.core.tables import number_of, parse_number
 from place_search.core.text import composed, is_shown, parse_json
 from place_search.indexer.errors import FieldError, IndexFormatError, read_refusal
 
@@ -222,15 +222,10 @@ def check_schema(fields: Mapping[str, Any]) -> dict[str, FieldType]:
 def field_value(name: str, value: object, declared: Mapping[str, FieldType]) -> FieldValue:
     """A value of an own field in its declared type. Raises `FieldError`."""
     kind = type_of(name, declared)
-    if kind == "boolean" and isinstance(value, bool):
-        return value
-    if kind == "number" and isinstance(value, (int, float)) and not isinstance(value, bool):
-        try:
-            number = float(value)
-        except OverflowError:
-            number = math.inf
-        if math.isfinite(number):
-            return number
+    if kind == "boolean" and isinstance(value, bool | np.bool_):
+        return bool(value)
+    if kind == "number" and not math.isnan(number := number_of(value)):
+        return number
     if kind == "text" and isinstance(value, str):
         return checked_text(f"field {name}", value, MAX_TEXT)
     if kind == "date" and isinstance(value, str):

@@ -39,7 +39,7 @@ class KeptPhotos:
     def __init__(self, index: Path) -> None:
         self.index = index
         resolved = index.resolve()
-        self.folder = resolved.with_name(f"{resolved.name}{SUFFIX}")
+        self.folder = resolved.parent / f"{resolved.name}{SUFFIX}"
         self._note = self.folder / NOTE
 
     @contextmanager

@@ -10,21 +10,23 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, SupportsIndex
 
 import h5py
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.files import open_regular
+from place_search.core.forking import OfOneProcess
+from place_search.core.tables import is_whole
 from place_search.core.text import counted, parse_json
 from place_search.indexer.errors import IndexFormatError, UnknownPlaceError, read_refusal
 from place_search.indexer.storage.descriptor_codes import decode
 from place_search.indexer.storage.shards import ADDED, SUMS, crc32_of, part_sums
 
 
-class ArrayFile:
+class ArrayFile(OfOneProcess):
     """The datasets of an HDF5 file of place-search, read on demand.
 
     The file stays open, so that it can be read to the end after a newer index has replaced it.
@@ -257,12 +259,14 @@ class ShardRows:
         """The rows of places that are not removed, of a column of all rows of the shards."""
         return stored if self._live_rows is None else stored[self._live_rows]
 
-    def row_of(self, place_id: int) -> int:
+    def row_of(self, place_id: SupportsIndex) -> int:
         """The row of a place.
 
         Raises:
             UnknownPlaceError: there is no such place, or it was removed.
         """
+        if not is_whole(place_id):
+            raise UnknownPlaceError(f"The id of a place is a whole number, not {place_id!r:.80}.")
         row = int(np.searchsorted(self.place_ids, place_id))
         if row >= len(self) or self.place_ids[row] != place_id:
             if place_id in self.stored_ids:
@@ -283,9 +287,27 @@ class ShardRows:
         shard = bisect_right(self._first_rows, stored) - 1
         return shard, stored - self._first_rows[shard]
 
-    def take(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """These rows, (len(rows), D)."""
-        stored = rows if self._live_rows is None else self._live_rows[rows]
+    def take(self, rows: ArrayLike) -> NDArray[np.float32]:
+        """These rows, (len(rows), D).
+
+        Raises:
+            WrongParameterError: there are no such rows.
+            IndexFormatError: a shard is damaged.
+            IndexReadError: a shard cannot be read.
+        """
+        numbers = np.asarray(rows)
+        if numbers.size and not (
+            numbers.ndim == 1
+            and numbers.dtype.kind in "iu"
+            and 0 <= numbers.min() <= numbers.max() < len(self)
+        ):
+            raise WrongParameterError(
+                f"The parameter rows is {rows!r:.40}, but it must be the numbers of rows from 0 to "
+                f"{len(self) - 1}; those of a mask are numpy.flatnonzero(mask).",
+                "rows",
+            )
+        numbers = numbers.astype(np.int64, copy=False)
+        stored = numbers if self._live_rows is None else self._live_rows[numbers]
         shards = np.searchsorted(self._starts, stored, side="right") - 1
         local = stored - self._starts[shards]
         parts = [
@@ -293,7 +315,7 @@ class ShardRows:
             for shard, row in zip(shards.tolist(), local.tolist(), strict=True)
         ]
         read = np.frombuffer(b"".join(parts), self._stored_type)
-        return decode(read.reshape(len(rows), self.shape[1]))
+        return decode(read.reshape(len(numbers), self.shape[1]))
 
     def column(self, key: str, *, start: int = 0) -> NDArray[Any]:
         """A small column of the rows from `start` on, in the memory of one row if all are equal.

@@ -14,7 +14,7 @@ import numpy as np
 import openvino
 from numpy.typing import NDArray
 
-from place_search.core.forking import use_threads
+from place_search.core.forking import OfOneProcess, use_threads
 from place_search.models.errors import ModelError
 from place_search.models.runtimes.base import Embedding, Key, Mode
 from place_search.models.runtimes.compiled_graphs import (
@@ -135,7 +135,7 @@ class _Compiler:
         return self._options | {"PERFORMANCE_HINT": mode.upper()}
 
 
-class OpenVinoRuntime:
+class OpenVinoRuntime(OfOneProcess):
     """Runs a graph on the CPU in float32. Thread-safe.
 
     `mode` "latency" uses every thread for one photo, and gives each photo one thread while several

@@ -1,6 +1,7 @@
-"""Refuses forked processes: they lack their parent's threads, which models and stores need."""
+"""Refuses other processes, which lack the threads and open files of models and indexes."""
 
 import os
+from typing import NoReturn
 
 from place_search.core.errors import PlaceSearchError
 
@@ -10,6 +11,16 @@ _lacks_threads = False
 
 class ForkedError(PlaceSearchError):
     """A process that was forked from one that uses models or indexes."""
+
+
+class OfOneProcess:
+    """Something that holds threads or open files, which no copy of it would have."""
+
+    def __reduce__(self) -> NoReturn:
+        raise PlaceSearchError(
+            "An opened index or model cannot be sent to another process, stored or copied; pass on "
+            "the path of its folder, and open it there."
+        )
 
 
 def use_threads() -> None:

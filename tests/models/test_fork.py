@@ -1,12 +1,15 @@
 """A process forked after a search is refused with a sentence, in place of hanging for ever."""
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
+from place_search.core.errors import PlaceSearchError
 from place_search.indexer import build_index, open_source
 from place_search.models import open_model
 
@@ -56,3 +59,8 @@ def test_a_fork_before_works_and_one_after_a_search_is_refused(tmp_path: Path) -
     first, second, refused, spawned, last = done.stdout.splitlines()
     assert (first, second, spawned, last) == ("1.jpg",) * 4
     assert refused.startswith("This process was forked from one that has used place-search")
+
+
+def test_an_opened_model_is_not_sent_to_another_process() -> None:
+    with pytest.raises(PlaceSearchError, match="open it there"):
+        pickle.dumps(open_model())
