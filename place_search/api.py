@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from place_search.arguments import (
     AnyModel,
     AnyPath,
+    AnyProgress,
     Photo,
-    Report,
     as_path,
     listed,
     model_for,
@@ -99,7 +99,7 @@ def index(
     local_features: bool = True,
     verify_with: AnyPath | None = None,
     descriptor_type: Literal["int8", "float32"] | None = None,
-    progress: Report = False,
+    progress: AnyProgress = False,
     **video: "Unpack[VideoArguments]",
 ) -> "BuildReport":
     """Index the photos of a folder, of a list, of a split or of a video into the folder `out`.
@@ -140,7 +140,7 @@ def add(
     data: AnyPath,
     *,
     model: AnyModel = None,
-    progress: Report = False,
+    progress: AnyProgress = False,
     **video: "Unpack[VideoArguments]",
 ) -> "ChangeReport":
     """Add the photos of `data` that an index lacks, and update those that have changed.
@@ -159,7 +159,7 @@ def sync(
     *,
     model: AnyModel = None,
     forget: bool = False,
-    progress: Report = False,
+    progress: AnyProgress = False,
     **video: "Unpack[VideoArguments]",
 ) -> "ChangeReport":
     """Make an index hold the photos of `data`: as `add`, and places of other photos are removed.
@@ -180,7 +180,7 @@ def _changed(
     index: AnyPath,
     data: AnyPath,
     model: AnyModel,
-    progress: Report,
+    progress: AnyProgress,
     video: "VideoArguments",
 ) -> "ChangeReport":
     from place_search.indexing import take_input
@@ -203,7 +203,7 @@ def remove(index: AnyPath, places: "Iterable[SupportsIndex | str]") -> "ChangeRe
 
 
 def calibrate(
-    index: AnyPath, *, model: AnyModel = None, progress: Report = False
+    index: AnyPath, *, model: AnyModel = None, progress: AnyProgress = False
 ) -> "IndexCalibration":
     """Measure on an index's own photos how probable the same place is, and keep it in the index.
 
@@ -252,7 +252,7 @@ def compare(
 
 
 def describe(
-    photos: "Photo | Sequence[Photo]", *, model: AnyModel = None, progress: Report = False
+    photos: "Photo | Sequence[Photo]", *, model: AnyModel = None, progress: AnyProgress = False
 ) -> "NDArray[np.float32]":
     """The descriptors of photos, one row a photo: (N, D) float32.
 
@@ -281,7 +281,7 @@ def evaluate(
     causal: bool = False,
     protocol: str | None = None,
     report_dir: AnyPath | None = None,
-    progress: Report = False,
+    progress: AnyProgress = False,
     **right: "Unpack[TruthArguments]",
 ) -> "EvalReport":
     """Measure Recall@N for each N of `ks`.
@@ -320,7 +320,7 @@ def doctor(
     index: AnyPath | None = None,
     protocol: str | None = None,
     precision: AskedPrecision = "auto",
-    progress: Report = False,
+    progress: AnyProgress = False,
     **right: "Unpack[TruthArguments]",
 ) -> "Diagnosis":
     """Look for faults that would make a job fail or its numbers worthless; they are not raised.

@@ -74,7 +74,7 @@ class Filters(TypedDict, total=False):
     field: Sequence[str]
 
 
-Report: TypeAlias = "Progress | bool | None"
+AnyProgress: TypeAlias = "Progress | bool | None"
 """True for a progress bar, or a function that is called with a stage, its count and its total."""
 
 
@@ -270,7 +270,7 @@ def switch(name: str, value: bool) -> bool:
 
 
 @contextmanager
-def reporting(progress: Report) -> Iterator[Progress]:
+def reporting(progress: AnyProgress) -> Iterator[Progress]:
     """The progress function of a call: a bar on the terminal, `progress` itself, or `silent`."""
     if progress is not None and not isinstance(progress, bool):
         yield progress

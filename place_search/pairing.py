@@ -2,7 +2,15 @@
 
 from typing import TYPE_CHECKING
 
-from place_search.arguments import AnyModel, AnyPath, Report, as_path, path_of, reporting, switch
+from place_search.arguments import (
+    AnyModel,
+    AnyPath,
+    AnyProgress,
+    as_path,
+    path_of,
+    reporting,
+    switch,
+)
 from place_search.searching import opened_engine
 
 if TYPE_CHECKING:
@@ -19,7 +27,7 @@ def pairs(
     standardize: bool = False,
     root: AnyPath | None = None,
     model: AnyModel = None,
-    progress: Report = False,
+    progress: AnyProgress = False,
 ) -> "Pairs":
     """The `k` places of an index that look most like each photo of a folder or a list.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from place_search.arguments import (
     AnyModel,
     AnyPath,
-    Report,
+    AnyProgress,
     as_path,
     model_for,
     opened_index,
@@ -36,7 +36,7 @@ def track(
     every: int | None = None,
     causal: bool = False,
     model: AnyModel = None,
-    progress: Report = False,
+    progress: AnyProgress = False,
 ) -> "Track":
     """Locate each frame of a video, of a folder or of a list of photos.
 

@@ -7,6 +7,9 @@ with Client("http://127.0.0.1:8000") as client:
 
 from place_search_client.client import AsyncClient, AsyncTrack, Client, Track
 from place_search_client.errors import ProblemError
+from place_search_client.photos import Photo
+from place_search_client.place_methods import GroupChange, Listing, PlaceChange
+from place_search_client.queries import Filters
 from place_search_client.replies import (
     AddedPhoto,
     AddedPhotos,
@@ -50,14 +53,19 @@ __all__ = [
     "Comparison",
     "Explanation",
     "Facing",
+    "Filters",
     "Grid",
     "Group",
+    "GroupChange",
     "IndexInfo",
     "ListedPlace",
+    "Listing",
     "LocatedFrame",
     "Location",
     "Match",
     "ModelInfo",
+    "Photo",
+    "PlaceChange",
     "PlaceDetails",
     "PlaceGroup",
     "PlaceInfo",

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -90,7 +90,7 @@ class BuildReport:
     reused: int
     seconds: dict[str, float]
     duplicates: list[Duplicate]
-    manifest: Manifest
+    manifest: Manifest = field(repr=False)  # its card alone takes pages
     positioned: int
     notes: list[PhotoNote]
     intake: Intake

@@ -1,0 +1,62 @@
+"""Programs that wrap the functions can name the types of all arguments and results."""
+
+import ast
+import inspect
+import textwrap
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+import place_search
+import place_search_client
+from place_search import annotations
+
+OF_PYTHON = {"Any", "Iterable", "Iterator", "AsyncIterator", "Literal", "NDArray", "Sequence"}
+OF_PYTHON |= {"SupportsIndex", "Unpack"}
+FUNCTIONS = [
+    function
+    for name in place_search.__all__
+    if inspect.isfunction(function := getattr(place_search, name))
+]
+METHODS = [
+    method
+    for kind in (place_search_client.Client, place_search_client.AsyncClient)
+    for name, method in inspect.getmembers(kind, inspect.isfunction)
+    if not name.startswith("_")
+]
+
+
+@pytest.mark.parametrize(
+    ("function", "module"),
+    [
+        *((function, annotations) for function in FUNCTIONS),
+        *((method, place_search_client) for method in METHODS),
+    ],
+    ids=lambda value: getattr(value, "__qualname__", value.__name__),
+)
+def test_the_types_of_a_signature_can_be_imported(
+    function: Callable[..., object], module: ModuleType
+) -> None:
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(function))).body
+    assert isinstance(definition, ast.FunctionDef | ast.AsyncFunctionDef)
+    taken = definition.args
+    parts = [part.annotation for part in (*taken.args, *taken.kwonlyargs, taken.kwarg) if part]
+    named = {name for part in (*parts, definition.returns) if part for name in types_in(part)}
+    assert named - OF_PYTHON <= set(module.__all__)
+
+
+def types_in(annotation: ast.AST) -> Iterator[str]:
+    """The names of types in an annotation, and in the texts in it."""
+    for node in ast.walk(annotation):
+        if isinstance(node, ast.Name) and node.id[0].isupper():
+            yield node.id
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from types_in(ast.parse(node.value))
+
+
+def test_all_that_is_named_is_there() -> None:
+    names: dict[str, Any] = vars(annotations)
+    assert annotations.__all__ == sorted(annotations.__all__)
+    assert set(annotations.__all__) <= names.keys()
