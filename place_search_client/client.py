@@ -99,7 +99,8 @@ class Client(PlaceMethods, _Base[httpx.Client]):
         those that fit them.
 
         Raises:
-            ProblemError: the server refused the request; see its `type`.
+            ProblemError: the server refused the request; see its `type`. Or it is no place-search
+                server, as the page of a proxy.
             httpx.TransportError: the server was not reached.
             TypeError: a photo is not a path, bytes or a file opened to read bytes.
             ValueError: `near` is not two numbers, or `box` not four.
@@ -107,7 +108,7 @@ class Client(PlaceMethods, _Base[httpx.Client]):
         """
         files = files_of(photo)
         query = search_query(k, spots, verify, box, panorama, near, radius_m, filters)
-        return read(SearchResult, self._ask("POST", "/v1/search", query, files=files).json())
+        return read(SearchResult, self._ask("POST", "/v1/search", query, files=files))
 
     def similar(
         self,
@@ -126,21 +127,21 @@ class Client(PlaceMethods, _Base[httpx.Client]):
         """
         return read(
             SimilarPlaces,
-            self._ask(*similar_request(place_id, k, same_spot, near, radius_m, filters)).json(),
+            self._ask(*similar_request(place_id, k, same_spot, near, radius_m, filters)),
         )
 
     def index(self) -> IndexInfo:
         """The facts of the server's index. Raises as `search` does."""
-        return read(IndexInfo, self._ask("GET", "/v1/index").json())
+        return read(IndexInfo, self._ask("GET", "/v1/index"))
 
     def model(self) -> ModelInfo:
         """The facts of the server's model. Raises as `search` does."""
-        return read(ModelInfo, self._ask("GET", "/v1/model").json())
+        return read(ModelInfo, self._ask("GET", "/v1/model"))
 
     def explain(self, photo: Photo) -> Explanation:
         """The model's steps from a photo to its descriptor. Raises as `search` does."""
         files = {"photo": ("photo", content_of(photo))}
-        return read(Explanation, self._ask("POST", "/v1/explain", files=files).json())
+        return read(Explanation, self._ask("POST", "/v1/explain", files=files))
 
     def image(self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None) -> bytes:
         """A place's photo, or its thumbnail, as a JPEG of at most `side` pixels a side.
@@ -155,11 +156,11 @@ class Client(PlaceMethods, _Base[httpx.Client]):
         Places that the index does not have are left out. Raises as `search` does.
         """
         query = _thumbnails(place_ids, side)
-        return _pictures(self._ask("GET", "/v1/thumbnails", query)) if query["place"] else {}
+        return read_pictures(self._ask("GET", "/v1/thumbnails", query)) if query["place"] else {}
 
     def track(self) -> "Track":
         """Open a track; close it, or use it in a `with` block. Raises as `search` does."""
-        return Track(self, read(TrackInfo, self._ask("POST", "/v1/tracks").json()))
+        return Track(self, read(TrackInfo, self._ask("POST", "/v1/tracks")))
 
     def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         for remaining in range(self.retries, -1, -1):
@@ -202,9 +203,7 @@ class AsyncClient(AsyncPlaceMethods, _Base[httpx.AsyncClient]):
         """As `Client.search`."""
         files = await asyncio.to_thread(files_of, photo)
         query = search_query(k, spots, verify, box, panorama, near, radius_m, filters)
-        return read(
-            SearchResult, (await self._ask("POST", "/v1/search", query, files=files)).json()
-        )
+        return read(SearchResult, await self._ask("POST", "/v1/search", query, files=files))
 
     async def similar(
         self,
@@ -218,20 +217,20 @@ class AsyncClient(AsyncPlaceMethods, _Base[httpx.AsyncClient]):
     ) -> SimilarPlaces:
         """As `Client.similar`."""
         reply = await self._ask(*similar_request(place_id, k, same_spot, near, radius_m, filters))
-        return read(SimilarPlaces, reply.json())
+        return read(SimilarPlaces, reply)
 
     async def index(self) -> IndexInfo:
         """As `Client.index`."""
-        return read(IndexInfo, (await self._ask("GET", "/v1/index")).json())
+        return read(IndexInfo, await self._ask("GET", "/v1/index"))
 
     async def model(self) -> ModelInfo:
         """As `Client.model`."""
-        return read(ModelInfo, (await self._ask("GET", "/v1/model")).json())
+        return read(ModelInfo, await self._ask("GET", "/v1/model"))
 
     async def explain(self, photo: Photo) -> Explanation:
         """As `Client.explain`."""
         files = {"photo": ("photo", await asyncio.to_thread(content_of, photo))}
-        return read(Explanation, (await self._ask("POST", "/v1/explain", files=files)).json())
+        return read(Explanation, await self._ask("POST", "/v1/explain", files=files))
 
     async def image(
         self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None
@@ -244,11 +243,13 @@ class AsyncClient(AsyncPlaceMethods, _Base[httpx.AsyncClient]):
     ) -> dict[int, bytes]:
         """As `Client.thumbnails`."""
         query = _thumbnails(place_ids, side)
-        return _pictures(await self._ask("GET", "/v1/thumbnails", query)) if query["place"] else {}
+        return (
+            read_pictures(await self._ask("GET", "/v1/thumbnails", query)) if query["place"] else {}
+        )
 
     async def track(self) -> "AsyncTrack":
         """As `Client.track`: `async with await client.track() as track`."""
-        return AsyncTrack(self, read(TrackInfo, (await self._ask("POST", "/v1/tracks")).json()))
+        return AsyncTrack(self, read(TrackInfo, await self._ask("POST", "/v1/tracks")))
 
     async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         for remaining in range(self.retries, -1, -1):
@@ -285,11 +286,11 @@ class Track:
         """Send the next frame; returns it with its place. Raises as `Client.search` does."""
         files = {"photo": ("photo", content_of(photo))}
         reply = self._client._ask("POST", f"{self._path}/frames", files=files)
-        return read(TrackedFrame, reply.json()).frame
+        return read(TrackedFrame, reply).frame
 
     def path(self) -> list[LocatedFrame]:
         """The last frames, at most a thousand, as `add` located them. Raises as `Client.search`."""
-        return read(TrackPath, self._client._ask("GET", self._path).json()).path
+        return read(TrackPath, self._client._ask("GET", self._path)).path
 
     def close(self) -> None:
         """Close the track on the server, which forgets it; nothing happens to a closed track."""
@@ -320,11 +321,11 @@ class AsyncTrack:
         """As `Track.add`; send a frame when the one before is answered."""
         files = {"photo": ("photo", await asyncio.to_thread(content_of, photo))}
         reply = await self._client._ask("POST", f"{self._path}/frames", files=files)
-        return read(TrackedFrame, reply.json()).frame
+        return read(TrackedFrame, reply).frame
 
     async def path(self) -> list[LocatedFrame]:
         """As `Track.path`."""
-        return read(TrackPath, (await self._client._ask("GET", self._path)).json()).path
+        return read(TrackPath, await self._client._ask("GET", self._path)).path
 
     async def aclose(self) -> None:
         """As `Track.close`."""
@@ -352,10 +353,6 @@ def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:
 def _thumbnails(place_ids: Iterable[int], side: int | None) -> dict[str, Any]:
     places = [operator.index(place_id) for place_id in place_ids]
     return {"place": places, "side": None if side is None else int(side)}
-
-
-def _pictures(response: httpx.Response) -> dict[int, bytes]:
-    return read_pictures(response.headers["content-type"], response.content)
 
 
 def _retry_after(response: httpx.Response) -> float:

@@ -15,7 +15,7 @@ class ProblemError(Exception):
         """The stable type of the problem, such as "/problems/busy"; docs/errors.md lists all."""
         self.title = str(problem.get("title", ""))
         self.retry_after = retry_after
-        super().__init__(str(problem.get("detail", f"The server answered {status}.")))
+        super().__init__(str(problem.get("detail") or f"The server answered {status}."))
 
     def __reduce__(self) -> tuple[Any, ...]:
         # By default unpickling calls __init__ with the sentence alone.

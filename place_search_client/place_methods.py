@@ -10,7 +10,7 @@ import httpx
 
 from place_search_client.photos import Photo, content_of, files_of
 from place_search_client.queries import Filters, place_path, point_in
-from place_search_client.reading import read
+from place_search_client.reading import read, read_json
 from place_search_client.replies import (
     AddedPhotos,
     AddedPlace,
@@ -105,7 +105,7 @@ class PlaceMethods:
 
     def _pages(self, kind: type[Page], path: str, query: dict[str, Any]) -> Iterator[Page]:
         while True:
-            page = read(kind, self._ask("GET", path, query).json())
+            page = read(kind, self._ask("GET", path, query))
             yield page
             if page.next_cursor is None:
                 return
@@ -120,11 +120,11 @@ class PlaceMethods:
         compared. Raises as `Client.search` does.
         """
         files = {"image1": ("1", content_of(one)), "image2": ("2", content_of(other))}
-        return read(Comparison, self._ask("POST", "/v1/compare", {"box": box}, files=files).json())
+        return read(Comparison, self._ask("POST", "/v1/compare", {"box": box}, files=files))
 
     def indexes(self) -> list[ServedIndex]:
         """The server's indexes; `SERVER/v1/indexes/NAME` is the `server` of a client for one."""
-        return read(IndexList, self._ask("GET", "/v1/indexes").json()).indexes
+        return read(IndexList, self._ask("GET", "/v1/indexes")).indexes
 
     def places(self, *, page: int = 100, **listing: Unpack[Listing]) -> Iterator[ListedPlace]:
         """The places of a listing in their order; a request fetches `page` places."""
@@ -140,17 +140,16 @@ class PlaceMethods:
         line. With more than `limit` places, by default 4000, a point stands for several places:
         `count` of its properties is their number.
         """
-        dots: dict[str, Any] = self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit}).json()
-        return dots
+        return read_json(self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit}))
 
     def place(self, place_id: int) -> PlaceDetails:
         """A place."""
-        return read(PlaceDetails, self._ask("GET", place_path(place_id)).json())
+        return read(PlaceDetails, self._ask("GET", place_path(place_id)))
 
     def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
         """A place, and the ETag with which the server refuses to change a newer version."""
         reply = self._ask("GET", place_path(place_id))
-        return read(PlaceDetails, reply.json()), reply.headers["etag"]
+        return read(PlaceDetails, reply), reply.headers["etag"]
 
     def add(
         self,
@@ -167,7 +166,7 @@ class PlaceMethods:
         """
         files, form = {"photo": ("photo", content_of(photo))}, _form(panorama, position, name)
         reply = self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
-        return read(AddedPlace, reply.json())
+        return read(AddedPlace, reply)
 
     def add_many(
         self, photos: Photo | Iterable[Photo], *, panorama: bool | None = None
@@ -180,7 +179,7 @@ class PlaceMethods:
             data=_form(panorama),
             headers=_once(),
         )
-        return read(AddedPhotos, reply.json())
+        return read(AddedPhotos, reply)
 
     def edit(
         self, place_id: int, *, etag: str | None = None, **change: Unpack[PlaceChange]
@@ -188,7 +187,7 @@ class PlaceMethods:
         """Edit a place: its `name`, `note`, `tags`, `fields` or `position`."""
         headers = _matching(etag)
         reply = self._ask("PATCH", place_path(place_id), json=_patch(change), headers=headers)
-        return read(PlaceDetails, reply.json())
+        return read(PlaceDetails, reply)
 
     def remove(self, place_id: int, *, etag: str | None = None) -> None:
         """Remove a place; nothing happens to a removed place."""
@@ -206,7 +205,7 @@ class PlaceMethods:
     def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
         """As `group`, and the ETag with which the server refuses to change a newer version."""
         reply = self._ask("GET", f"{place_path(place_id)}/group")
-        return read(PlaceGroup, reply.json()), reply.headers["etag"]
+        return read(PlaceGroup, reply), reply.headers["etag"]
 
     def change_group(
         self, place_id: int, *, etag: str | None = None, **change: Unpack[GroupChange]
@@ -214,11 +213,11 @@ class PlaceMethods:
         """Change the group that a place is in: its `name`, places to `add` and to `remove`."""
         path, headers = f"{place_path(place_id)}/group", _matching(etag)
         reply = self._ask("PATCH", path, json=_group_patch(change), headers=headers)
-        return read(PlaceGroup, reply.json())
+        return read(PlaceGroup, reply)
 
     def restore(self, place_id: int) -> PlaceDetails:
         """Bring back a removed place, as long as the index has not been compacted since."""
-        return read(PlaceDetails, self._ask("POST", f"{place_path(place_id)}/restore").json())
+        return read(PlaceDetails, self._ask("POST", f"{place_path(place_id)}/restore"))
 
 
 class AsyncPlaceMethods:
@@ -231,7 +230,7 @@ class AsyncPlaceMethods:
         self, kind: type[Page], path: str, query: dict[str, Any]
     ) -> AsyncIterator[Page]:
         while True:
-            page = read(kind, (await self._ask("GET", path, query)).json())
+            page = read(kind, await self._ask("GET", path, query))
             yield page
             if page.next_cursor is None:
                 return
@@ -244,11 +243,11 @@ class AsyncPlaceMethods:
         first, second = [await asyncio.to_thread(content_of, photo) for photo in (one, other)]
         files = {"image1": ("1", first), "image2": ("2", second)}
         reply = await self._ask("POST", "/v1/compare", {"box": box}, files=files)
-        return read(Comparison, reply.json())
+        return read(Comparison, reply)
 
     async def indexes(self) -> list[ServedIndex]:
         """As `Client.indexes`."""
-        return read(IndexList, (await self._ask("GET", "/v1/indexes")).json()).indexes
+        return read(IndexList, await self._ask("GET", "/v1/indexes")).indexes
 
     async def places(
         self, *, page: int = 100, **listing: Unpack[Listing]
@@ -263,17 +262,16 @@ class AsyncPlaceMethods:
     ) -> dict[str, Any]:
         """As `Client.dots`."""
         reply = await self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit})
-        dots: dict[str, Any] = reply.json()
-        return dots
+        return read_json(reply)
 
     async def place(self, place_id: int) -> PlaceDetails:
         """As `Client.place`."""
-        return read(PlaceDetails, (await self._ask("GET", place_path(place_id))).json())
+        return read(PlaceDetails, await self._ask("GET", place_path(place_id)))
 
     async def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
         """As `Client.place_with_etag`."""
         reply = await self._ask("GET", place_path(place_id))
-        return read(PlaceDetails, reply.json()), reply.headers["etag"]
+        return read(PlaceDetails, reply), reply.headers["etag"]
 
     async def add(
         self,
@@ -287,7 +285,7 @@ class AsyncPlaceMethods:
         content = await asyncio.to_thread(content_of, photo)
         files, form = {"photo": ("photo", content)}, _form(panorama, position, name)
         reply = await self._ask("POST", "/v1/places", files=files, data=form, headers=_once())
-        return read(AddedPlace, reply.json())
+        return read(AddedPlace, reply)
 
     async def add_many(
         self, photos: Photo | Iterable[Photo], *, panorama: bool | None = None
@@ -297,7 +295,7 @@ class AsyncPlaceMethods:
         reply = await self._ask(
             "POST", "/v1/places/bulk", files=files, data=_form(panorama), headers=_once()
         )
-        return read(AddedPhotos, reply.json())
+        return read(AddedPhotos, reply)
 
     async def edit(
         self, place_id: int, *, etag: str | None = None, **change: Unpack[PlaceChange]
@@ -305,7 +303,7 @@ class AsyncPlaceMethods:
         """As `Client.edit`."""
         headers = _matching(etag)
         reply = await self._ask("PATCH", place_path(place_id), json=_patch(change), headers=headers)
-        return read(PlaceDetails, reply.json())
+        return read(PlaceDetails, reply)
 
     async def remove(self, place_id: int, *, etag: str | None = None) -> None:
         """As `Client.remove`."""
@@ -324,7 +322,7 @@ class AsyncPlaceMethods:
     async def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
         """As `Client.group_with_etag`."""
         reply = await self._ask("GET", f"{place_path(place_id)}/group")
-        return read(PlaceGroup, reply.json()), reply.headers["etag"]
+        return read(PlaceGroup, reply), reply.headers["etag"]
 
     async def change_group(
         self, place_id: int, *, etag: str | None = None, **change: Unpack[GroupChange]
@@ -332,10 +330,8 @@ class AsyncPlaceMethods:
         """As `Client.change_group`."""
         path, headers = f"{place_path(place_id)}/group", _matching(etag)
         reply = await self._ask("PATCH", path, json=_group_patch(change), headers=headers)
-        return read(PlaceGroup, reply.json())
+        return read(PlaceGroup, reply)
 
     async def restore(self, place_id: int) -> PlaceDetails:
         """As `Client.restore`."""
-        return read(
-            PlaceDetails, (await self._ask("POST", f"{place_path(place_id)}/restore")).json()
-        )
+        return read(PlaceDetails, await self._ask("POST", f"{place_path(place_id)}/restore"))

@@ -1,0 +1,54 @@
+"""What another server answers, such as a proxy's page for signing in, is a problem, not a reply."""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from place_search_client import AsyncClient, Client, ProblemError
+
+OTHERS: list[dict[str, Any]] = [
+    {"html": "<h1>Sign in</h1>"},
+    {"content": b""},
+    {"json": None},
+    {"json": []},
+    {"json": {}},
+    {"json": {"places": None}},
+]
+ASKED: dict[str, Callable[[Any], Any]] = {
+    "search": lambda client: client.search(b"x"),
+    "place_with_etag": lambda client: client.place_with_etag(1),
+    "group": lambda client: client.group(1),
+    "indexes": lambda client: client.indexes(),
+    "add": lambda client: client.add(b"x"),
+    "track": lambda client: client.track(),
+    "thumbnails": lambda client: client.thumbnails([1]),
+}
+
+
+@pytest.mark.parametrize("other", OTHERS, ids=str)
+@pytest.mark.parametrize("asked", ASKED)
+def test_the_answer_of_another_server_is_a_problem(
+    asked: str, other: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, **other))
+    for kind, http in ((Client, httpx.Client), (AsyncClient, httpx.AsyncClient)):
+        monkeypatch.setattr(kind, "_open", partial(http, transport=transport))
+    server = "http://me:secret@places.example"
+    with Client(server) as client, pytest.raises(ProblemError, match="no place-search server"):
+        ASKED[asked](client)
+
+    async def ask() -> None:
+        async with AsyncClient(server) as client:
+            await ASKED[asked](client)
+
+    with pytest.raises(ProblemError, match=r"^places\.example answers /v1/") as caught:
+        asyncio.run(ask())
+    assert caught.value.status == 200
+
+
+def test_a_problem_without_a_sentence_has_its_status() -> None:
+    assert str(ProblemError(502, {"detail": None})) == "The server answered 502."
