@@ -46,7 +46,12 @@ from place_search.indexer.storage.groups import Groups
 from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.manifest import Skipped, holds_index, read_manifest
 from place_search.indexer.storage.shards import Row
-from place_search.indexer.stores.store_card import StoreCard, require_store_kind, store_kinds
+from place_search.indexer.stores.store_card import (
+    StoreCard,
+    require_store_kind,
+    store_address,
+    store_kinds,
+)
 from place_search.indexer.stores.vectors import Hit, VectorStore
 
 __all__ = [
@@ -114,6 +119,7 @@ __all__ = [
     "require_store_kind",
     "restore_places",
     "start_of",
+    "store_address",
     "store_kinds",
     "sync_photos",
     "verify_index",

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from os import fspath
 from typing import TYPE_CHECKING, Literal
 
 from place_search.arguments import (
@@ -96,6 +97,7 @@ def index(
     model: AnyModel = None,
     descriptors: AnyPath | None = None,
     store: str = "auto",
+    uri: AnyPath = "",
     local_features: bool = True,
     verify_with: AnyPath | None = None,
     descriptor_type: Literal["int8", "float32"] | None = None,
@@ -108,6 +110,7 @@ def index(
     `place-search describe`, hloc, kapture or NumPy wrote it, made by `model` if given; then no
     model describes photos. Without `local_features` the index is smaller, and its results cannot be
     verified; `verify_with` names the model that gives local features in place of `model`.
+    The store "milvus" keeps vectors in the Milvus at `uri`, http://HOST:19530 or a file NAME.db.
     `descriptor_type` is int8, a quarter of the bytes, but float32 by default with `descriptors`.
     Called again, it continues an interrupted run; an older index works until the new one is whole.
 
@@ -129,6 +132,7 @@ def index(
             descriptors=path_of(descriptors),
             model_named=model is not None,
             store=store,
+            uri=fspath(uri),
             local_features=switch("local_features", local_features),
             descriptor_type=descriptor_type,
             progress=report,

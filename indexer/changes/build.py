@@ -58,7 +58,7 @@ from place_search.indexer.stores.store_card import (
     AUTO,
     EXACT_BYTES,
     StoreCard,
-    require_store_kind,
+    store_address,
     store_card,
 )
 from place_search.indexer.stores.store_files import StoreRequest
@@ -143,13 +143,13 @@ def build_index(
         SourceError: no photo can be read, or their disk fails; the folder of photos that were added
             over HTTP is not there.
         IndexWriteError: a full disk, a read-only folder, or one that holds other files; an unknown
-            kind of store or type of descriptors.
+            kind of store, address of its engine or type of descriptors.
         IndexBusyError: another process is writing this index.
         StoreOutageError: the engine of a `milvus` store does not answer.
         ClusterError: the workers fail.
     """
     out = Path(out)
-    require_store_kind(store)
+    uri = store_address(store, uri)
     require_descriptor_type(descriptor_type)
     local_features = local_features and model.local_features is not None
     started = time.perf_counter()

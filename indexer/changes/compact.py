@@ -19,6 +19,7 @@ from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.edits import write_edits
 from place_search.indexer.storage.groups import Groups
 from place_search.indexer.storage.plan import shard_photos, split_ids
+from place_search.indexer.stores.store_card import store_address
 from place_search.indexer.stores.store_files import StoreRequest
 
 REMOVED_SHARE = 0.2
@@ -39,10 +40,12 @@ def compact_index(
     Raises:
         StoreOutageError: the engine does not answer.
         IndexFormatError: no index, a damaged one, or one of an older format.
-        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+        IndexWriteError: a full disk, a read-only folder, another process that writes there, or no
+            such store or address.
     """
+    address = store_address(store, uri) if store else ""
     with changing(Path(folder), progress) as change:
-        return change.report(compacted=_compact(change, store, uri))
+        return change.report(compacted=_compact(change, store, address))
 
 
 def migrate_index(folder: Path, *, progress: Progress = silent) -> ChangeReport:

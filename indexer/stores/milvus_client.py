@@ -119,9 +119,9 @@ def milvus_connection(uri: str) -> MilvusConnection:
             ) from None
         finally:
             logging.config.dictConfig = configure
-    logging.getLogger("pymilvus").setLevel(
-        logging.CRITICAL
-    )  # it logs errors that are raised anyway
+    logger = logging.getLogger("pymilvus")
+    if logger.level == logging.NOTSET:  # it logs errors that are raised anyway
+        logger.setLevel(logging.CRITICAL)
     return _link(uri)
 
 

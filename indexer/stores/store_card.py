@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ TARGET_RECALL = 0.98
 """Recall@10 against exact search; a store below that causes a warning."""
 
 _ROWS_A_LIST = 1000
+_SCHEMES = ("http", "https", "tcp", "unix")
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +117,31 @@ def require_store_kind(kind: str) -> None:
         raise IndexWriteError(
             f"'{kind}' is no kind of vector store; name one of {AUTO}, {', '.join(store_kinds())}."
         )
+
+
+def store_address(kind: str, uri: str) -> str:
+    """The address of the engine of a kind of store, of a file its full path; "" for no engine.
+
+    Raises:
+        IndexWriteError: there is no such kind; the address is missing, no address of a Milvus, or
+            holds a password.
+    """
+    require_store_kind(kind)
+    if kind in (AUTO, *FAISS_KINDS) or not (uri or kind == "milvus"):
+        return ""
+    if not uri:
+        raise IndexWriteError("--store milvus needs --uri, as http://HOST:19530 or NAME.db.")
+    if "@" in uri:
+        raise IndexWriteError(
+            "--uri is kept in the index, so it must hold no password; use "
+            "PLACE_SEARCH_MILVUS_TOKEN."
+        )
+    scheme, is_address, _ = uri.partition("://")
+    if kind == "milvus" and not (scheme in _SCHEMES if is_address else uri.endswith(".db")):
+        raise IndexWriteError(
+            f"'{uri:.80}' is no --uri of a Milvus; write http://HOST:19530, or NAME.db for a file."
+        )
+    return uri if is_address else str(Path(uri).resolve())
 
 
 def store_kinds() -> list[str]:

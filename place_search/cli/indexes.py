@@ -21,19 +21,13 @@ def known_store(kind: str | None) -> str | None:
 
 
 def store_uri(store: str | None, uri: str) -> str:
-    """The address of a store's engine, of a file its full path; checks that it fits the store."""
-    from place_search.indexer.storage.manifest import FAISS_KINDS
+    """As `store_address`; "" for no store. Raises BadParameter."""
+    from place_search.indexer import IndexWriteError, store_address
 
-    if store in (None, "auto", *FAISS_KINDS) or not (uri or store == "milvus"):
-        return ""
-    if not uri:
-        raise typer.BadParameter("--store milvus needs --uri, as http://HOST:19530 or NAME.db.")
-    if "@" in uri:
-        raise typer.BadParameter(
-            "--uri is kept in the index, so it must hold no password; use "
-            "PLACE_SEARCH_MILVUS_TOKEN."
-        )
-    return uri if "://" in uri else str(Path(uri).resolve())
+    try:
+        return store_address(store, uri) if store else ""
+    except IndexWriteError as error:
+        raise typer.BadParameter(str(error)) from None
 
 
 def require_order(index: Path, other: Path, usage: str) -> None:

@@ -56,6 +56,20 @@ def at_home(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             "photos says itself where its photos are, so that a root makes no sense; leave it out.",
         ),
         (lambda: place_search.index(PLACES, "town", store=NONE), "'None' is no kind of vector sto"),
+        (lambda: place_search.index(PLACES, "town", store="milvus"), "--store milvus needs --uri"),
+        *(
+            (
+                lambda uri=uri: place_search.index(PLACES, "town", store="milvus", uri=uri),
+                f"'{uri}' is no --uri of a Milvus; write http://HOST:19530, or NAME.db for a file.",
+            )
+            for uri in ("localhost:19530", "ftp://localhost", "town.txt")
+        ),
+        (
+            lambda: place_search.index(
+                PLACES, "town", store="milvus", uri="http://me:pw@localhost"
+            ),
+            "--uri is kept in the index, so it must hold no password; use ",
+        ),
         (
             lambda: place_search.evaluate(PLACES, radius_m=10**400),
             "The radius in metres is 1000",

@@ -1,6 +1,7 @@
 """An index whose vectors are in Milvus: in a file of milvus-lite, and on a real server."""
 
 import json
+import logging
 import shutil
 import socket
 from collections.abc import Callable
@@ -245,6 +246,17 @@ def test_collections_of_others_are_not_dropped(made: Path, uri: str) -> None:
     for _ in range(2):
         compact_index(made, store="milvus", uri=uri)
     assert "mine" in link.call("list_collections")
+
+
+def test_python_names_the_milvus_and_the_level_of_its_log(
+    photos: Path, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(logging.getLogger("pymilvus"), "level", logging.ERROR)
+    place_search.index(photos, "town", model=model, store="milvus", uri=Path("town.db"))
+    card = open_index(tmp_path / "town").store_card
+    assert (card.kind, card.uri) == ("milvus", str(tmp_path / "town.db"))
+    assert logging.getLogger("pymilvus").level == logging.ERROR
 
 
 @pytest.mark.milvus_server
