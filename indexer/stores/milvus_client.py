@@ -25,6 +25,7 @@ _importing = threading.Lock()
 _named: set[str] = set()
 """The addresses that the user has named to this process."""
 log = logging.getLogger("place_search.index")
+log.addHandler(logging.NullHandler())  # Python would print warnings of a log without handlers
 
 
 class MilvusConnection:

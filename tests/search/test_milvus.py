@@ -4,6 +4,8 @@ import json
 import logging
 import shutil
 import socket
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -235,6 +237,21 @@ def test_a_token_goes_only_to_the_address_that_its_user_names(
     with pytest.raises(StoreOutageError):
         compact_index(unreachable, store="milvus", uri=address)
     assert tokens.pop() == (address, "root:secret")
+
+
+@pytest.mark.slow
+def test_a_library_writes_nothing_to_the_terminal(tmp_path: Path) -> None:
+    """Python prints warnings of logs that nobody has configured."""
+    script = (
+        "from place_search.indexer import StoreOutageError\n"
+        "from place_search.indexer.stores.milvus_client import milvus_connection\n"
+        "try: milvus_connection('no.address').call('list_collections')\n"
+        "except StoreOutageError: print('raised')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert (done.stdout, done.stderr) == ("raised\n", "")
 
 
 @pytest.mark.parametrize("uri", ["lite"], indirect=True)
