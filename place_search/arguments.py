@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from os import PathLike
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, TypedDict, TypeVar
+from typing import IO, TYPE_CHECKING, Any, Literal, TypeAlias, TypedDict, TypeVar
 
 from place_search.core.errors import PlaceSearchError, out_of_reach
 from place_search.core.progress import Progress, silent
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 AnyPath: TypeAlias = str | PathLike[str]
 Content: TypeAlias = bytes | bytearray | memoryview
-Photo: TypeAlias = AnyPath | Content | BinaryIO
+Photo: TypeAlias = AnyPath | Content | IO[bytes]
 """A photo's path, the content of its file, or the file, opened to read bytes."""
 AnyModel: TypeAlias = "Model | AnyPath | None"
 """An opened model, its id under weights/ or its folder; None for the default model."""

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from os import PathLike
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 Content = bytes | bytearray | memoryview
-Photo = str | PathLike[str] | Content | BinaryIO
+Photo = str | PathLike[str] | Content | IO[bytes]
 """A photo's path, the content of its file, or the file, opened to read bytes."""
 
 

@@ -4,14 +4,18 @@ import ast
 import inspect
 import textwrap
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 
 import place_search
 import place_search_client
 from place_search import annotations
+from place_search.arguments import source_of
+from place_search_client.photos import content_of
 
 OF_PYTHON = {"Any", "Iterable", "Iterator", "AsyncIterator", "Literal", "NDArray", "Sequence"}
 OF_PYTHON |= {"SupportsIndex", "Unpack"}
@@ -60,3 +64,15 @@ def test_all_that_is_named_is_there() -> None:
     names: dict[str, Any] = vars(annotations)
     assert annotations.__all__ == sorted(annotations.__all__)
     assert set(annotations.__all__) <= names.keys()
+
+
+def test_a_file_of_an_archive_is_a_photo(tmp_path: Path) -> None:
+    """mypy checks this too: such files are typed IO[bytes], not BinaryIO."""
+    with ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("a.jpg", b"photo")
+        with archive.open("a.jpg") as member:
+            photo: annotations.Photo = member
+            assert source_of(photo) == b"photo"
+        with archive.open("a.jpg") as member:
+            sent: place_search_client.Photo = member
+            assert content_of(sent) == b"photo"
