@@ -61,7 +61,7 @@ class TruthArguments(TypedDict, total=False):
 
 
 class Filters(TypedDict, total=False):
-    """Conditions that all results fulfil.
+    """Conditions that all results fulfil; None is no condition.
 
     Their photo lies in the `folder` and was taken from one day to another, such as 2024-05-31; they
     have each `tag`, and their own fields fulfil each `field`, as in "floor:ge:3".
@@ -70,8 +70,8 @@ class Filters(TypedDict, total=False):
     folder: str | PurePath | None
     taken_from: str | date | None
     taken_to: str | date | None
-    tag: Sequence[str]
-    field: Sequence[str]
+    tag: Sequence[str] | None
+    field: Sequence[str] | None
 
 
 AnyProgress: TypeAlias = "Progress | bool | None"

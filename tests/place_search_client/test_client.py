@@ -364,9 +364,7 @@ def test_a_value_of_few_is_typed_as_in_the_library() -> None:
 
 
 def test_filters_take_what_the_library_takes() -> None:
-    ours, theirs = (typing.get_type_hints(kind) for kind in (Filters, arguments.Filters))
-    for name in ("folder", "taken_from", "taken_to"):
-        assert ours[name] == theirs[name]
+    assert typing.get_type_hints(Filters) == typing.get_type_hints(arguments.Filters)
     asked = {"folder": PureWindowsPath("town", "east"), "taken_from": datetime.date(2024, 5, 1)}
     sent = httpx.QueryParams(parameters(asked))
     assert dict(sent) == {"folder": "town/east", "taken_from": "2024-05-01"}
