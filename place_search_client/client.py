@@ -5,7 +5,7 @@ import operator
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from typing import Any, ClassVar, Generic, TypeVar, Unpack
+from typing import Any, ClassVar, Generic, SupportsIndex, TypeVar, Unpack
 
 import httpx
 
@@ -112,7 +112,7 @@ class Client(PlaceMethods, _Base[httpx.Client]):
 
     def similar(
         self,
-        place_id: int,
+        place_id: SupportsIndex,
         *,
         k: int = 10,
         same_spot: bool = False,
@@ -150,7 +150,9 @@ class Client(PlaceMethods, _Base[httpx.Client]):
         """
         return self._ask("GET", _image_path(place, thumbnail, side)).content
 
-    def thumbnails(self, place_ids: Iterable[int], *, side: int | None = None) -> dict[int, bytes]:
+    def thumbnails(
+        self, place_ids: Iterable[SupportsIndex], *, side: int | None = None
+    ) -> dict[int, bytes]:
         """The thumbnails of up to 100 places, by id, as JPEGs of at most `side` pixels a side.
 
         Places that the index does not have are left out. Raises as `search` does.
@@ -207,7 +209,7 @@ class AsyncClient(AsyncPlaceMethods, _Base[httpx.AsyncClient]):
 
     async def similar(
         self,
-        place_id: int,
+        place_id: SupportsIndex,
         *,
         k: int = 10,
         same_spot: bool = False,
@@ -239,7 +241,7 @@ class AsyncClient(AsyncPlaceMethods, _Base[httpx.AsyncClient]):
         return (await self._ask("GET", _image_path(place, thumbnail, side))).content
 
     async def thumbnails(
-        self, place_ids: Iterable[int], *, side: int | None = None
+        self, place_ids: Iterable[SupportsIndex], *, side: int | None = None
     ) -> dict[int, bytes]:
         """As `Client.thumbnails`."""
         query = _thumbnails(place_ids, side)
@@ -350,7 +352,7 @@ def _image_path(place: PlaceInfo, thumbnail: bool, side: int | None) -> str:
     return path if side is None else f"{path}{'&' if '?' in path else '?'}side={int(side)}"
 
 
-def _thumbnails(place_ids: Iterable[int], side: int | None) -> dict[str, Any]:
+def _thumbnails(place_ids: Iterable[SupportsIndex], side: int | None) -> dict[str, Any]:
     places = [operator.index(place_id) for place_id in place_ids]
     return {"place": places, "side": None if side is None else int(side)}
 

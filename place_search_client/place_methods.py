@@ -4,7 +4,7 @@ import asyncio
 import operator
 import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
-from typing import Any, TypedDict, TypeVar, Unpack
+from typing import Any, SupportsIndex, TypedDict, TypeVar, Unpack
 
 import httpx
 
@@ -43,8 +43,8 @@ class GroupChange(TypedDict, total=False):
     to `remove`, which become another group."""
 
     name: str | None
-    add: Iterable[int]
-    remove: Iterable[int]
+    add: Iterable[SupportsIndex]
+    remove: Iterable[SupportsIndex]
 
 
 class Listing(Filters, total=False):
@@ -142,11 +142,11 @@ class PlaceMethods:
         """
         return read_json(self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit}))
 
-    def place(self, place_id: int) -> PlaceDetails:
+    def place(self, place_id: SupportsIndex) -> PlaceDetails:
         """A place."""
         return read(PlaceDetails, self._ask("GET", place_path(place_id)))
 
-    def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
+    def place_with_etag(self, place_id: SupportsIndex) -> tuple[PlaceDetails, str]:
         """A place, and the ETag with which the server refuses to change a newer version."""
         reply = self._ask("GET", place_path(place_id))
         return read(PlaceDetails, reply), reply.headers["etag"]
@@ -182,14 +182,14 @@ class PlaceMethods:
         return read(AddedPhotos, reply)
 
     def edit(
-        self, place_id: int, *, etag: str | None = None, **change: Unpack[PlaceChange]
+        self, place_id: SupportsIndex, *, etag: str | None = None, **change: Unpack[PlaceChange]
     ) -> PlaceDetails:
         """Edit a place: its `name`, `note`, `tags`, `fields` or `position`."""
         headers = _matching(etag)
         reply = self._ask("PATCH", place_path(place_id), json=_patch(change), headers=headers)
         return read(PlaceDetails, reply)
 
-    def remove(self, place_id: int, *, etag: str | None = None) -> None:
+    def remove(self, place_id: SupportsIndex, *, etag: str | None = None) -> None:
         """Remove a place; nothing happens to a removed place."""
         self._ask("DELETE", place_path(place_id), headers=_matching(etag))
 
@@ -198,24 +198,24 @@ class PlaceMethods:
         for batch in self._pages(GroupsPage, "/v1/groups", {"limit": page}):
             yield from batch.groups
 
-    def group(self, place_id: int) -> PlaceGroup:
+    def group(self, place_id: SupportsIndex) -> PlaceGroup:
         """The group that a place is in, with its places."""
         return self.group_with_etag(place_id)[0]
 
-    def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
+    def group_with_etag(self, place_id: SupportsIndex) -> tuple[PlaceGroup, str]:
         """As `group`, and the ETag with which the server refuses to change a newer version."""
         reply = self._ask("GET", f"{place_path(place_id)}/group")
         return read(PlaceGroup, reply), reply.headers["etag"]
 
     def change_group(
-        self, place_id: int, *, etag: str | None = None, **change: Unpack[GroupChange]
+        self, place_id: SupportsIndex, *, etag: str | None = None, **change: Unpack[GroupChange]
     ) -> PlaceGroup:
         """Change the group that a place is in: its `name`, places to `add` and to `remove`."""
         path, headers = f"{place_path(place_id)}/group", _matching(etag)
         reply = self._ask("PATCH", path, json=_group_patch(change), headers=headers)
         return read(PlaceGroup, reply)
 
-    def restore(self, place_id: int) -> PlaceDetails:
+    def restore(self, place_id: SupportsIndex) -> PlaceDetails:
         """Bring back a removed place, as long as the index has not been compacted since."""
         return read(PlaceDetails, self._ask("POST", f"{place_path(place_id)}/restore"))
 
@@ -264,11 +264,11 @@ class AsyncPlaceMethods:
         reply = await self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit})
         return read_json(reply)
 
-    async def place(self, place_id: int) -> PlaceDetails:
+    async def place(self, place_id: SupportsIndex) -> PlaceDetails:
         """As `Client.place`."""
         return read(PlaceDetails, await self._ask("GET", place_path(place_id)))
 
-    async def place_with_etag(self, place_id: int) -> tuple[PlaceDetails, str]:
+    async def place_with_etag(self, place_id: SupportsIndex) -> tuple[PlaceDetails, str]:
         """As `Client.place_with_etag`."""
         reply = await self._ask("GET", place_path(place_id))
         return read(PlaceDetails, reply), reply.headers["etag"]
@@ -298,14 +298,14 @@ class AsyncPlaceMethods:
         return read(AddedPhotos, reply)
 
     async def edit(
-        self, place_id: int, *, etag: str | None = None, **change: Unpack[PlaceChange]
+        self, place_id: SupportsIndex, *, etag: str | None = None, **change: Unpack[PlaceChange]
     ) -> PlaceDetails:
         """As `Client.edit`."""
         headers = _matching(etag)
         reply = await self._ask("PATCH", place_path(place_id), json=_patch(change), headers=headers)
         return read(PlaceDetails, reply)
 
-    async def remove(self, place_id: int, *, etag: str | None = None) -> None:
+    async def remove(self, place_id: SupportsIndex, *, etag: str | None = None) -> None:
         """As `Client.remove`."""
         await self._ask("DELETE", place_path(place_id), headers=_matching(etag))
 
@@ -315,23 +315,23 @@ class AsyncPlaceMethods:
             for group in batch.groups:
                 yield group
 
-    async def group(self, place_id: int) -> PlaceGroup:
+    async def group(self, place_id: SupportsIndex) -> PlaceGroup:
         """As `Client.group`."""
         return (await self.group_with_etag(place_id))[0]
 
-    async def group_with_etag(self, place_id: int) -> tuple[PlaceGroup, str]:
+    async def group_with_etag(self, place_id: SupportsIndex) -> tuple[PlaceGroup, str]:
         """As `Client.group_with_etag`."""
         reply = await self._ask("GET", f"{place_path(place_id)}/group")
         return read(PlaceGroup, reply), reply.headers["etag"]
 
     async def change_group(
-        self, place_id: int, *, etag: str | None = None, **change: Unpack[GroupChange]
+        self, place_id: SupportsIndex, *, etag: str | None = None, **change: Unpack[GroupChange]
     ) -> PlaceGroup:
         """As `Client.change_group`."""
         path, headers = f"{place_path(place_id)}/group", _matching(etag)
         reply = await self._ask("PATCH", path, json=_group_patch(change), headers=headers)
         return read(PlaceGroup, reply)
 
-    async def restore(self, place_id: int) -> PlaceDetails:
+    async def restore(self, place_id: SupportsIndex) -> PlaceDetails:
         """As `Client.restore`."""
         return read(PlaceDetails, await self._ask("POST", f"{place_path(place_id)}/restore"))

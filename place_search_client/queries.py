@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from numbers import Real
 from pathlib import PurePath
-from typing import Any, TypedDict
+from typing import Any, SupportsIndex, TypedDict
 
 _POINT = ("latitude", "longitude")
 _NUMBERS: Mapping[str, Sequence[str]] = {
@@ -47,7 +47,7 @@ def search_query(
 
 
 def similar_request(
-    place_id: int,
+    place_id: SupportsIndex,
     k: int,
     same_spot: bool,
     near: Sequence[float] | None,
@@ -80,7 +80,7 @@ def point_in(position: Iterable[float]) -> dict[str, float]:
     return dict(zip(_POINT, map(float, _numbers("position", position, _POINT)), strict=True))
 
 
-def place_path(place_id: int) -> str:
+def place_path(place_id: SupportsIndex) -> str:
     """The path of a place. Raises TypeError where its id is no whole number."""
     return f"/v1/places/{operator.index(place_id)}"
 

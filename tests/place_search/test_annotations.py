@@ -9,6 +9,7 @@ from types import ModuleType
 from typing import Any
 from zipfile import ZipFile
 
+import numpy as np
 import pytest
 
 import place_search
@@ -76,3 +77,11 @@ def test_a_file_of_an_archive_is_a_photo(tmp_path: Path) -> None:
         with archive.open("a.jpg") as member:
             sent: place_search_client.Photo = member
             assert content_of(sent) == b"photo"
+
+
+def test_ids_of_numpy_are_typed_as_ids() -> None:
+    """mypy alone can fail here: the ids of `Index.place_ids` are no `int`."""
+    client = place_search_client.Client
+    taken: list[Callable[[Any, np.int64], object]] = [client.place, client.similar, client.remove]
+    taken += [annotations.Index.place, annotations.Index.thumbnail, annotations.Index.codes]
+    assert all(map(callable, taken))
