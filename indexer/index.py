@@ -343,7 +343,7 @@ class Index:
         return self._store.search(unit, k, only=ids, box=box)
 
     def descriptors(self) -> ShardRows:
-        """All descriptors, on disk: `take(rows)` and `chunks()` give (n, D) float32."""
+        """All descriptors, on disk: `take(rows)`, `chunks()`, `numpy.asarray`: (n, D) float32."""
         return self._rows
 
     def codes(self, place_id: SupportsIndex) -> Codes:

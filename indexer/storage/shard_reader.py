@@ -255,6 +255,14 @@ class ShardRows:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __array__(
+        self, dtype: np.dtype[Any] | None = None, copy: bool | None = None
+    ) -> NDArray[Any]:
+        """All rows in memory, (N, D), for `numpy.asarray`."""
+        if copy is False:
+            raise ValueError("The descriptors are on disk: an array of them is a copy.")
+        return np.concatenate([*self.chunks()], dtype=dtype)
+
     def without_removed(self, stored: NDArray[Any]) -> NDArray[Any]:
         """The rows of places that are not removed, of a column of all rows of the shards."""
         return stored if self._live_rows is None else stored[self._live_rows]

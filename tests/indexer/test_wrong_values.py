@@ -80,6 +80,19 @@ def test_rows_may_be_a_list(index: Index, rows: list[int]) -> None:
     np.testing.assert_array_equal(index.descriptors().take(rows), whole[[*rows]])
 
 
+def test_numpy_reads_all_descriptors(built: Path) -> None:
+    """It made an array of one object of them."""
+    remove_places(built, [1])
+    index = open_index(built)
+    whole = np.asarray(index.descriptors())
+    assert whole.shape == (len(index), index.dims)
+    assert whole.dtype == np.float32
+    np.testing.assert_array_equal(whole[1], index.descriptors().take([1])[0])
+    assert np.asarray(index.descriptors(), np.float64).dtype == np.float64
+    with pytest.raises(ValueError, match="is a copy"):
+        np.array(index.descriptors(), copy=False)
+
+
 @pytest.mark.parametrize(
     "value", [1j, np.datetime64(1, "s"), "1", 1e30, 1e300, None], ids=lambda value: f"{value!r}"
 )
