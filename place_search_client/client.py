@@ -383,4 +383,5 @@ def _problem(response: httpx.Response) -> ProblemError:
     except ValueError:
         body = None
     retry_after = _retry_after(response) if response.status_code in RETRIED else 0.0
-    return ProblemError(response.status_code, body, retry_after)
+    request_id = response.headers.get("x-request-id", "")
+    return ProblemError(response.status_code, body, retry_after, request_id)

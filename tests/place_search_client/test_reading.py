@@ -1,6 +1,7 @@
 """What another server answers, such as a proxy's page for signing in, is a problem, not a reply."""
 
 import asyncio
+import pickle
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -52,3 +53,15 @@ def test_the_answer_of_another_server_is_a_problem(
 
 def test_a_problem_without_a_sentence_has_its_status() -> None:
     assert str(ProblemError(502, {"detail": None})) == "The server answered 502."
+
+
+def test_a_problem_has_the_id_by_which_the_log_tells_of_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answer = httpx.Response(500, json={"detail": "A fault."}, headers={"X-Request-ID": "4f2a"})
+    transport = httpx.MockTransport(lambda _: answer)
+    monkeypatch.setattr(Client, "_open", partial(httpx.Client, transport=transport))
+    with Client() as client, pytest.raises(ProblemError, match="A fault") as caught:
+        client.index()
+    for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):
+        assert error.request_id == "4f2a"
