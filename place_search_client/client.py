@@ -13,7 +13,7 @@ from place_search_client.errors import ProblemError
 from place_search_client.photos import Photo, content_of, files_of
 from place_search_client.place_methods import AsyncPlaceMethods, PlaceMethods
 from place_search_client.queries import Filters, parameters, search_query, similar_request
-from place_search_client.reading import read, read_pictures
+from place_search_client.reading import read, read_picture, read_pictures
 from place_search_client.replies import (
     Explanation,
     IndexInfo,
@@ -148,7 +148,7 @@ class Client(PlaceMethods, _Base[httpx.Client]):
 
         Raises as `search` does.
         """
-        return self._ask("GET", _image_path(place, thumbnail, side)).content
+        return read_picture(self._ask("GET", _image_path(place, thumbnail, side)))
 
     def thumbnails(
         self, place_ids: Iterable[SupportsIndex], *, side: int | None = None
@@ -238,7 +238,7 @@ class AsyncClient(AsyncPlaceMethods, _Base[httpx.AsyncClient]):
         self, place: PlaceInfo, *, thumbnail: bool = False, side: int | None = None
     ) -> bytes:
         """As `Client.image`."""
-        return (await self._ask("GET", _image_path(place, thumbnail, side))).content
+        return read_picture(await self._ask("GET", _image_path(place, thumbnail, side)))
 
     async def thumbnails(
         self, place_ids: Iterable[SupportsIndex], *, side: int | None = None

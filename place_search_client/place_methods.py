@@ -10,7 +10,7 @@ import httpx
 
 from place_search_client.photos import Photo, content_of, files_of
 from place_search_client.queries import Filters, place_path, point_in
-from place_search_client.reading import read, read_json
+from place_search_client.reading import read, read_dots
 from place_search_client.replies import (
     AddedPhotos,
     AddedPlace,
@@ -140,7 +140,7 @@ class PlaceMethods:
         line. With more than `limit` places, by default 4000, a point stands for several places:
         `count` of its properties is their number.
         """
-        return read_json(self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit}))
+        return read_dots(self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit}))
 
     def place(self, place_id: SupportsIndex) -> PlaceDetails:
         """A place."""
@@ -262,7 +262,7 @@ class AsyncPlaceMethods:
     ) -> dict[str, Any]:
         """As `Client.dots`."""
         reply = await self._ask("GET", "/v1/places", {"bbox": bbox, "limit": limit})
-        return read_json(reply)
+        return read_dots(reply)
 
     async def place(self, place_id: SupportsIndex) -> PlaceDetails:
         """As `Client.place`."""

@@ -21,10 +21,11 @@ def read(kind: type[T], reply: httpx.Response) -> T:
         return _made(kind, reply.json())
 
 
-def read_json(reply: httpx.Response) -> dict[str, Any]:
-    """A reply as JSON. Raises as `read`."""
+def read_dots(reply: httpx.Response) -> dict[str, Any]:
+    """A GeoJSON FeatureCollection. Raises as `read`."""
     with _understood(reply):
-        return dict(reply.json())
+        collection = dict(reply.json())
+        return {**collection, "features": list(collection["features"])}
 
 
 def read_pictures(reply: httpx.Response) -> dict[int, bytes]:
@@ -38,6 +39,14 @@ def read_pictures(reply: httpx.Response) -> dict[int, bytes]:
             int(str(part.get_param("name", header="content-disposition"))): part.get_content()
             for part in message.iter_parts()
         }
+
+
+def read_picture(reply: httpx.Response) -> bytes:
+    """A picture's file. Raises as `read`."""
+    with _understood(reply):
+        if not reply.headers["content-type"].startswith("image/"):
+            raise ValueError("there is no picture")
+        return reply.content
 
 
 @contextmanager

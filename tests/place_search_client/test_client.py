@@ -107,6 +107,8 @@ class Server(http.server.BaseHTTPRequestHandler):
             content = json.dumps(kinds[self.path.partition("?")[0]]).encode()
         self.send_response(status)
         self.send_header("Retry-After", "0.05")
+        if content == b"JPEG":
+            self.send_header("Content-Type", "image/jpeg")
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

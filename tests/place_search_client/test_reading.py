@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from place_search_client import AsyncClient, Client, ProblemError
+from place_search_client import AsyncClient, Client, PlaceInfo, ProblemError
 
 OTHERS: list[dict[str, Any]] = [
     {"html": "<h1>Sign in</h1>"},
@@ -19,6 +19,7 @@ OTHERS: list[dict[str, Any]] = [
     {"json": {}},
     {"json": {"places": None}},
 ]
+PLACE = PlaceInfo(7, "a.jpg", None, None, "/v1/places/7/image", "/v1/places/7/thumbnail")
 ASKED: dict[str, Callable[[Any], Any]] = {
     "search": lambda client: client.search(b"x"),
     "place_with_etag": lambda client: client.place_with_etag(1),
@@ -27,6 +28,8 @@ ASKED: dict[str, Callable[[Any], Any]] = {
     "add": lambda client: client.add(b"x"),
     "track": lambda client: client.track(),
     "thumbnails": lambda client: client.thumbnails([1]),
+    "image": lambda client: client.image(PLACE),
+    "dots": lambda client: client.dots((11.0, 47.0, 12.0, 49.0)),
 }
 
 
