@@ -17,7 +17,7 @@ from place_search.core.errors import WrongParameterError
 from place_search.core.forking import use_threads
 from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
-from place_search.core.rows import spread_rows
+from place_search.core.rows import read_only, spread_rows
 from place_search.core.tables import is_whole, require_number
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
@@ -86,7 +86,7 @@ class Index:
             positions = np.array(positions)
             for row, place_id in self.edits.rows(self.place_ids):
                 positions[row] = self._moved.get(place_id, positions[row])
-        return positions
+        return read_only(positions)
 
     @property
     def has_positions(self) -> bool:
@@ -276,7 +276,7 @@ class Index:
     @cached_property
     def taken(self) -> NDArray[np.float64]:
         """The capture time of each place: (N,) float64 seconds since 1970, NaN for unknown."""
-        return self._contents.column("taken")
+        return read_only(self._contents.column("taken"))
 
     def _place(self, row: int) -> Place:
         contents = self._contents

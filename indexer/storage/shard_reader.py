@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.files import open_regular
 from place_search.core.forking import OfOneProcess
+from place_search.core.rows import read_only
 from place_search.core.tables import is_whole
 from place_search.core.text import counted, parse_json
 from place_search.indexer.errors import IndexFormatError, UnknownPlaceError, read_refusal
@@ -238,8 +239,8 @@ class ShardRows:
         counts = [shard.shape("descriptors")[0] for shard in shards]
         self._starts = np.cumsum([0, *counts])
         self._first_rows: list[int] = self._starts.tolist()  # bisect takes a tenth of numpy's time
-        self.stored_ids: NDArray[np.int64] = np.concatenate(
-            [shard.column("place_id") for shard in shards]
+        self.stored_ids: NDArray[np.int64] = read_only(
+            np.concatenate([shard.column("place_id") for shard in shards])
         )
         """The place ids of all rows of the shards, removed places included."""
         self.removed: NDArray[np.bool_] = np.zeros(len(self.stored_ids), np.bool_)
@@ -247,7 +248,7 @@ class ShardRows:
         if removed is not None and len(removed):
             self.removed |= np.isin(self.stored_ids, removed)
         self._live_rows = np.flatnonzero(~self.removed) if self.removed.any() else None
-        self.place_ids = self.without_removed(self.stored_ids)
+        self.place_ids = read_only(self.without_removed(self.stored_ids))
         self.shape = (len(self.place_ids), shards[0].shape("descriptors")[1])
         self.dtype = np.dtype(np.float32)
         self._stored_type = shards[0].dtype("descriptors")

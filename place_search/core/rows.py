@@ -1,9 +1,17 @@
-"""Row numbers: evenly spread samples, and membership."""
+"""Row numbers: evenly spread samples, membership, and columns that stay as they are."""
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+_Array = TypeVar("_Array", bound=NDArray[Any])
+
+
+def read_only(array: _Array) -> _Array:
+    """The same array, which nobody can change: `array -= 1` raises a ValueError."""
+    array.setflags(write=False)
+    return array
 
 
 def spread_rows(count: int, limit: int) -> NDArray[np.int64]:

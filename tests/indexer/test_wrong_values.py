@@ -93,6 +93,13 @@ def test_numpy_reads_all_descriptors(built: Path) -> None:
         np.array(index.descriptors(), copy=False)
 
 
+def test_columns_of_an_index_stay_as_they_are(index: Index) -> None:
+    """A script that centred the positions in place searched around points off the Earth."""
+    for column in (index.positions, index.place_ids, index.taken):
+        with pytest.raises(ValueError, match="read-only"):
+            column[0] = 1
+
+
 @pytest.mark.parametrize(
     "value", [1j, np.datetime64(1, "s"), "1", 1e30, 1e300, None], ids=lambda value: f"{value!r}"
 )
