@@ -17,7 +17,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -25,6 +24,7 @@ from PIL import Image
 from bench.table import Row, print_rows
 from place_search.indexer import Source, VideoRequest, build_index, open_index, open_source
 from place_search.models import DEFAULT_MODEL, Model, open_model
+from place_search.photos.opencv import cv2
 from place_search.photos.panorama import VIEWS
 from place_search.search.engine import Engine
 

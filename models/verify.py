@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,6 +12,7 @@ from place_search.models.card import ModelCard, read_card
 from place_search.models.errors import ModelError
 from place_search.models.precision import GRAPHS
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
+from place_search.photos.opencv import cv2
 
 MIN_PARITY = 0.99999
 MIN_INT8_COSINE = 0.6

@@ -5,10 +5,10 @@ Views are drawn from the given generator: the same seed gives the same views.
 
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.photos.opencv import cv2
 from place_search.photos.photo import resize_pixels
 
 Pixels: TypeAlias = NDArray[np.uint8]

@@ -1,9 +1,9 @@
 """The black frame of a photo: outside of a lens's circle, or bars around a picture."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.photos.opencv import cv2
 from place_search.photos.photo import resize_pixels
 
 DARK = 0.1

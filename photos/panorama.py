@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
@@ -21,6 +20,7 @@ from PIL import Image
 from place_search.core.files import open_regular
 from place_search.core.geodesy import compass_degrees
 from place_search.photos.decoding import decode_photo, open_header
+from place_search.photos.opencv import cv2
 from place_search.photos.photo import Facing, Photo, Size, resize_pixels
 from place_search.photos.pixels import orientation_of
 from place_search.photos.positions import read_exif, xmp_packet

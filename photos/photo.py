@@ -4,13 +4,13 @@ import io
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.geodesy import Position
 from place_search.photos.box import PhotoBox
+from place_search.photos.opencv import cv2
 
 Size: TypeAlias = tuple[int, int]
 """(width, height) in pixels."""

@@ -17,7 +17,6 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +32,7 @@ from place_search.models import (
     is_blank,
     project_features,
 )
+from place_search.photos.opencv import cv2
 from place_search.search.matching.mutual import mutual_matches, votes
 from place_search.search.matching.views import (
     coarse_places,

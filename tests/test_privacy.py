@@ -320,3 +320,15 @@ def test_switches_are_set_before_others_read_them_unless_a_user_has() -> None:
     chosen = {**plain, "RAY_USAGE_STATS_ENABLED": "1", "HF_HUB_DISABLE_TELEMETRY": "0"}
     found = subprocess.run(command, env=chosen, check=True, capture_output=True, text=True)
     assert found.stdout.split() == ["1", "0"]
+
+
+@pytest.mark.parametrize("libraries", [None, "/opt/lib"])
+def test_no_import_changes_where_other_programs_look_for_libraries(libraries: str | None) -> None:
+    """OpenCV's adds an empty part, which is the current folder: its files would run in decoders."""
+    name = "LD_LIBRARY_PATH"
+    environment = {key: value for key, value in os.environ.items() if key != name}
+    environment |= {name: libraries} if libraries else {}
+    imports = "import os, place_search.annotations, place_search.search.server.app"
+    command = [sys.executable, "-c", f"{imports}; print(os.environ.get('{name}'))"]
+    found = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == str(libraries)

@@ -16,7 +16,6 @@ import sys
 from functools import partial
 from typing import Any, NoReturn
 
-import cv2
 import pillow_heif
 from PIL import AvifImagePlugin
 
@@ -25,6 +24,7 @@ from place_search.core.memory import address_space_bytes, keep_freed_memory
 from place_search.photos.box import PhotoBox
 from place_search.photos.decoding import decode_photo
 from place_search.photos.errors import OutOfMemoryError, PhotoError
+from place_search.photos.opencv import cv2
 from place_search.photos.panorama import (
     VIEW_QUALITY,
     VIEW_SIZE,

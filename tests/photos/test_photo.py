@@ -9,7 +9,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -28,6 +27,7 @@ from place_search.photos import (
     fit_within,
     read_position,
 )
+from place_search.photos.opencv import cv2
 from place_search.photos.panorama import inspect_panorama
 from tests.search.photos import encoded
 

@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.photos import Photo, PhotoBox, Preprocessing, decode_photo, encode_jpeg
+from place_search.photos.opencv import cv2
 from place_search.photos.photo import Size
 from place_search.photos.preprocessing import cut_box, resize_photo
 from tests.search.photos import encoded

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import cv2
 import httpx
 import numpy as np
 import pytest
 
 from place_search.cli.commands.searching import serve
+from place_search.photos.opencv import cv2
 from place_search.search.engine import Engine
 from place_search.search.server import network
 

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 
-import cv2
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from place_search.photos.opencv import cv2
 from tests.training import kill_run
 
 Render = Callable[..., Path]

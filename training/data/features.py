@@ -10,7 +10,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeAlias
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from torch import Tensor
 from place_search.core.progress import Progress, silent
 from place_search.photos import PhotoError, decode_photo
 from place_search.photos.altered_views import Pixels, cover, draw_view
+from place_search.photos.opencv import cv2
 from place_search.training.config import TrainingConfig
 from place_search.training.data.places import Places
 from place_search.training.data.shards import Shards
