@@ -10,6 +10,7 @@ from place_search.models.card import (
     LocalFeatures,
     ModelCard,
     Recall,
+    card_of,
     read_card,
     write_card,
 )
@@ -32,7 +33,6 @@ from place_search.models.model import (
     NO_DESCRIPTOR,
     UNWHITENED_MODEL,
     Model,
-    card_of,
     find_card,
     find_model,
     open_model,

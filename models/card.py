@@ -222,6 +222,24 @@ def crop_card(card: ModelCard, dims: int) -> ModelCard:
     return replace(card, dims=int(dims), cropped=True, calibration=None, recall=())
 
 
+def card_of(card: ModelCard, fingerprint: str, dims: int) -> ModelCard | None:
+    """A model's card as opened with this fingerprint and `dims` dimensions.
+
+    None if no way of opening the model gives these.
+    """
+    try:
+        card = card if card.dims == dims else crop_card(card, dims)
+    except ModelError:
+        return None
+    for precision in GRAPHS:
+        for saturates in (False, True):
+            opened = replace(card, precision=precision, saturates=saturates)
+            has_files = all(name in card.files for name in opened.graph_files)
+            if has_files and opened.fingerprint == fingerprint:
+                return opened
+    return None
+
+
 def read_card(folder: Path) -> ModelCard:
     """Read a model folder's card.
 

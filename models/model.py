@@ -16,11 +16,18 @@ from place_search.core.files import sha256_of
 from place_search.core.memory import require_address_space
 from place_search.core.settings import MODEL, AskedPrecision
 from place_search.core.tables import is_whole
-from place_search.models.card import CARD_NAME, LocalFeatures, ModelCard, crop_card, read_card
+from place_search.models.card import (
+    CARD_NAME,
+    LocalFeatures,
+    ModelCard,
+    card_of,
+    crop_card,
+    read_card,
+)
 from place_search.models.choose_precision import choose_precision
 from place_search.models.errors import ModelError
 from place_search.models.local_features import CODE_BYTES, read_directions
-from place_search.models.precision import GRAPHS, int8_instructions, int8_saturates
+from place_search.models.precision import int8_instructions, int8_saturates
 from place_search.models.runtimes.base import Embedding, Key, Mode, Runtime
 from place_search.photos import Photo, PhotoBox, Preprocessing, UnreadablePhotoError
 from place_search.photos.black_frame import black_frame
@@ -55,12 +62,14 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
     card has that id.
 
     Raises:
-        ModelError: there is no such model; the message lists the installed models.
+        ModelError: there is no such model, and the message lists the installed models; or a folder
+            in the current one and another installed model have this name.
     """
     candidates = [Path(model), weights_folder() / model, _shipped_weights() / model]
-    for folder in candidates:
-        if (folder / CARD_NAME).is_file():
-            return folder
+    found = [folder for folder in candidates if (folder / CARD_NAME).is_file()]
+    if found:
+        _require_same_if_bare(str(model), found)
+        return found[0]
     if Path(model).is_file():
         raise ModelError(
             f"{model} is a file; make a model of it with `place-search weights import {model} --as "
@@ -76,6 +85,18 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
         f"{', '.join(installed) or 'none'}; PLACE_SEARCH_WEIGHTS names the folder that models are "
         "looked for in."
     )
+
+
+def _require_same_if_bare(model: str, found: Sequence[Path]) -> None:
+    """Refuse a bare name that means a model in the current folder, and another installed one."""
+    here = Path(model)
+    if model != here.name or found[0] != here or len(found) == 1:
+        return
+    if (here / CARD_NAME).read_bytes() != (found[1] / CARD_NAME).read_bytes():
+        raise ModelError(
+            f"'{model}' is a model in the current folder, and another one in {found[1].parent}; "
+            f"name the one you mean by its path, such as ./{model}."
+        )
 
 
 def _has_id(folder: Path, model_id: str) -> bool:
@@ -110,24 +131,6 @@ def find_card(model: str, fingerprint: str, dims: int) -> ModelCard | None:
         return card_of(read_card(find_model(model)), fingerprint, dims)
     except ModelError:
         return None
-
-
-def card_of(card: ModelCard, fingerprint: str, dims: int) -> ModelCard | None:
-    """A model's card as opened with this fingerprint and `dims` dimensions.
-
-    None if no way of opening the model gives these.
-    """
-    try:
-        card = card if card.dims == dims else crop_card(card, dims)
-    except ModelError:
-        return None
-    for precision in GRAPHS:
-        for saturates in (False, True):
-            opened = replace(card, precision=precision, saturates=saturates)
-            has_files = all(name in card.files for name in opened.graph_files)
-            if has_files and opened.fingerprint == fingerprint:
-                return opened
-    return None
 
 
 class Model:

@@ -37,7 +37,7 @@ def fetch_package(package: PackageFile, folder: Path) -> Path:
     with scratch_folder(folder, name) as scratch:
         requirements, downloads = scratch / "requirements.txt", scratch / "got"
         requirements.write_text(f"{package.requirement} --hash=sha256:{package.sha256}\n", "utf-8")
-        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download"]
+        command = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "download"]
         command += ["--quiet", "--no-deps", kind, name, "--require-hashes"]
         command += ["--dest", str(downloads), "--requirement", str(requirements)]
         process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603

@@ -13,7 +13,7 @@ import pytest
 from typer.testing import Result
 
 from place_search.core.files import sha256_of
-from place_search.models import find_model, open_model, read_card, write_card
+from place_search.models import ModelError, find_model, open_model, read_card, write_card
 from place_search.models.card import DIRECTIONS_NAME, WEIGHTS_NAME
 from place_search.photos.photo import Photo
 from tests.models import families
@@ -144,6 +144,21 @@ def test_a_broken_card_does_not_hide_the_other_models(run: Run, tmp_path: Path) 
     assert "this version knows no key 'future'" in " ".join(listed.stderr.split())
     installed = [row for row in json.loads(listed.stdout) if row["installed"]]
     assert [Path(row["folder"]).name for row in installed] == ["good"]
+
+
+def test_a_model_in_the_current_folder_takes_no_other_models_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the default model would be whatever lies in the folder that one works in."""
+    name = find_model().name
+    shutil.copytree(find_model(), tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    assert find_model(name) == Path(name)  # the same model
+    card = read_card(Path(name))
+    write_card(replace(card, title="Another"), Path(name))
+    with pytest.raises(ModelError, match=rf"path, such as \./{name}"):
+        open_model()
+    assert find_model(f"./{name}") == Path(name)
 
 
 def test_what_cannot_be_imported(
