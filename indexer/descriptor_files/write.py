@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import Any, Literal, TypeAlias
 
 import h5py
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import replacing, require_empty, telling_unwritable
+from place_search.core.files import replacing, require_empty, telling_unwritable, write_whole
 from place_search.indexer.descriptor_files.read import (
     HLOC_KEY,
     KAPTURE_CARD,
@@ -125,7 +126,8 @@ def _write_hloc(part: Path, descriptors: Descriptors, _ending: str) -> None:
 def _write_numpy(part: Path, descriptors: Descriptors, ending: str) -> None:
     with part.open("wb") as stream:
         if ending == ".npy":
-            np.save(stream, descriptors.rows)
+            # Given a file, numpy does not say that the disk is full.
+            np.save(SimpleNamespace(write=stream.write), descriptors.rows)
             return
         np.savez(
             stream,
@@ -154,7 +156,7 @@ def _write_kapture(folder: Path, descriptors: Descriptors) -> None:
         for name, row in zip(descriptors.names, descriptors.rows, strict=True):
             path = part / f"{name}{KAPTURE_ENDING}"
             path.parent.mkdir(parents=True, exist_ok=True)
-            row.astype("<f4", copy=False).tofile(path)
+            path.write_bytes(row.astype("<f4", copy=False).tobytes())
         card = f"{descriptors.model}, float32, {descriptors.rows.shape[1]}, L2\n"
         _write_table(part / KAPTURE_CARD, "name, dtype, dsize, metric_type", card)
         if not (folder / _SENSORS).exists():
@@ -187,4 +189,4 @@ def _write_sensors(folder: Path, descriptors: Descriptors) -> None:
 
 
 def _write_table(path: Path, columns: str, rows: str) -> None:
-    path.write_text(f"# kapture format: 1.1\n# {columns}\n{rows}", "utf-8")
+    write_whole(path, f"# kapture format: 1.1\n# {columns}\n{rows}".encode())

@@ -7,11 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from place_search.core.files import FULL
 from place_search.indexer.errors import IndexBusyError, IndexWriteError
 
 LOCK_NAME = ".lock"
 
-_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -44,7 +44,7 @@ def plain_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in FULL:
             reason = "is on a full disk; free some space"
         elif error.errno in _FORBIDDEN:
             reason = "may not be written; change its permissions or choose another folder"

@@ -10,7 +10,7 @@ import shutil
 import stat
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from glob import escape
 from pathlib import Path
@@ -21,6 +21,8 @@ from place_search.core.text import parse_json
 
 PART = ".part"
 """The ending of a file that is being written."""
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""The errors of a full disk."""
 HEAD_BYTES = 4096
 _LOCK = ".lock"
 """A file in a scratch folder, locked by the process that writes there."""
@@ -83,7 +85,14 @@ def telling_unwritable(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or error
-        raise PlaceSearchError(f"{path} cannot be written ({reason}); check its folder.") from error
+        raise PlaceSearchError(
+            f"{path} cannot be written ({reason}); {_remedy(error, 'check its folder')}."
+        ) from error
+
+
+def _remedy(error: OSError, otherwise: str) -> str:
+    """What to do about an error of writing; `otherwise` is for all but a full disk."""
+    return "make room, then run the same command again" if error.errno in FULL else otherwise
 
 
 @contextmanager
@@ -315,15 +324,19 @@ def begin_files(
 def write_files(
     folder: Path, texts: Mapping[str, str], kind: str, error: type[PlaceSearchError]
 ) -> None:
-    """Write texts by their names into a folder; an error names them by `kind`, as "report".
+    """Write texts by their names into a folder, all or none, as far as the disk has room.
+
+    An error names them by `kind`, as "report".
 
     Raises:
         PlaceSearchError: of the type `error`: the folder cannot be written.
     """
     with _writing(folder, kind, error):
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            write_whole(folder / name, text.encode(errors="backslashreplace"))
+        with ExitStack() as parts:  # renames the files at its end
+            for name, text in texts.items():
+                part = parts.enter_context(replacing(folder / name))
+                part.write_bytes(text.encode(errors="backslashreplace"))
 
 
 @contextmanager
@@ -332,7 +345,8 @@ def _writing(folder: Path, kind: str, error: type[PlaceSearchError]) -> Iterator
         yield
     except OSError as problem:
         raise error(
-            f"The {kind} cannot be written to {folder} ({problem.strerror}); name another folder."
+            f"The {kind} cannot be written to {folder} ({problem.strerror}); "
+            f"{_remedy(problem, 'name another folder')}."
         ) from problem
 
 

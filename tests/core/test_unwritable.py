@@ -1,21 +1,37 @@
-"""Why a file cannot be written is said in one sentence, by whoever writes it."""
+"""Why a file cannot be written is said in one sentence, and what was there stays."""
 
 from pathlib import Path
 
 import pytest
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import telling_unwritable
+from place_search.core.files import telling_unwritable, write_files
+from tests.full_disk import files_up_to
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"),
+    ("error", "said"),
     [
-        (OSError(28, "No space left on device"), "No space left on device"),
-        (OSError("98304 requested and 3392 written"), "98304 requested and 3392 written"),
+        (
+            OSError(28, "No space left on device"),
+            "(No space left on device); make room, then run the same command again.",
+        ),
+        (OSError(30, "Read-only file system"), "(Read-only file system); check its folder."),
+        (OSError("a library's own words"), "(a library's own words); check its folder."),
     ],
 )
-def test_the_reason_is_the_system_s_or_the_library_s(error: OSError, reason: str) -> None:
+def test_the_reason_is_the_system_s_or_the_library_s(error: OSError, said: str) -> None:
     with pytest.raises(PlaceSearchError) as told, telling_unwritable(Path("out.csv")):
         raise error
-    assert str(told.value) == f"out.csv cannot be written ({reason}); check its folder."
+    assert str(told.value) == f"out.csv cannot be written {said}"
+
+
+def test_files_that_belong_together_are_replaced_together(tmp_path: Path) -> None:
+    write_files(tmp_path, {"a": "old", "b": "old"}, "report", PlaceSearchError)
+    with files_up_to(100), pytest.raises(PlaceSearchError) as told:
+        write_files(tmp_path, {"a": "new", "b": "new" * 100}, "report", PlaceSearchError)
+    assert str(told.value) == (
+        f"The report cannot be written to {tmp_path} (File too large); make room, then run the "
+        "same command again."
+    )
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old", "b": "old"}

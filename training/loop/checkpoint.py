@@ -5,14 +5,14 @@ import pickle
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from errno import EDQUOT, ENOSPC
+from errno import ENOSPC
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from place_search.core.files import replacing
+from place_search.core.files import FULL, replacing
 from place_search.models.network import Network
 from place_search.training.errors import TrainingError
 
@@ -102,7 +102,7 @@ def plain_errors(
     try:
         yield
     except OSError as error:
-        if error.errno in (ENOSPC, EDQUOT):
+        if error.errno in FULL:
             reason = "is on a full disk; free some space"
         else:
             reason = f"cannot be written ({error.strerror or error}); mend that"
