@@ -123,9 +123,10 @@ class VersionBuilder:
     def run(self) -> Outcome:
         """Make the missing shards, and commit."""
         whole_shards = self._whole_shards()
-        self.journal.start(self.draft.header, whole_shards)
         kept_files = [name for shard in whole_shards for name in shard.files]
+        # Before anything is written: what another change has left may be what fills the disk.
         collect_garbage(self.folder, [*self._old_files, *kept_files, *self.draft.edits])
+        self.journal.start(self.draft.header, whole_shards)
         for folder in (SHARDS, THUMBNAILS):
             (self.folder / folder).mkdir(exist_ok=True)
         sync_folder(self.folder)

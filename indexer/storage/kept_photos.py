@@ -18,6 +18,7 @@ from typing import TextIO
 from place_search.core.files import PART, write_whole
 from place_search.indexer.errors import IndexBusyError
 from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.lock import plain_write_errors
 from place_search.indexer.storage.manifest import Manifest, read_manifest
 
 SUFFIX = "-photos"
@@ -50,24 +51,26 @@ class KeptPhotos:
 
         Raises:
             IndexBusyError: another process adds photos.
-            OSError: the folder cannot be written.
+            IndexWriteError: a full disk or a read-only folder.
         """
-        make_beside(self.folder)
-        with self._note.open("a+", encoding="ascii") as note:
-            if not _try_lock(note):
-                raise IndexBusyError(
-                    f"{self.folder} is being changed by another server; wait until that is done."
-                )
-            self._settle(note)
-            note.writelines(f"{name}\n" for name in names)
-            note.flush()
-            os.fsync(note.fileno())
-            try:
-                yield self.folder
-            except BaseException:
+        with plain_write_errors(self.folder):
+            make_beside(self.folder)
+            with self._note.open("a+", encoding="ascii") as note:
+                if not _try_lock(note):
+                    raise IndexBusyError(
+                        f"{self.folder} is being changed by another server; wait until that is "
+                        "done."
+                    )
                 self._settle(note)
-                raise
-            note.truncate(0)
+                note.writelines(f"{name}\n" for name in names)
+                note.flush()
+                os.fsync(note.fileno())
+                try:
+                    yield self.folder
+                except BaseException:
+                    self._settle(note)
+                    raise
+                note.truncate(0)
 
     def is_unsettled(self) -> bool:
         """Whether a process was killed, or is at work, while it added photos."""
@@ -111,7 +114,7 @@ class KeptPhotos:
         if names:
             make_beside(self.folder)
             with (self.folder / REMOVED).open("a", encoding="ascii") as note:
-                note.write(names)
+                note.write(f"\n{names}")  # a full disk may have cut the last line short
                 note.flush()
                 os.fsync(note.fileno())
 

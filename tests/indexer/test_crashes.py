@@ -1,6 +1,8 @@
 """Builds that are killed leave the old index or the new one, and go on where they were."""
 
+import errno
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -14,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from place_search.core.files import FileStamp, write_whole
 from place_search.indexer import (
     IndexFormatError,
     IndexWriteError,
@@ -25,6 +28,7 @@ from place_search.indexer import (
     remove_places,
     sync_photos,
 )
+from place_search.indexer.storage import plan
 from place_search.models import Model
 from tests.indexer.conftest import Render
 from tests.processes import unmeasured
@@ -174,6 +178,23 @@ def test_a_change_that_comes_to_nothing_tidies_up_after_a_killed_one(
 
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert files == {"manifest.json", ".lock", *read_manifest(out).files}
+
+
+def test_what_a_killed_change_has_left_makes_room_for_another(
+    photos: Path, tmp_path: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    build_index(open_source(photos / "more"), out, model)
+    left = out / "descriptors" / "00001.h5"
+    left.write_bytes(b"of a shard that fills the disk")
+
+    def write(path: Path, content: bytes) -> FileStamp:
+        if left.exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return write_whole(path, content)
+
+    monkeypatch.setattr(plan, "write_whole", write)
+    assert remove_places(out, [0]).removed == 1
 
 
 def test_unfinished_files_of_others_are_left_alone(

@@ -11,6 +11,7 @@ import pytest
 
 from place_search.core.geodesy import Position
 from place_search.indexer import (
+    IndexWriteError,
     KeptPhotos,
     PhotoList,
     Source,
@@ -24,12 +25,14 @@ from place_search.indexer import (
     open_descriptor_file,
     open_index,
     open_source,
+    read_manifest,
     remove_places,
     sync_photos,
 )
 from place_search.indexer.storage.kept_photos import NOTE
 from place_search.models import Model
 from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
+from tests.full_disk import files_up_to
 from tests.indexer.conftest import Render, keep_photo
 from tests.indexer.whole import whole
 from tests.panoramas import panorama
@@ -45,6 +48,23 @@ def test_who_may_not_read_the_index_may_not_read_them(tmp_path: Path, mode: int)
     shutil.rmtree(folder)
     KeptAnswers(folder).keep(RequestKey("me", "1", "a"), Answer(200, {}, {}))
     assert stat.S_IMODE(folder.stat().st_mode) == mode
+
+
+def test_a_full_disk_is_told_with_the_folder_and_no_removed_photo_is_forgotten(built: Path) -> None:
+    kept = KeptPhotos(built)
+    names = [f"{number:032x}.jpg" for number in range(3)]
+    with files_up_to(40), pytest.raises(OSError, match="File too large"):
+        kept.note_removed(map(Path, names))
+    kept.note_removed(map(Path, names))
+    with pytest.raises(IndexWriteError) as told, files_up_to(40), kept.adding(*names):
+        pass
+    assert str(told.value) == (
+        f"{kept.folder} is on a full disk; free some space, then run the same command again."
+    )
+    for name in names:
+        (kept.folder / name).write_bytes(b"photo")
+    kept.settle(read_manifest(built))
+    assert not list(kept.folder.glob("*.jpg"))
 
 
 def test_they_outlast_indexing_anew(
