@@ -9,7 +9,7 @@ from place_search.evaluation.comparison import Comparison, Difference, compare_r
 from place_search.evaluation.descriptors import IndexDatabase
 from place_search.evaluation.doctor.diagnosis import Diagnosis, Finding
 from place_search.evaluation.doctor.examine import examine
-from place_search.evaluation.errors import TruthError
+from place_search.evaluation.errors import TruthError, UnwrittenReportError
 from place_search.evaluation.evaluate import RECALL_KS, Reranker, evaluate
 from place_search.evaluation.evaluate_files import evaluate_files
 from place_search.evaluation.evaluate_models import evaluate_models
@@ -44,6 +44,7 @@ __all__ = [
     "Reranker",
     "TruthError",
     "TruthFiles",
+    "UnwrittenReportError",
     "begin_calibration_report",
     "calibrate",
     "chance_at",

@@ -5,12 +5,14 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.files import write_at
 from place_search.core.rows import spread_rows
 from place_search.core.text import free_bytes, needed_bytes
 from place_search.evaluation.errors import TruthError
@@ -49,20 +51,16 @@ class Scratch:
                 f"The descriptors of {count} photos need {needed_bytes(needed)} in {folder}, which "
                 f"has {free_bytes(free_size)} free; set TMPDIR to a folder on a larger disk."
             )
-        self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
-        weakref.finalize(self, self._file.close)
-        self._file.truncate(needed)
+        with _plain_errors():
+            self._file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as this object
+            weakref.finalize(self, self._file.close)
+            self._file.truncate(needed)
 
     def write(self, row: int, descriptor: NDArray[np.float32]) -> None:
         """Set one row, (dims,). Raises `TruthError` where the disk is full by now."""
         data = np.ascontiguousarray(descriptor, dtype=np.float32)
-        try:
-            os.pwrite(self._file.fileno(), data.data.cast("B"), 4 * row * self._dims)
-        except OSError as error:
-            raise TruthError(
-                f"The descriptors cannot be written to {tempfile.gettempdir()} ({error.strerror}); "
-                "make room, or set TMPDIR to a folder on a larger disk."
-            ) from error
+        with _plain_errors():
+            write_at(self._file.fileno(), data.data.cast("B"), 4 * row * self._dims)
 
     def read(self, start: int, stop: int) -> NDArray[np.float32]:
         """Rows in a range, (stop - start, dims)."""
@@ -77,6 +75,17 @@ class Scratch:
         for target, row in zip(out, rows.tolist(), strict=True):
             target[:] = self.read(row, row + 1)[0]
         return out
+
+
+@contextmanager
+def _plain_errors() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise TruthError(
+            f"The descriptors cannot be written to {tempfile.gettempdir()} ({error.strerror}); "
+            "make room, or set TMPDIR to a folder on a larger disk."
+        ) from error
 
 
 class ScratchDatabase:

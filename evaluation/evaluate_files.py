@@ -8,7 +8,7 @@ from place_search.core.progress import Progress, silent
 from place_search.core.settings import AskedPrecision
 from place_search.core.tables import require_number
 from place_search.evaluation.descriptors import IndexDatabase
-from place_search.evaluation.errors import MeasureError
+from place_search.evaluation.errors import MeasureError, keeping
 from place_search.evaluation.evaluate import RECALL_KS, evaluate
 from place_search.evaluation.protocol import open_protocol
 from place_search.evaluation.recall import checked_ks
@@ -59,8 +59,9 @@ def evaluate_files(
     Raises:
         WrongParameterError: a number that makes no sense, `causal` without `sequence`,
             `at_precision` without `open_set`, or `dims` that an index has not.
-        TruthError: a truth that cannot be used, a protocol that it does not fit, a report that
-            cannot be written.
+        UnwrittenReportError: the report cannot be written; the error has it.
+        TruthError: a truth that cannot be used, a protocol that it does not fit, a folder for the
+            report that cannot be written.
         PlaceSearchError: photos, an index or a model that cannot be opened.
     """
     ks = checked_ks(ks)
@@ -111,7 +112,8 @@ def evaluate_files(
         progress=progress,
     )
     if report_dir is not None:
-        write_report(truth, report, report_dir)
+        with keeping(report):
+            write_report(truth, report, report_dir)
     return report
 
 

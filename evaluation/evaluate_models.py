@@ -7,7 +7,7 @@ from typing import Any
 
 from place_search.core.progress import Progress, renamed, silent
 from place_search.evaluation.comparison import Comparison, compare_reports
-from place_search.evaluation.errors import TruthError
+from place_search.evaluation.errors import TruthError, UnwrittenReportError, keeping
 from place_search.evaluation.evaluate import RECALL_KS
 from place_search.evaluation.evaluate_files import evaluate_files
 from place_search.evaluation.recall import checked_ks
@@ -32,6 +32,7 @@ def evaluate_models(
     folder of its name beside the page that compares them.
 
     Raises:
+        UnwrittenReportError: a report cannot be written; the error has the comparison.
         TruthError: fewer than two models, or one twice; or as `evaluate_files`.
         PlaceSearchError: as `evaluate_files`.
     """
@@ -45,19 +46,26 @@ def evaluate_models(
         find_model(model)
     if report_dir is not None:
         begin_comparison(report_dir)
-    reports = [
-        evaluate_files(
-            files,
-            model=model,
-            ks=ks,
-            report_dir=None if report_dir is None else report_dir / name,
-            progress=renamed(progress, f"Describing ({name})"),
-            **options,
-        )
-        for name, model in zip(names, models, strict=True)
-    ]
+    reports = []
+    unwritten: UnwrittenReportError | None = None
+    for name, model in zip(names, models, strict=True):
+        try:
+            report = evaluate_files(
+                files,
+                model=model,
+                ks=ks,
+                report_dir=None if report_dir is None else report_dir / name,
+                progress=renamed(progress, f"Describing ({name})"),
+                **options,
+            )
+        except UnwrittenReportError as error:
+            report, unwritten = error.measured, error
+        reports.append(report)
     compared = compare_reports(names, reports)
     if report_dir is not None:
-        files = replace(files, open_set=bool(options.get("open_set")))
-        write_comparison(open_truth(files), compared, report_dir)
+        with keeping(compared):
+            if unwritten is not None:
+                raise unwritten
+            files = replace(files, open_set=bool(options.get("open_set")))
+            write_comparison(open_truth(files), compared, report_dir)
     return compared

@@ -212,6 +212,13 @@ def scratch_folder(parent: Path, name: str) -> Iterator[Path]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 
+def write_at(descriptor: int, data: bytes | memoryview, offset: int) -> None:
+    """Write all of `data`; raises OSError. A full disk writes a part, and refuses the next."""
+    while data:
+        written = os.pwrite(descriptor, data, offset)
+        data, offset = data[written:], offset + written
+
+
 @dataclass(frozen=True, slots=True)
 class LockedFile:
     """A file that only this process reads and writes, by offsets."""
@@ -226,9 +233,7 @@ class LockedFile:
             PlaceSearchError: the disk is full.
         """
         with _writable(self.path):
-            while data:  # a full disk writes a part, and refuses the next
-                written = os.pwrite(self.descriptor, data, offset)
-                data, offset = data[written:], offset + written
+            write_at(self.descriptor, data, offset)
 
     def truncate(self, size: int) -> None:
         """Keep only the first `size` bytes."""

@@ -8,6 +8,7 @@ import pytest
 
 from place_search.evaluation import TruthError
 from place_search.evaluation.descriptors import Scratch, ScratchDatabase
+from tests.full_disk import files_up_to
 
 
 def test_rows_come_back_and_the_others_are_zeros() -> None:
@@ -33,3 +34,11 @@ def test_a_full_disk_is_told_before_the_work(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(10**9, 10**9, 10**6))
     with pytest.raises(TruthError, match=r"13 GB in .* which has 1 MB free; set TMPDIR"):
         Scratch(92232, 32768)
+
+
+def test_a_disk_that_fills_up_leaves_no_half_a_descriptor() -> None:
+    scratch = Scratch(2, 3)
+    with files_up_to(20), pytest.raises(TruthError, match="make room, or set TMPDIR"):
+        scratch.write(1, np.ones(3, np.float32))
+    with files_up_to(20), pytest.raises(TruthError, match="make room, or set TMPDIR"):
+        Scratch(2, 3)

@@ -5,10 +5,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from typer.testing import Result
 
-from place_search.models import find_model
+from place_search import evaluation
+from place_search.evaluation import Fitted
+from place_search.evaluation.calibration.calibrate import PairSets
+from place_search.models import Calibration, find_model
+from tests.full_disk import files_up_to
 
 Run = Callable[..., Result]
 CheckFailure = Callable[..., str]
@@ -144,6 +149,44 @@ def test_models_side_by_side(run: Run, photos: Path, split: Path, tmp_path: Path
     assert told["comparison"][0]["p"] == 1.0
     again = run(*given, *models, "--report", tmp_path / "out")
     assert again.exit_code == 0, again.output
+
+
+@pytest.mark.slow
+def test_figures_are_told_where_their_report_finds_no_room(
+    run: Run, photos: Path, split: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(find_model(), copy)
+    given = ("eval", "--split", split, "--root", photos, "--report", tmp_path / "out")
+    with files_up_to(30_000):
+        result = run(*given)
+        assert "Recall@N %" in result.stdout, result.output
+        said = f"The report cannot be written to {tmp_path / 'out'} (File too large); make room"
+        assert (result.exit_code, said in result.stderr) == (1, True), result.output
+        assert not (tmp_path / "out" / "report.json").exists()
+        result = run(*given[:-1], tmp_path / "both", "--models", f"lite0-netvlad-1024,{copy}")
+    assert "lite0-netvlad-1024 and copy are equal" in result.stdout
+    assert (result.exit_code, "make room" in result.stderr) == (1, True), result.output
+
+
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_a_calibration_is_told_where_its_report_finds_no_room(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: tuple[str, ...]
+) -> None:
+    fitted = Fitted(
+        Calibration(0.0, (1.0, 1.0), 0.5, "town", 3, 4, 1.0, 1.0, 0.875, 0.0),
+        np.array([0.1, 0.9]),
+        np.array([False, True]),
+    )
+    monkeypatch.setattr(evaluation, "read_pairs", lambda _sets: PairSets([], 0))
+    monkeypatch.setattr(evaluation, "calibrate", lambda *_given, **_named: fitted)
+    pairs = tmp_path / "pairs.csv"
+    pairs.write_text("photo1,photo2,same\n")
+    given = ("calibrate", pairs, "--root", photos, "--report", tmp_path / "out")
+    with files_up_to(100):
+        result = run(*given, *form)
+    assert "0.875" in result.stdout
+    assert (result.exit_code, "make room" in result.stderr) == (1, True), result.output
 
 
 def test_models_that_make_no_sense_together(run: Run, photos: Path, split: Path) -> None:

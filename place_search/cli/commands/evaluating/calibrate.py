@@ -140,26 +140,28 @@ def _calibrate_searches(
         calibration = training.calibrate_on_searches(
             model, photos, root, data=about or photos.stem, progress=advance
         )
-    if keep_in:
-        _keep(calibration, keep_in)
     if as_json:
         print_json(asdict(calibration))
-        return
-    OUT.print(
-        f"{counted(calibration.same_pairs, 'candidate')} of the query's place, "
-        f"{calibration.different_pairs} of"
-    )
-    OUT.print("others; of the first ones, each collection judged by the others:")
-    _print_figures(calibration)
+    else:
+        OUT.print(
+            f"{counted(calibration.same_pairs, 'candidate')} of the query's place, "
+            f"{calibration.different_pairs} of"
+        )
+        OUT.print("others; of the first ones, each collection judged by the others:")
+        _print_figures(calibration)
+    if keep_in:
+        _keep(calibration, keep_in)
 
 
 def _keep(calibration: "Calibration", model: str) -> None:
     from dataclasses import replace
 
+    from place_search.core.files import telling_unwritable
     from place_search.models import find_model, read_card, write_card
 
     folder = find_model(model)
-    write_card(replace(read_card(folder), calibration=calibration), folder)
+    with telling_unwritable(folder / "card.toml"):
+        write_card(replace(read_card(folder), calibration=calibration), folder)
     print_message(
         f"Kept in {folder}. Indexes go by it too, but for those where `place-search calibrate "
         "INDEX` measured one beside the model's."
@@ -196,14 +198,15 @@ def _calibrate_pairs(
     data = about or ", ".join(path.stem for path in pairs)
     with progress() as advance:
         fitted = fit(model, sets, data=data, progress=advance)
-    if report is not None:
-        write_calibration_report(fitted, report)
-    if keep_in:
-        _keep(fitted.calibration, keep_in)
+    # Printed first: the figures are not lost where what is written finds no room.
     if as_json:
         print_json(asdict(fitted.calibration))
     else:
         _print(fitted)
+    if keep_in:
+        _keep(fitted.calibration, keep_in)
+    if report is not None:
+        write_calibration_report(fitted, report)
 
 
 def _print(fitted: "Fitted") -> None:

@@ -1,7 +1,9 @@
 """`place-search eval`: how often is the right place among the first N?"""
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
@@ -14,8 +16,10 @@ from place_search.core.text import counted
 from place_search.settings import DIMS
 
 if TYPE_CHECKING:
-    from place_search.evaluation import Comparison, EvalReport, TruthFiles
+    from place_search.evaluation import Comparison, EvalReport, TruthFiles, UnwrittenReportError
     from place_search.evaluation.open_set import OpenSet
+
+_Result = TypeVar("_Result")
 
 
 def command(
@@ -172,12 +176,15 @@ def command(
     from place_search.evaluation import evaluate_files
 
     with progress() as advance:
-        report = evaluate_files(
-            files,
-            model=model or MODEL.in_environment,
-            index=index,
-            progress=advance,
-            **measure_options,
+        report, unwritten = _measured(
+            partial(
+                evaluate_files,
+                files,
+                model=model or MODEL.in_environment,
+                index=index,
+                progress=advance,
+                **measure_options,
+            )
         )
     if as_json:
         print_json(report.to_dict())
@@ -187,10 +194,27 @@ def command(
             _print_open_set(report.open_set)
         print_message(f"Described by {report.model} in {report.runtime}.")
     _print_database_note(files, report)
-    if report_dir is not None:
-        print_message(f"Report: {report_dir / 'index.html'}")
     for warning in report.warnings:
         print_message(f"Warning: {warning}")
+    _print_report(report_dir, unwritten)
+
+
+def _measured(measure: Callable[[], _Result]) -> "tuple[_Result, UnwrittenReportError | None]":
+    """The result of a measurement, and the error if its report cannot be written."""
+    from place_search.evaluation import UnwrittenReportError
+
+    try:
+        return measure(), None
+    except UnwrittenReportError as error:
+        return error.measured, error
+
+
+def _print_report(folder: Path | None, unwritten: "UnwrittenReportError | None") -> None:
+    """Print where the report is, or raise why it is not."""
+    if unwritten is not None:
+        raise unwritten
+    if folder is not None:
+        print_message(f"Report: {folder / 'index.html'}")
 
 
 def _compare(
@@ -205,7 +229,9 @@ def _compare(
     from place_search.evaluation import evaluate_models
 
     with progress() as advance:
-        compared = evaluate_models(files, names, progress=advance, **measure_options)
+        compared, unwritten = _measured(
+            partial(evaluate_models, files, names, progress=advance, **measure_options)
+        )
     if as_json:
         print_json(compared.to_dict())
     else:
@@ -219,8 +245,7 @@ def _compare(
         for warning in report.warnings:
             print_message(f"Warning: {name}: {warning}")
     _print_database_note(files, compared.reports[0])
-    if measure_options["report_dir"] is not None:
-        print_message(f"Report: {measure_options['report_dir'] / 'index.html'}")
+    _print_report(measure_options["report_dir"], unwritten)
 
 
 def _print_comparison(compared: "Comparison") -> None:
