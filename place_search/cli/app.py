@@ -14,7 +14,7 @@ from typer.main import get_command
 from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error, print_message
 from place_search.cli.plain_numbers import take_plain_numbers
-from place_search.core.errors import PlaceSearchError, out_of_reach
+from place_search.core.errors import PlaceSearchError, out_of_reach, torn_module
 from place_search.core.memory import require_address_space
 from place_search.core.plugins import fault_of_part
 from place_search.core.startup import INTERRUPTED, Interruptible
@@ -71,7 +71,7 @@ class Program(TyperGroup):
             print_error(str(error))
             raise typer.Exit(2 if error.is_usage else 1) from None
         except Exception as error:
-            fault = fault_of_part(error) or out_of_reach(error)
+            fault = fault_of_part(error) or out_of_reach(error) or torn_module(error)
             if not fault:
                 raise
             print_error(fault)

@@ -3,6 +3,8 @@
 import errno
 import os
 import sys
+from pathlib import Path
+from traceback import walk_tb
 
 _NO_WAY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 
@@ -43,3 +45,24 @@ def out_of_reach(error: Exception) -> str:
         f"{path!s:.200} is out of reach ({error.strerror}); check its spelling, and who may enter "
         "the folders above it."
     )
+
+
+def torn_module(error: Exception) -> str:
+    """Delete a compiled module that is cut short, and say so; "" for other errors.
+
+    Python before 3.12.8 takes what a full disk let it write of a module for the whole.
+    """
+    if not isinstance(error, EOFError):
+        return ""
+    for frame, _ in walk_tb(error.__traceback__):
+        path = frame.f_locals.get("bytecode_path")
+        if frame.f_code.co_name != "get_code" or not isinstance(path, str):
+            continue
+        try:
+            Path(path).unlink(missing_ok=True)
+        except OSError:
+            return f"{path} was cut short, as by a full disk; delete it."
+        return (
+            f"{path} was cut short, as by a full disk, and is deleted; run the same command again."
+        )
+    return ""

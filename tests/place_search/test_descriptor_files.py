@@ -13,13 +13,7 @@ from typer.testing import Result
 
 import place_search
 from place_search.core.errors import PlaceSearchError
-from place_search.indexer.descriptor_files.write import (
-    DescriptorFormat,
-    Descriptors,
-    write_descriptors,
-)
 from place_search.search.reasons import reason_of
-from tests.full_disk import files_up_to
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
@@ -375,36 +369,3 @@ def test_what_describe_cannot_write(
     assert not list(tmp_path.iterdir())
     with pytest.raises(PlaceSearchError, match="does not exist"):
         place_search.index(photos, tmp_path / "ix", descriptors=tmp_path / "none.h5")
-
-
-@pytest.mark.parametrize(
-    ("name", "form"),
-    [("a.h5", "place-search"), ("a.h5", "hloc"), ("a.npy", "numpy"), ("kapture", "kapture")],
-)
-def test_a_full_disk_is_told_and_leaves_nothing(
-    name: str, form: DescriptorFormat, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    rows = np.random.default_rng(0).normal(size=(3, 32_768)).astype(np.float32)
-    given = Descriptors(rows, ["1.jpg", "2.jpg", "3.jpg"], [], "model", "fingerprint")
-    with files_up_to(50_000), pytest.raises(PlaceSearchError) as told:
-        write_descriptors(tmp_path / name, form, given)
-    assert str(told.value).startswith(f"{tmp_path / name} cannot be written (")
-    assert str(told.value).endswith(
-        " (File too large); make room, then run the same command again."
-    )
-    assert "\n" not in str(told.value)
-    assert not [file for file in tmp_path.rglob("*") if file.is_file()]
-    assert capfd.readouterr().err == ""
-
-
-def test_cameras_that_found_no_room_are_written_by_the_next_run(tmp_path: Path) -> None:
-    paths = [tmp_path / f"{size}.jpg" for size in range(10, 20)]
-    for size, path in enumerate(paths, 10):
-        Image.new("RGB", (size, size)).save(path)
-    rows, names = np.eye(10, dtype=np.float32), [path.name for path in paths]
-    given = Descriptors(rows, names, paths, "model", "fingerprint")
-    with files_up_to(400), pytest.raises(PlaceSearchError, match="make room"):
-        write_descriptors(tmp_path / "kapture", "kapture", given)
-    write_descriptors(tmp_path / "kapture", "kapture", given)
-    cameras = (tmp_path / "kapture" / "sensors" / "sensors.txt").read_text("utf-8")
-    assert cameras.splitlines()[-1] == "camera9, , camera, UNKNOWN_CAMERA, 19, 19"
