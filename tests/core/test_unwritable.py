@@ -1,11 +1,12 @@
 """Why a file cannot be written is said in one sentence, and what was there stays."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import telling_unwritable, write_files
+from place_search.core.files import require_writable, telling_unwritable, write_files
 from tests.full_disk import files_up_to
 
 
@@ -35,3 +36,13 @@ def test_files_that_belong_together_are_replaced_together(tmp_path: Path) -> Non
         "same command again."
     )
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old", "b": "old"}
+
+
+def test_a_read_only_folder_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require_writable(tmp_path / "out.csv")
+    monkeypatch.setattr(os, "access", lambda *_given, **_named: False)  # root may write anywhere
+    with pytest.raises(PlaceSearchError) as told:
+        require_writable(tmp_path / "out.csv")
+    assert str(told.value) == f"{tmp_path} may not be written; name a file in another folder."
