@@ -55,7 +55,10 @@ def _understood(reply: httpx.Response) -> Iterator[None]:
         yield
     except (ValueError, LookupError, TypeError) as error:
         host, path = reply.url.host, reply.url.path  # without a password
-        detail = f"{host} answers {path} as no place-search server does; check the client's server."
+        detail = (
+            f"{host} answers {path} as no place-search server of this version does; check the "
+            "client's server, and upgrade it if it is older."
+        )
         raise ProblemError(reply.status_code, {"detail": detail}) from error
 
 

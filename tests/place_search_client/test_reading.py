@@ -42,7 +42,10 @@ def test_the_answer_of_another_server_is_a_problem(
     for kind, http in ((Client, httpx.Client), (AsyncClient, httpx.AsyncClient)):
         monkeypatch.setattr(kind, "_open", partial(http, transport=transport))
     server = "http://me:secret@places.example"
-    with Client(server) as client, pytest.raises(ProblemError, match="no place-search server"):
+    with (
+        Client(server) as client,
+        pytest.raises(ProblemError, match="no place-search server of this version"),
+    ):
         ASKED[asked](client)
 
     async def ask() -> None:
