@@ -101,8 +101,8 @@ def search_many(
     if switch("standardize", standardize):
         sources = list(sources)
         batch = engine.standards_of(sources)
-    for source in sources:
-        yield engine.search(
+    return (
+        engine.search(
             source,
             k=k,
             spots=spots,
@@ -112,6 +112,8 @@ def search_many(
             place_filter=place_filter,
             batch=batch,
         )
+        for source in sources
+    )
 
 
 def similar(

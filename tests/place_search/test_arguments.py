@@ -119,7 +119,7 @@ def test_a_path_that_the_system_does_not_look_at_is_refused(
         ("local_features", lambda flag: place_search.index(PLACES, "new", **flag)),
         ("forget", lambda flag: place_search.sync("town", PLACES, **flag)),
         ("causal", lambda flag: place_search.track("town", PLACES, **flag)),
-        ("standardize", lambda flag: list(place_search.search_many("town", [], **flag))),
+        ("standardize", lambda flag: place_search.search_many("town", [], **flag)),
         ("standardize", lambda flag: place_search.pairs("town", PLACES, **flag)),
         ("same_spot", lambda flag: place_search.similar("town", 0, **flag)),
         *(
