@@ -68,7 +68,8 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
     candidates = [Path(model), weights_folder() / model, _shipped_weights() / model]
     found = [folder for folder in candidates if (folder / CARD_NAME).is_file()]
     if found:
-        _require_same_if_bare(str(model), found)
+        if isinstance(model, str):
+            _require_same_if_bare(model, found)
         return found[0]
     if Path(model).is_file():
         raise ModelError(

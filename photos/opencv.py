@@ -12,7 +12,7 @@ import cv2
 __all__ = ["cv2"]
 
 _PATH = "LD_LIBRARY_PATH"
-_added = f"{Path(cv2.__file__).parent}/../../lib64:"
+_added = f"{Path(cv2.__file__).resolve().parent}/../../lib64:"
 
 
 def _remove_added() -> None:

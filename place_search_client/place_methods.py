@@ -10,7 +10,7 @@ import httpx
 
 from place_search_client.photos import Photo, content_of, files_of
 from place_search_client.queries import Filters, place_path, point_in
-from place_search_client.reading import read, read_dots
+from place_search_client.reading import read, read_dots, read_tagged
 from place_search_client.replies import (
     AddedPhotos,
     AddedPlace,
@@ -149,7 +149,7 @@ class PlaceMethods:
     def place_with_etag(self, place_id: SupportsIndex) -> tuple[PlaceDetails, str]:
         """A place, and the ETag with which the server refuses to change a newer version."""
         reply = self._ask("GET", place_path(place_id))
-        return read(PlaceDetails, reply), reply.headers["etag"]
+        return read_tagged(PlaceDetails, reply)
 
     def add(
         self,
@@ -200,12 +200,12 @@ class PlaceMethods:
 
     def group(self, place_id: SupportsIndex) -> PlaceGroup:
         """The group that a place is in, with its places."""
-        return self.group_with_etag(place_id)[0]
+        return read(PlaceGroup, self._ask("GET", f"{place_path(place_id)}/group"))
 
     def group_with_etag(self, place_id: SupportsIndex) -> tuple[PlaceGroup, str]:
         """As `group`, and the ETag with which the server refuses to change a newer version."""
         reply = self._ask("GET", f"{place_path(place_id)}/group")
-        return read(PlaceGroup, reply), reply.headers["etag"]
+        return read_tagged(PlaceGroup, reply)
 
     def change_group(
         self, place_id: SupportsIndex, *, etag: str | None = None, **change: Unpack[GroupChange]
@@ -271,7 +271,7 @@ class AsyncPlaceMethods:
     async def place_with_etag(self, place_id: SupportsIndex) -> tuple[PlaceDetails, str]:
         """As `Client.place_with_etag`."""
         reply = await self._ask("GET", place_path(place_id))
-        return read(PlaceDetails, reply), reply.headers["etag"]
+        return read_tagged(PlaceDetails, reply)
 
     async def add(
         self,
@@ -317,12 +317,12 @@ class AsyncPlaceMethods:
 
     async def group(self, place_id: SupportsIndex) -> PlaceGroup:
         """As `Client.group`."""
-        return (await self.group_with_etag(place_id))[0]
+        return read(PlaceGroup, await self._ask("GET", f"{place_path(place_id)}/group"))
 
     async def group_with_etag(self, place_id: SupportsIndex) -> tuple[PlaceGroup, str]:
         """As `Client.group_with_etag`."""
         reply = await self._ask("GET", f"{place_path(place_id)}/group")
-        return read(PlaceGroup, reply), reply.headers["etag"]
+        return read_tagged(PlaceGroup, reply)
 
     async def change_group(
         self, place_id: SupportsIndex, *, etag: str | None = None, **change: Unpack[GroupChange]

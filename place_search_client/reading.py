@@ -21,6 +21,12 @@ def read(kind: type[T], reply: httpx.Response) -> T:
         return _made(kind, reply.json())
 
 
+def read_tagged(kind: type[T], reply: httpx.Response) -> tuple[T, str]:
+    """A reply as a dataclass, and its ETag. Raises as `read`."""
+    with _understood(reply):
+        return _made(kind, reply.json()), reply.headers["etag"]
+
+
 def read_dots(reply: httpx.Response) -> dict[str, Any]:
     """A GeoJSON FeatureCollection. Raises as `read`."""
     with _understood(reply):

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import metadata
@@ -323,11 +324,17 @@ def test_switches_are_set_before_others_read_them_unless_a_user_has() -> None:
 
 
 @pytest.mark.parametrize("libraries", [None, "/opt/lib"])
-def test_no_import_changes_where_other_programs_look_for_libraries(libraries: str | None) -> None:
+@pytest.mark.parametrize("through_link", [False, True])
+def test_no_import_changes_where_other_programs_look_for_libraries(
+    libraries: str | None, through_link: bool, tmp_path: Path
+) -> None:
     """OpenCV's adds an empty part, which is the current folder: its files would run in decoders."""
     name = "LD_LIBRARY_PATH"
     environment = {key: value for key, value in os.environ.items() if key != name}
     environment |= {name: libraries} if libraries else {}
+    if through_link:
+        (tmp_path / "packages").symlink_to(sysconfig.get_path("purelib"))
+        environment |= {"PYTHONPATH": str(tmp_path / "packages")}
     imports = "import os, place_search.annotations, place_search.search.server.app"
     command = [sys.executable, "-c", f"{imports}; print(os.environ.get('{name}'))"]
     found = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)

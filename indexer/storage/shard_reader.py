@@ -262,7 +262,12 @@ class ShardRows:
         """All rows in memory, (N, D), for `numpy.asarray`."""
         if copy is False:
             raise ValueError("The descriptors are on disk: an array of them is a copy.")
-        return np.concatenate([*self.chunks()], dtype=dtype)
+        rows = np.empty(self.shape, dtype or self.dtype)
+        start = 0
+        for chunk in self.chunks():
+            rows[start : start + len(chunk)] = chunk
+            start += len(chunk)
+        return rows
 
     def without_removed(self, stored: NDArray[Any]) -> NDArray[Any]:
         """The rows of places that are not removed, of a column of all rows of the shards."""
@@ -304,7 +309,10 @@ class ShardRows:
             IndexFormatError: a shard is damaged.
             IndexReadError: a shard cannot be read.
         """
-        numbers = np.asarray(rows)
+        try:
+            numbers = np.asarray(rows)
+        except ValueError:  # lists of different lengths
+            numbers = np.asarray(rows, object)
         if numbers.size and not (
             numbers.ndim == 1
             and numbers.dtype.kind in "iu"

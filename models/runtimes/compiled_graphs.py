@@ -42,10 +42,14 @@ class Head:
 
 
 class Compiled(NamedTuple):
-    """What OpenVINO has compiled for one photo shape; the `head` takes its first output."""
+    """What OpenVINO has compiled for one photo shape; the `head` takes its first output.
+
+    `exported` is what the graph was made of again, if it was.
+    """
 
     graph: Any
     head: Head | None = None
+    exported: bytes = b""
 
 
 class Compiler(Protocol):
@@ -63,8 +67,11 @@ class Compiler(Protocol):
     def compile(self, mode: Mode, shape: Shape) -> Compiled:
         """The graph for photos of one shape. Raises `ModelError` where it takes none of it."""
 
-    def discard(self, compiled: Compiled, shape: Shape) -> None:
+    def keep_exported(self, compiled: Compiled, shape: Shape) -> None:
         """Keep what makes compiling faster, of a graph that is given up."""
+
+    def give_up_exported(self) -> bool:
+        """Give up what was kept of graphs; False if there is nothing."""
 
 
 class Graph:
@@ -233,8 +240,6 @@ class CompiledGraphs:
 
     def _make_room(self, size: int, *, keep: Graph | None = None) -> None:
         """Shrink until there is room for `size` bytes, or only `keep` and what runs is left."""
-        if not self.ceiling.room(size):
-            return_freed_memory()  # that of other threads may be enough
         while not self.ceiling.room(size) and self._shrink(keep):
             pass
 
@@ -249,10 +254,11 @@ class CompiledGraphs:
             self._graphs[with_workspace].release_workspaces()
         elif idle:
             self._discard(idle[0])
-        else:
+        elif not self._compiler.give_up_exported():
             return False
         return_freed_memory()  # else it would look as if nothing had been won
         return True
 
     def _discard(self, key: tuple[Mode, Shape]) -> None:
-        self._compiler.discard(self._graphs.pop(key).compiled, key[1])
+        # The lock is held meanwhile, 25 ms once a shape: the graph's memory is needed at once.
+        self._compiler.keep_exported(self._graphs.pop(key).compiled, key[1])

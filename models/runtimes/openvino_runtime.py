@@ -6,6 +6,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -94,39 +95,53 @@ class _Compiler:
             # Splitting takes a tenth of a second, and most models meet photos of one shape only.
             parts = None if self._is_first and not self._is_large else self._parts
             head = None if parts is None else parts[1][mode]
-            graph = self._import(shape, mode, is_split=parts is not None)
-            if graph is None:
+            compiled = self._import(shape, head, mode)
+            if compiled is None:
                 if parts is not None:
                     model = parts[0].clone()
                 else:
                     model = self._read() if self._is_large else self._small_model.clone()
                 model.reshape({0: [1, *shape]})
-                graph = self._compile(model, mode)
+                compiled = Compiled(self._compile(model, mode), head)
         except RuntimeError as error:
             reason = str(error).strip().splitlines()[-1]
             raise ModelError(
                 f"{self._graph} cannot run on a photo of {shape[1]} × {shape[0]} ({reason})."
             ) from error
         self._is_first = False
-        return Compiled(graph, head)
+        return compiled
 
-    def discard(self, compiled: Compiled, shape: Shape) -> None:
+    def keep_exported(self, compiled: Compiled, shape: Shape) -> None:
         """Keep what makes compiling faster, of a graph that is given up."""
-        key = shape, compiled.head is not None
         weight_bytes = self._bytes - (0 if compiled.head is None else compiled.head.weight_bytes)
-        is_full = sum(map(len, self._exported.values())) >= EXPORTED_BYTES
-        if key not in self._exported and not is_full and weight_bytes <= MAX_EXPORTED_WEIGHT_BYTES:
-            self._exported[key] = compiled.graph.export_model().getvalue()
-
-    def _import(self, shape: Shape, mode: Mode, *, is_split: bool) -> Any | None:
-        exported = self._exported.get((shape, is_split))
+        if weight_bytes > MAX_EXPORTED_WEIGHT_BYTES:
+            return
+        key = shape, compiled.head is not None
+        exported = compiled.exported  # OpenVINO cannot read what it exports of an imported graph
         if not exported:
+            with suppress(RuntimeError, MemoryError):  # then it is compiled anew
+                exported = compiled.graph.export_model().getvalue()
+        self._exported.pop(key, None)
+        if exported:
+            self._exported[key] = exported
+        while sum(map(len, self._exported.values())) > EXPORTED_BYTES:
+            del self._exported[next(iter(self._exported))]
+
+    def give_up_exported(self) -> bool:
+        """Give up what was kept of graphs; False if there is nothing."""
+        had_any = bool(self._exported)
+        self._exported.clear()
+        return had_any
+
+    def _import(self, shape: Shape, head: Head | None, mode: Mode) -> Compiled | None:
+        """A graph from what was kept of it; None if nothing was that OpenVINO can read."""
+        exported = self._exported.get((shape, head is not None))
+        if exported is None:
             return None
-        try:
-            return self._core.import_model(exported, "CPU", self._options_for(mode))
-        except RuntimeError:  # OpenVINO does not read all that it writes
-            self._exported[shape, is_split] = b""
-            return None
+        with suppress(RuntimeError):
+            graph = self._core.import_model(exported, "CPU", self._options_for(mode))
+            return Compiled(graph, head, exported)
+        return None
 
     def _compile(self, model: Any, mode: Mode) -> Any:
         return self._core.compile_model(model, "CPU", self._options_for(mode))

@@ -50,7 +50,7 @@ def out_of_reach(error: Exception) -> str:
 def torn_module(error: Exception) -> str:
     """Delete a compiled module that is cut short, and say so; "" for other errors.
 
-    Python before 3.12.8 takes what a full disk let it write of a module for the whole.
+    Python before 3.12.8, and 3.13.0, take what a full disk let them write of it for the whole.
     """
     if not isinstance(error, EOFError):
         return ""
@@ -63,6 +63,7 @@ def torn_module(error: Exception) -> str:
         except OSError:
             return f"{path} was cut short, as by a full disk; delete it."
         return (
-            f"{path} was cut short, as by a full disk, and is deleted; run the same command again."
+            f"{path} was cut short, as by a full disk, and is deleted; make room, then run the "
+            "same command again."
         )
     return ""

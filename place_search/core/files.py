@@ -166,7 +166,7 @@ def require_writable(path: Path, *inputs: Path, index: Path | None = None) -> No
     """
     if path.is_dir() or not path.parent.is_dir():
         raise PlaceSearchError(f"{path} cannot be written; name a file in a folder that exists.")
-    if not os.access(path.parent, os.W_OK, effective_ids=True):
+    if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise PlaceSearchError(f"{path.parent} may not be written; name a file in another folder.")
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise PlaceSearchError(f"{path} is a link, pipe or device; name a file.")
@@ -340,8 +340,8 @@ def write_files(
     """
     with _writing(folder, kind, error):
         folder.mkdir(parents=True, exist_ok=True)
-        with ExitStack() as parts:  # renames the files at its end
-            for name, text in texts.items():
+        with ExitStack() as parts:  # renames the files at its end, the last one first
+            for name, text in reversed([*texts.items()]):  # the first one marks the folder as ours
                 part = parts.enter_context(replacing(folder / name))
                 part.write_bytes(text.encode(errors="backslashreplace"))
 

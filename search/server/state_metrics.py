@@ -101,7 +101,8 @@ class StateCollector(Collector):
             sum(len(holder) for holder in holders),
         )
         compiled = CounterMetricFamily(
-            "place_search_graphs_compiled", "Graphs that were compiled; many: give more --memory."
+            "place_search_graphs_compiled",
+            "Graphs that were compiled or read again; many: give more --memory.",
         )
         compiled.add_metric([], sum(holder.made_count for holder in holders))
         yield compiled

@@ -42,7 +42,14 @@ def test_a_read_only_folder_is_told_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     require_writable(tmp_path / "out.csv")
-    monkeypatch.setattr(os, "access", lambda *_given, **_named: False)  # root may write anywhere
+    asked = []
+
+    def may_not(*given: object, **_named: object) -> bool:  # root may write anywhere
+        asked.append(given)
+        return False
+
+    monkeypatch.setattr(os, "access", may_not)
     with pytest.raises(PlaceSearchError) as told:
         require_writable(tmp_path / "out.csv")
     assert str(told.value) == f"{tmp_path} may not be written; name a file in another folder."
+    assert asked == [(tmp_path, os.W_OK | os.X_OK)]

@@ -12,6 +12,7 @@ import pytest
 
 from place_search.core.memory import MemoryCeiling, return_freed_memory
 from place_search.models import Model, open_model
+from place_search.models.precision import Precision
 from place_search.models.runtimes import compiled_graphs, openvino_runtime
 from place_search.models.runtimes.base import Mode
 from place_search.models.runtimes.compiled_graphs import Compiled, CompiledGraphs, Shape
@@ -77,8 +78,8 @@ def test_a_graph_that_was_given_up_is_not_compiled_again(monkeypatch: pytest.Mon
     rounds, counts = [], []
     for _ in range(3):
         rounds.append([model.runtime.embed(scene(side, 320)).descriptor for side in (320, 352)])
-        while graphs.shrink():
-            pass
+        while len(graphs):
+            graphs.shrink()
         counts.append(len(compiled))
     np.testing.assert_array_equal(rounds[1], rounds[0])
     np.testing.assert_array_equal(rounds[2], rounds[0])
@@ -95,21 +96,47 @@ def compiler_of(model: Model) -> _Compiler:
 def test_a_graph_of_many_weights_is_kept_in_no_form(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino_runtime, "MAX_EXPORTED_WEIGHT_BYTES", 0)
     compiler = compiler_of(open_model())
-    compiler.discard(compiler.compile("latency", (320, 320, 3)), (320, 320, 3))
-    assert not compiler._exported
+    compiler.keep_exported(compiler.compile("latency", (320, 320, 3)), (320, 320, 3))
+    assert not compiler.give_up_exported()
 
 
-def test_graphs_are_kept_within_their_bytes_and_not_exported_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.parametrize("precision", ["int8", "f32"])
+def test_a_graph_is_read_again_from_the_same_bytes(precision: Precision) -> None:
     """OpenVINO cannot read the graph that it exports of one that it has imported."""
-    monkeypatch.setattr(openvino_runtime, "EXPORTED_BYTES", 2 << 20)
-    compiler = compiler_of(open_model(precision="f32"))
+    compiler = compiler_of(open_model(precision=precision))
+    shape = (320, 352, 3)
     compiler.compile("latency", (320, 320, 3))  # the first is whole, with more weights
-    shapes = [(height, 320, 3) for height in (320, 352)]
-    for shape in shapes * 2:
-        compiler.discard(compiler.compile("latency", shape), shape)
-    assert list(compiler._exported) == [(shapes[0], True)]
+    compiled = compiler.compile("latency", shape)
+    assert not compiled.exported
+    read = []
+    for _ in range(3):
+        compiler.keep_exported(compiled, shape)
+        compiled = compiler.compile("latency", shape)
+        read.append(compiled.exported)
+    assert len(read[0]) > 1 << 20
+    assert read[2] is read[1] is read[0]
+
+
+def test_what_is_kept_of_graphs_stays_within_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(openvino_runtime, "EXPORTED_BYTES", 3 << 20)
+    compiler = compiler_of(open_model(precision="int8"))
+    compiler.compile("latency", (320, 320, 3))
+    shapes = [(height, 320, 3) for height in (320, 352, 384)]
+    for shape in shapes:
+        compiler.keep_exported(compiler.compile("latency", shape), shape)
+    assert [bool(compiler.compile("latency", shape).exported) for shape in shapes] == [0, 1, 1]
+
+
+def test_what_is_kept_of_graphs_goes_last() -> None:
+    model = open_model()
+    graphs = graphs_of(model)
+    for side in (320, 352):
+        model.runtime.embed(scene(side, 320))
+    while len(graphs):
+        assert graphs.shrink()
+    assert graphs.shrink()
+    assert not graphs.shrink()
+    assert not compiler_of(model).give_up_exported()
 
 
 def test_a_graph_that_cannot_be_read_again_is_compiled() -> None:
@@ -120,7 +147,6 @@ def test_a_graph_that_cannot_be_read_again_is_compiled() -> None:
     model.runtime.embed(scene(320, 320))
     compiler._exported[shape, True] = b"no graph"
     np.testing.assert_array_equal(model.runtime.embed(scene(352, 320)).descriptor, expected)
-    assert not compiler._exported[shape, True]
 
 
 class SizedCompiler:
@@ -137,39 +163,34 @@ class SizedCompiler:
         self.bytes += 10 if self.bytes else 100
         return Compiled(Mock())
 
-    def discard(self, compiled: Compiled, shape: Shape) -> None:
+    def keep_exported(self, compiled: Compiled, shape: Shape) -> None:
         self.bytes -= 10
 
+    def give_up_exported(self) -> bool:
+        return False
 
-class RoomAfterTrim(MemoryCeiling):
-    """It records how much room it is asked for; freed memory is all that there is."""
+
+class AskedCeiling(MemoryCeiling):
+    """It has room, and records for how much it was asked."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.limit = 1.0
-        self.is_trimmed = False
         self.asked: list[float] = []
 
     def room(self, size: float = 0) -> bool:
         self.asked.append(size)
-        return self.is_trimmed
+        return True
 
 
-def test_graphs_go_only_where_freed_memory_is_not_enough(monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler, ceiling = SizedCompiler(), RoomAfterTrim()
+def test_one_more_graph_is_as_large_as_most(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first one loads OpenVINO, and all gave way to the room for another one of this size."""
+    compiler, ceiling = SizedCompiler(), AskedCeiling()
     graphs = CompiledGraphs(compiler, {"latency": 1})
     graphs.ceiling = ceiling
-
-    def trim() -> None:
-        ceiling.is_trimmed = True
-
-    monkeypatch.setattr(compiled_graphs, "return_freed_memory", trim)
     monkeypatch.setattr(compiled_graphs, "private_bytes", lambda: compiler.bytes)
     for side in (32, 64, 96, 128):
-        ceiling.is_trimmed = False
         graphs.give(*graphs.take((side, side, 3), in_company=False))
-    assert len(graphs) == 4
-    assert ceiling.asked[-1] == 10  # the first one loaded OpenVINO too
+    assert ceiling.asked[-1] == 10
 
 
 def test_a_graph_in_use_is_not_taken_away() -> None:

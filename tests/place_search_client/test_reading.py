@@ -1,9 +1,11 @@
 """What another server answers, such as a proxy's page for signing in, is a problem, not a reply."""
 
 import asyncio
+import json
 import pickle
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,6 +21,7 @@ OTHERS: list[dict[str, Any]] = [
     {"json": {}},
     {"json": {"places": None}},
 ]
+REPLIES = Path(__file__).parents[2] / "search" / "server" / "content" / "examples.json"
 PLACE = PlaceInfo(7, "a.jpg", None, None, "/v1/places/7/image", "/v1/places/7/thumbnail")
 ASKED: dict[str, Callable[[Any], Any]] = {
     "search": lambda client: client.search(b"x"),
@@ -55,6 +58,16 @@ def test_the_answer_of_another_server_is_a_problem(
     with pytest.raises(ProblemError, match=r"^places\.example answers /v1/") as caught:
         asyncio.run(ask())
     assert caught.value.status == 200
+
+
+def test_a_proxy_that_drops_etags_leaves_what_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    body = json.loads(REPLIES.read_text())["PlaceGroupReply"]
+    transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
+    monkeypatch.setattr(Client, "_open", partial(httpx.Client, transport=transport))
+    with Client("http://places.example") as client:
+        assert client.group(6).photos == 2
+        with pytest.raises(ProblemError, match="no place-search server of this version"):
+            client.group_with_etag(6)
 
 
 def test_a_problem_without_a_sentence_has_its_status() -> None:
