@@ -97,7 +97,7 @@ def index(
     model: AnyModel = None,
     descriptors: AnyPath | None = None,
     store: str = "auto",
-    uri: AnyPath = "",
+    uri: AnyPath | None = None,
     local_features: bool = True,
     verify_with: AnyPath | None = None,
     descriptor_type: Literal["int8", "float32"] | None = None,
@@ -117,11 +117,15 @@ def index(
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
+    from place_search.indexer import store_address
     from place_search.indexing import index_input
 
     if verify_with is not None and (descriptors is not None or not local_features):
         conflict = "local_features=False" if descriptors is None else "descriptors"
         raise PlaceSearchError(f"verify_with does not work with {conflict}; leave one of them out.")
+    address = "" if uri is None else fspath(uri)
+    if address and not store_address(store, address):
+        raise PlaceSearchError(f"uri does not work with the store {store}; leave one of them out.")
     with reporting(progress) as report:
         return index_input(
             as_path(data),
@@ -132,7 +136,7 @@ def index(
             descriptors=path_of(descriptors),
             model_named=model is not None,
             store=store,
-            uri=fspath(uri),
+            uri=address,
             local_features=switch("local_features", local_features),
             descriptor_type=descriptor_type,
             progress=report,

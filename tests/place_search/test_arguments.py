@@ -57,6 +57,10 @@ def at_home(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ),
         (lambda: place_search.index(PLACES, "town", store=NONE), "'None' is no kind of vector sto"),
         (lambda: place_search.index(PLACES, "town", store="milvus"), "--store milvus needs --uri"),
+        (
+            lambda: place_search.index(PLACES, "town", uri="http://localhost:19530"),
+            "uri does not work with the store auto; leave one of them out.",
+        ),
         *(
             (
                 lambda uri=uri: place_search.index(PLACES, "town", store="milvus", uri=uri),
