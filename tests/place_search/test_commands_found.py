@@ -53,7 +53,7 @@ def test_a_compiled_module_that_a_full_disk_cut_short_is_told_and_goes(
     result = run("key", "--help")
     assert (result.exit_code, result.stderr) == (
         1,
-        f"{compiled} was cut short, as by a full disk, and is deleted; run the same command "
-        "again.\n",
+        f"{compiled} was cut short, as by a full disk, and is deleted; make room, then run the "
+        "same command again.\n",
     )
     assert importlib.import_module("cut_short").answer == 42
