@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
-from place_search.indexer.storage.kept_photos import KeptPhotos
+from place_search.indexer.storage.kept_photos import KeptPhotos, beside
 
 SUFFIX = "-views"
 MARK = ".views.json"
@@ -15,8 +15,7 @@ _INSIDE = f"{SUFFIX}/{_BELOW}/"
 
 def views_folder(index: Path) -> Path:
     """The folder that holds the views of an index, with a folder for each panorama."""
-    whole = index.resolve()
-    return whole.parent / f"{whole.name}{SUFFIX}" / _BELOW
+    return beside(index, SUFFIX) / _BELOW
 
 
 def panorama_folder(folder: Path, path: str) -> Path:

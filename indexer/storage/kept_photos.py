@@ -27,6 +27,12 @@ REMOVED = ".removed"
 _OWN = re.compile(r"[0-9a-f]{32}\.jpg")
 
 
+def beside(index: Path, suffix: str) -> Path:
+    """The folder `INDEX-photos`, or the like, where it lies for an index that a link names."""
+    whole = index.resolve()
+    return whole.parent / f"{whole.name}{suffix}"
+
+
 def make_beside(folder: Path) -> None:
     """Make the folder `INDEX-photos`, or the like, for those alone who may read INDEX."""
     index = folder.parent / folder.name.rpartition("-")[0]
@@ -39,8 +45,7 @@ class KeptPhotos:
 
     def __init__(self, index: Path) -> None:
         self.index = index
-        resolved = index.resolve()
-        self.folder = resolved.parent / f"{resolved.name}{SUFFIX}"
+        self.folder = beside(index, SUFFIX)
         self._note = self.folder / NOTE
 
     @contextmanager

@@ -79,10 +79,13 @@ class _Compiler:
     def _read(self) -> Any:
         return self._core.read_model(self._graph)
 
+    def _whole_model(self) -> Any:
+        return self._read() if self._is_large else self._small_model
+
     @cached_property
     def _parts(self) -> tuple[Any, dict[Mode, Head]] | None:
         """The graph's trunk and its compiled heads; None where it cannot be split."""
-        split = split_graph(self._read() if self._is_large else self._small_model)
+        split = split_graph(self._whole_model())
         if split is None:
             return None
         modes = {self.mode, self.mode_in_company}
@@ -97,10 +100,7 @@ class _Compiler:
             head = None if parts is None else parts[1][mode]
             compiled = self._import(shape, head, mode)
             if compiled is None:
-                if parts is not None:
-                    model = parts[0].clone()
-                else:
-                    model = self._read() if self._is_large else self._small_model.clone()
+                model = self._whole_model().clone() if parts is None else parts[0].clone()
                 model.reshape({0: [1, *shape]})
                 compiled = Compiled(self._compile(model, mode), head)
         except RuntimeError as error:
