@@ -26,12 +26,12 @@ ALL := $(VENV)/.all
 TYPESCRIPT := $(VENV)/.typescript
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq
 PYTEST := $(BIN)/python -m pytest -q -n 2
-# Coverage of all test runs of `make test` together, tests in other processes included.
+# Coverage of all test runs together, tests in other processes included.
 COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 
 .PHONY: help setup demo index serve eval doctor check check-lint check-types check-tests
-.PHONY: test test-all test-milvus test-ray lint typescript bench bench-check bench-scale bench-pages
-.PHONY: soak fuzz screenshots model weights clean
+.PHONY: test coverage test-all test-milvus test-ray lint typescript bench bench-check bench-scale
+.PHONY: bench-pages soak fuzz screenshots model weights clean
 .DEFAULT_GOAL := help
 
 help:
@@ -42,6 +42,7 @@ help:
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make check            a minute: lint, types, and the tests that need no torch or browser'
 	@echo 'make test             lint, then all tests     make lint    ruff, mypy and tsc'
+	@echo 'make coverage         all tests, and which lines of the program they run'
 	@echo 'make test-milvus      the tests on a real Milvus server, which it installs and starts'
 	@echo 'make test-ray         the tests on a Ray cluster of two nodes, which it installs and starts'
 	@echo 'make soak             press a server for 10 minutes      make fuzz    damaged photos'
@@ -96,7 +97,10 @@ check-types:
 check-tests:
 	@$(PYTEST) -m 'not torch and not browser and not milvus and not ray and not slow'
 
-test: lint
+test: lint test-all test-milvus test-ray
+
+# Apart from `test`, because it makes Python a third slower.
+coverage: $(ALL)
 	@$(BIN)/coverage erase
 	@$(MAKE) --no-print-directory test-all test-milvus test-ray PYTEST='$(PYTEST) $(COVER)'
 	@exec $(BIN)/coverage report --skip-covered
