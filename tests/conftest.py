@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 import signal
 import sys
@@ -18,7 +19,7 @@ from hypothesis import settings
 from scipy.io import savemat
 
 from place_search.core.memory import CEILING
-from tests.needs import needs_of
+from tests.needs import MARKS, needs_of
 
 pytest_plugins = ["tests.milvus_server", "tests.compiled", "tests.untraced"]
 
@@ -68,12 +69,11 @@ def pytest_collection_finish() -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Leave out files that cannot even be imported where torch is not installed."""
-    if "not torch" not in config.option.markexpr:
-        return None
+    """Leave out files whose packages are not asked for: where they lack, no import succeeds."""
+    left_out = MARKS.intersection(re.findall(r"\bnot (\w+)", config.option.markexpr))
     files = [collection_path] if collection_path.is_file() else collection_path.glob("**/test_*.py")
     needs = [needs_of(file) for file in files if file.name.startswith("test_")]
-    return True if needs and all("torch" in each for each in needs) else None
+    return True if needs and all(left_out & each for each in needs) else None
 
 
 @pytest.hookimpl(tryfirst=True)

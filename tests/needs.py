@@ -7,6 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 PACKAGES = {"torch": "torch", "nncf": "torch", "playwright": "browser", "pymilvus": "milvus"}
 """Packages and the marks of the tests that need them."""
+MARKS = frozenset(PACKAGES.values())
 PROCESSES = r"^import (psutil|subprocess)|^from multiprocessing|\b(start_server|client: httpx)\b"
 """What stands in a test file that starts processes, which takes seconds."""
 IMPORTS = re.compile(r"^(?:from ([\w.]+) )?import (\([^)]*\)|[^\n(]+)", re.MULTILINE)

@@ -5,6 +5,7 @@ A user's project may have its own data/, training/, search.py and evaluation.py.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -178,3 +179,19 @@ def test_an_editor_follows_a_name_into_the_checkout(tmp_path: Path) -> None:
     assert definition.type == "function"
     assert definition.module_path is not None
     assert definition.module_path.resolve().is_relative_to(ROOT / "indexer")
+
+
+def test_check_collects_its_tests_without_the_packages_that_it_does_not_install() -> None:
+    checked = re.search(r"-m ('not torch [^']+')", (ROOT / "Makefile").read_text("utf-8"))
+    assert checked is not None
+    without = dict.fromkeys(("matplotlib", "nncf", "pyarrow", "pymilvus", "ray", "torch"))
+    program = f"""
+import sys
+import pytest
+sys.modules.update({without})
+sys.exit(pytest.main(["--collect-only", "-qq", "-p", "no:cacheprovider", "-m", {checked[1]}]))
+"""
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=unmeasured())
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr
+    assert "tests/search/test_milvus.py" not in done.stdout

@@ -133,8 +133,8 @@ def fit_view_whitening(descriptors: NDArray[np.float16], dims: int) -> Whitening
     total = float(np.square(rows).sum(dtype=np.float64)) / samples
     projected = (rows @ basis.astype(np.float32)).astype(np.float64)
     del rows
-    deviations = projected.reshape(photos, views, -1)
-    deviations = (deviations - deviations.mean(axis=1, keepdims=True)).reshape(projected.shape)
+    of_photos = projected.reshape(photos, views, -1)
+    deviations = (of_photos - of_photos.mean(axis=1, keepdims=True)).reshape(photos * views, -1)
     within_covariance = deviations.T @ deviations / (photos * (views - 1))
     within_values, directions = _strongest(within_covariance, len(within_covariance))
     floor = FLOOR * float(within_values.mean())

@@ -107,7 +107,7 @@ def _hdf5(part: Path, descriptors: Descriptors) -> Iterator[Any]:
         yield file
         file.attrs["model"] = descriptors.model
         file.attrs["fingerprint"] = descriptors.fingerprint
-    part.write_bytes(buffer.getbuffer())
+    part.write_bytes(buffer.getvalue())
 
 
 def _write_own(part: Path, descriptors: Descriptors, _ending: str) -> None:

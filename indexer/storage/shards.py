@@ -117,14 +117,14 @@ def thumbnails_name(number: int) -> str:
 
 def shard_files(
     number: int, rows: Sequence[Row], kind: DescriptorType
-) -> Iterator[tuple[str, memoryview]]:
+) -> Iterator[tuple[str, bytes]]:
     """The name and content of each file of a shard with these rows."""
     if rows:
         yield shard_name(number), shard_image(rows, kind)
         yield thumbnails_name(number), thumbnails_image(rows)
 
 
-def shard_image(rows: Sequence[Row], kind: DescriptorType) -> memoryview:
+def shard_image(rows: Sequence[Row], kind: DescriptorType) -> bytes:
     """The bytes of the HDF5 file that holds these rows.
 
     Datasets, one row a place: `descriptors` (n, D), int8 codes or float32 by `kind`; `cells` (n,
@@ -152,7 +152,7 @@ def shard_image(rows: Sequence[Row], kind: DescriptorType) -> memoryview:
     )
 
 
-def thumbnails_image(rows: Sequence[Row]) -> memoryview:
+def thumbnails_image(rows: Sequence[Row]) -> bytes:
     """The bytes of an HDF5 file with all thumbnails end to end: `jpeg` uint8, `offset` (n + 1).
 
     It repeats the shard's small columns, from which a damaged shard is made again.
@@ -193,7 +193,7 @@ def _table(rows: Sequence[Row]) -> dict[str, NDArray[Any]]:
 
 def joined_image(
     index: Path, names: Sequence[str], removed: NDArray[np.bool_], old: Path | None = None
-) -> memoryview:
+) -> bytes:
     """The bytes of the HDF5 file that shows all shards as one, through virtual datasets.
 
     It names the shards relative to its own folder, so the index can be moved. `removed`, a flag for
@@ -215,7 +215,7 @@ def joined_image(
         joined = file["descriptors"]
         joined.attrs["meaning"] = MEANING[INT8 if joined.dtype == np.int8 else FLOAT32]
         file.create_dataset("removed", data=removed.astype(np.uint8), track_times=False)
-    return out.getbuffer()
+    return out.getvalue()
 
 
 def _parts(shard: Path) -> dict[str, tuple[tuple[int, ...], Any]]:
@@ -283,7 +283,7 @@ def crc32_of(part: NDArray[Any] | bytes) -> int:
     return zlib.crc32(np.ascontiguousarray(part).data)
 
 
-def _hdf5(table: Mapping[str, NDArray[Any]], **parts: Iterable[NDArray[Any] | bytes]) -> memoryview:
+def _hdf5(table: Mapping[str, NDArray[Any]], **parts: Iterable[NDArray[Any] | bytes]) -> bytes:
     """An HDF5 file in memory: HDF5 itself does not recover from a disk that fills up.
 
     `parts` are each place's part of a large dataset, and get a checksum each.
@@ -299,4 +299,4 @@ def _hdf5(table: Mapping[str, NDArray[Any]], **parts: Iterable[NDArray[Any] | by
     with h5py.File(out, "w", libver=_FORMAT) as file:
         for key, values in datasets.items():
             file.create_dataset(key, data=values, track_times=False)
-    return out.getbuffer()
+    return out.getvalue()

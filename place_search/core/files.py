@@ -40,12 +40,12 @@ class FileStamp:
     bytes: int
 
 
-def stamp_of(content: bytes | memoryview) -> FileStamp:
+def stamp_of(content: bytes) -> FileStamp:
     """The stamp of a file with this content."""
     return FileStamp(hashlib.sha256(content).hexdigest(), len(content))
 
 
-def write_whole(path: Path, content: bytes | memoryview) -> FileStamp:
+def write_whole(path: Path, content: bytes) -> FileStamp:
     """Write a file so that at any moment it is whole or absent."""
     with replacing(path) as part, part.open("wb") as stream:
         stream.write(content)

@@ -75,7 +75,7 @@ def precision_recall(probabilities: Floats, same: Labels) -> tuple[Floats, Float
     return (
         probabilities[picked],
         (right / called_same)[last][::-1],
-        (right / max(same.sum(), 1))[last][::-1],
+        (right / max(int(same.sum()), 1))[last][::-1],
     )
 
 
@@ -123,4 +123,6 @@ def bin_of(probabilities: Floats) -> NDArray[np.int64]:
 
 def class_weights(same: Labels) -> Floats:
     """A weight (N,) for each pair, by which both classes count alike; they sum to 1."""
-    return np.asarray(np.where(same, 0.5 / max(same.sum(), 1), 0.5 / max((~same).sum(), 1)))
+    return np.asarray(
+        np.where(same, 0.5 / max(int(same.sum()), 1), 0.5 / max(int((~same).sum()), 1))
+    )

@@ -69,8 +69,7 @@ def votes(matches: Matches, query: Grid) -> NDArray[np.intp]:
     the time.
     """
     middle = (np.array(query[::-1]) - 1) / 2
-    counts: NDArray[np.intp] = np.max([_votes_at(matches, s, middle) for s in SCALES], axis=0)
-    return counts
+    return np.asarray(np.stack([_votes_at(matches, s, middle) for s in SCALES]).max(axis=0))
 
 
 def _votes_at(matches: Matches, scale: float, middle: NDArray[np.float64]) -> NDArray[np.intp]:
@@ -81,10 +80,9 @@ def _votes_at(matches: Matches, scale: float, middle: NDArray[np.float64]) -> ND
     width, height = shifts.max(axis=0) + 2
     cells = (matches.place * height + shifts[:, 1]) * width + shifts[:, 0]
     counts = np.bincount(cells, minlength=matches.places * height * width)
-    counts = counts.reshape(matches.places, height, width)
-    rows = counts[:, :-2] + counts[:, 1:-1] + counts[:, 2:]
-    most: NDArray[np.intp] = (rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]).max(axis=(1, 2))
-    return most
+    grids = counts.reshape(matches.places, height, width)
+    rows = grids[:, :-2] + grids[:, 1:-1] + grids[:, 2:]
+    return np.asarray((rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]).max(axis=(1, 2)))
 
 
 def _positions(features: NDArray[np.intp], line: int) -> NDArray[np.intp]:

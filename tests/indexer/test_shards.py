@@ -37,7 +37,7 @@ def _row(place_id: int, grid: tuple[int, int] = (2, 3), **changes: object) -> Ro
     return Row(**{**fields, **changes})  # type: ignore[arg-type]
 
 
-def _write(path: Path, image: memoryview) -> Path:
+def _write(path: Path, image: bytes) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(image)
     return path

@@ -43,7 +43,7 @@ def test_the_answer_of_another_server_is_a_problem(
 ) -> None:
     transport = httpx.MockTransport(lambda _: httpx.Response(200, **other))
     for kind, http in ((Client, httpx.Client), (AsyncClient, httpx.AsyncClient)):
-        monkeypatch.setattr(kind, "_open", partial(http, transport=transport))
+        monkeypatch.setattr(kind, "_open", staticmethod(partial(http, transport=transport)))
     server = "http://me:secret@places.example"
     with (
         Client(server) as client,
@@ -63,7 +63,8 @@ def test_the_answer_of_another_server_is_a_problem(
 def test_a_proxy_that_drops_etags_leaves_what_needs_none(monkeypatch: pytest.MonkeyPatch) -> None:
     body = json.loads(REPLIES.read_text())["PlaceGroupReply"]
     transport = httpx.MockTransport(lambda _: httpx.Response(200, json=body))
-    monkeypatch.setattr(Client, "_open", partial(httpx.Client, transport=transport))
+    opener = partial(httpx.Client, transport=transport)
+    monkeypatch.setattr(Client, "_open", staticmethod(opener))
     with Client("http://places.example") as client:
         assert client.group(6).photos == 2
         with pytest.raises(ProblemError, match="no place-search server of this version"):
@@ -79,7 +80,8 @@ def test_a_problem_has_the_id_by_which_the_log_tells_of_it(
 ) -> None:
     answer = httpx.Response(500, json={"detail": "A fault."}, headers={"X-Request-ID": "4f2a"})
     transport = httpx.MockTransport(lambda _: answer)
-    monkeypatch.setattr(Client, "_open", partial(httpx.Client, transport=transport))
+    opener = partial(httpx.Client, transport=transport)
+    monkeypatch.setattr(Client, "_open", staticmethod(opener))
     with Client() as client, pytest.raises(ProblemError, match="A fault") as caught:
         client.index()
     for error in (caught.value, pickle.loads(pickle.dumps(caught.value))):

@@ -92,4 +92,4 @@ class Shards:
         with h5py.File(buffer, "w") as file:
             file.create_dataset("values", data=values)
             file.attrs["stamp"] = self._stamp
-        write_whole(self._path(number), buffer.getbuffer())
+        write_whole(self._path(number), buffer.getvalue())
