@@ -116,7 +116,7 @@ def test_what_is_written_is_read(
     np.testing.assert_array_equal(read.take(some), everything[some])
 
     _write(folder / "descriptors.h5", joined_image(folder, names, np.arange(len(rows)) == 0))
-    moved = folder.rename(folder.with_name(f"{folder.name}-moved"))
+    moved = folder.rename(tmp_path_factory.mktemp("moved") / "index")
     with h5py.File(moved / "descriptors.h5", "r") as joined:
         np.testing.assert_array_equal(joined["descriptors"], everything)
         assert joined["name"].asstr()[()].tolist() == [row.name for row in rows]
