@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, get_args
 
+from place_search.core.errors import shell_command
 from place_search.core.settings import AskedPrecision
 from place_search.models.card import ModelCard
 from place_search.models.errors import ModelError
@@ -36,8 +37,8 @@ def choose_precision(
         )
     if requested == "int8" and not card.has_int8:
         raise ModelError(
-            f"'{card.id}' has no int8 graph; make one with `place-search quantize {card.id} "
-            "--photos DIR`, or use --precision f32."
+            f"'{card.id}' has no int8 graph; make one with "
+            f"{shell_command('quantize', card.id, '--photos', 'DIR')}, or use --precision f32."
         )
     if card.is_quantized and requested != "int8":
         return Choice("f32", "but its graph was quantised to int8 before its import")

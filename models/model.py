@@ -12,6 +12,7 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import shell_command
 from place_search.core.files import sha256_of
 from place_search.core.memory import require_address_space
 from place_search.core.settings import MODEL, AskedPrecision
@@ -73,18 +74,17 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
         return found[0]
     if Path(model).is_file():
         raise ModelError(
-            f"{model} is a file; make a model of it with `place-search weights import {model} --as "
-            "ID`, if it holds weights."
+            f"{model} is a file; make a model of it with "
+            f"{shell_command('weights', 'import', model, '--as', 'ID')}, if it holds weights."
         )
     folders = sorted(card.parent for card in weights_folder().glob(f"*/{CARD_NAME}"))
     renamed = [folder for folder in folders if _has_id(folder, str(model))]
     if len(renamed) == 1:
         return renamed[0]
-    installed = [folder.name for folder in folders]
     raise ModelError(
         f"There is no model '{model}': name a model folder or one of "
-        f"{', '.join(installed) or 'none'}; PLACE_SEARCH_WEIGHTS names the folder that models are "
-        "looked for in."
+        f"{', '.join(folder.name for folder in folders) or 'none'}; PLACE_SEARCH_WEIGHTS names "
+        "the folder that models are looked for in."
     )
 
 

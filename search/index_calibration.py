@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
+from place_search.core.errors import shell_command
 from place_search.core.files import write_whole
 from place_search.core.text import parse_json
 from place_search.indexer import Index, IndexFormatError
@@ -54,7 +55,7 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
         if content["format"] > _FORMAT:
             raise IndexFormatError(
                 f"{path} was written by a newer place-search; upgrade place-search, or measure "
-                f"again with `place-search calibrate {index.folder}`."
+                f"again with {shell_command('calibrate', index.folder)}."
             )
         # Older files have no checksum.
         if content.get("sha256", checksum_of(content)) != checksum_of(content):
@@ -74,7 +75,7 @@ def read_index_calibration(index: Index) -> IndexCalibration | None:
         return None
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise read_refusal(path, error) or IndexFormatError(
-            f"{path} is damaged; measure again with `place-search calibrate {index.folder}`."
+            f"{path} is damaged; measure again with {shell_command('calibrate', index.folder)}."
         ) from error
 
 

@@ -1,6 +1,7 @@
 """The house's rules: which room may import which, no circles, and modules short enough to read."""
 
 import ast
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,10 @@ PUTS_TOGETHER = {f"place_search.search.server.{name}" for name in ("app", "serve
 MAX_LINES = 400
 MAX_FILES = 18
 """Python files in a folder, `__init__` included."""
+
+
+QUOTED = {"AUTO", "command", "join(map(str, words))", "quote(str(out))", "quote(str(data))"}
+"""What may stand in a command as it is: one word, or words that are quoted already."""
 
 
 @cache
@@ -122,3 +127,22 @@ def test_modules_and_folders_are_small_enough_to_read() -> None:
     assert long == {}
     folders = [path.parent for path in modules().values()]
     assert {str(f) for f in folders if folders.count(f) > MAX_FILES} == set()
+
+
+def test_commands_in_sentences_can_be_run_with_any_path() -> None:
+    """A path with a space is two words to a shell: `shell_command` quotes it."""
+    unquoted = []
+    for module, path in modules().items():
+        for text in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(text, ast.JoinedStr):
+                sentence = "".join(
+                    str(part.value)
+                    if isinstance(part, ast.Constant)
+                    else f"{{{ast.unparse(part.value)}}}"
+                    for part in text.values
+                    if isinstance(part, ast.Constant | ast.FormattedValue)
+                )
+                for command in re.findall(r"`place-search [^`]*`", sentence):
+                    if set(re.findall("{(.*?)}", command)) - QUOTED:
+                        unquoted.append(f"{module}: {command}")
+    assert not unquoted

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from place_search.core.errors import shell_command
 from place_search.core.files import PART, FileStamp, sha256_of, sync_folder
 from place_search.indexer.errors import (
     IndexFormatError,
@@ -131,9 +132,8 @@ def _checked_path(folder: Path, manifest: Manifest, name: str) -> Path:
         for candidate in (path, folder / pending_name(name, manifest.index_id)):
             if matches_stamp(candidate, stamp):
                 return candidate
-    raise IndexFormatError(
-        f"{path} is missing or damaged; `place-search verify {folder} --repair` mends what it can."
-    )
+    repair = shell_command("verify", folder, "--repair")
+    raise IndexFormatError(f"{path} is missing or damaged; {repair} mends what it can.")
 
 
 def collect_garbage(folder: Path, keep: Iterable[str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import shell_command
 from place_search.core.files import allow_open_files, sha256_of
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.errors import IndexFormatError
@@ -227,9 +228,6 @@ class Contents:
         for name in (shard, shard.replace(SHARDS, THUMBNAILS)):
             if name not in self._verified:
                 if not matches_stamp(self._paths[name], self.manifest.files[name]):
-                    folder = self._paths[JOINED].parent
-                    raise IndexFormatError(
-                        f"{self._paths[name]} is damaged; run `place-search verify {folder} "
-                        "--repair` first."
-                    )
+                    repair = shell_command("verify", self._paths[JOINED].parent, "--repair")
+                    raise IndexFormatError(f"{self._paths[name]} is damaged; run {repair} first.")
                 self._verified.add(name)

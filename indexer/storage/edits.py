@@ -19,6 +19,7 @@ from typing import Any, Literal, TypeAlias, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import shell_command
 from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
 from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island, is_on_earth
 from place_search.core.rows import is_among
@@ -146,8 +147,8 @@ def read_edits(folder: Path, files: Mapping[str, FileStamp]) -> Edits:
         return _edits_of(dict(head["fields"]), rows)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise read_refusal(folder / name, error) or IndexFormatError(
-            f"{folder / name} is missing or damaged; `place-search verify {folder} --repair` keeps "
-            "what can be read of it."
+            f"{folder / name} is missing or damaged; "
+            f"{shell_command('verify', folder, '--repair')} keeps what can be read of it."
         ) from None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import shell_command
 from place_search.core.files import read_regular
 from place_search.core.rows import is_among
 from place_search.core.text import parse_json
@@ -187,7 +188,7 @@ def read_groups(path: Path, *, compared: bool = True) -> Groups:
             raise ValueError(path)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile) as error:
         raise read_refusal(path, error) or IndexFormatError(
-            f"{path} is damaged; `place-search verify {path.parent} --repair` leaves it out, then "
-            "group the photos again."
+            f"{path} is damaged; {shell_command('verify', path.parent, '--repair')} leaves it "
+            "out, then group the photos again."
         ) from error
     return groups

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import shell_command
 from place_search.core.files import FileStamp, read_regular, write_whole
 from place_search.core.text import parse_json
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, read_refusal
@@ -376,4 +377,5 @@ def _no_index(folder: Path) -> str:
     if folder.is_dir() and any(folder.iterdir()):
         return f"{folder} holds no index; make one with `place-search index PHOTOS --out INDEX`."
     where = "holds no index" if folder.is_dir() else "does not exist"
-    return f"{folder} {where}; make one with `place-search index PHOTOS --out {folder}`."
+    index = shell_command("index", "PHOTOS", "--out", folder)
+    return f"{folder} {where}; make one with {index}."

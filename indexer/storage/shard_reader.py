@@ -16,7 +16,7 @@ import h5py
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from place_search.core.errors import PlaceSearchError, WrongParameterError
+from place_search.core.errors import PlaceSearchError, WrongParameterError, shell_command
 from place_search.core.files import open_regular
 from place_search.core.forking import OfOneProcess
 from place_search.core.rows import read_only
@@ -54,10 +54,8 @@ class ArrayFile(OfOneProcess):
     def damage_error(self) -> IndexFormatError:
         """The error to raise where the content of the file is wrong."""
         folder = self.path.parent.parent  # files of rows lie in folders of their index
-        return IndexFormatError(
-            f"{self.path} is missing or damaged; mend it with `place-search verify {folder} "
-            "--repair`."
-        )
+        repair = shell_command("verify", folder, "--repair")
+        return IndexFormatError(f"{self.path} is missing or damaged; mend it with {repair}.")
 
     def _read_error(self, error: Exception) -> PlaceSearchError:
         """The error to raise where the file cannot be read, by the system's reason."""

@@ -4,6 +4,7 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from place_search.core.errors import shell_command
 from place_search.core.plugins import load_part, part_names
 from place_search.models.errors import ModelError
 from place_search.models.weight_files import AS_GRAPH, require_file
@@ -46,10 +47,10 @@ def read_weights(path: Path) -> Weights:
     state = file.state
     backbone = torchvision_backbone(state) or dinov2_backbone(state)
     if backbone is not None:
+        fit = ("cluster", "PHOTOS", "--backbone", backbone, "--backbone-weights", path)
         raise ModelError(
             f"{path} holds the backbone {backbone} without a NetVLAD layer; fit one with "
-            f"`place-search cluster PHOTOS --backbone {backbone} --backbone-weights {path} "
-            "--out MODEL`."
+            f"{shell_command(*fit, '--out', 'MODEL')}."
         )
     raise _unknown(path, f"a checkpoint of none of the supported families ({first_names(state)})")
 

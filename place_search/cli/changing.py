@@ -18,7 +18,7 @@ from place_search.cli.console import (
 from place_search.cli.reading import VideoOptions, video_request
 from place_search.cli.reports import count_positions, print_photo_notes, print_ungrouped
 from place_search.cli.terminal import progress
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, shell_command
 from place_search.core.text import counted
 
 if TYPE_CHECKING:
@@ -148,12 +148,13 @@ def print_change(
         )
     if report.still_there:
         first = report.still_there[0]
-        ids = " ".join(str(place.place_id) for place in report.still_there[:LISTED])
-        dots = " …" if len(report.still_there) > LISTED else ""
+        ids = [place.place_id for place in report.still_there[:LISTED]]
+        more = " of the first of them" if len(report.still_there) > LISTED else ""
         print_message(
             f"Removed, though the photo is still there, in another folder: "
             f"{counted(len(report.still_there), 'place')}, such as {first.photo}; until the index "
-            f"is compacted `place-search restore {index} {ids}{dots}` brings back what you want, "
+            f"is compacted {shell_command('restore', index, *ids)} brings back what you want"
+            f"{more}, "
             "and `place-search add` does so of a folder at any time."
         )
     if as_json:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from place_search.cli.console import print_list, print_message
+from place_search.core.errors import shell_command
 from place_search.core.text import counted
 
 if TYPE_CHECKING:
@@ -55,9 +56,8 @@ def print_ungrouped(folder: Path) -> None:
     alone = len(np.setdiff1d(index.place_ids, index.groups.place_id))
     if alone and index.count > 1 and index.has_local_features:
         count = "1 is" if alone == 1 else f"{alone} are"
-        print_message(
-            f"`place-search group {folder}` puts photos of one spot together; {count} in no group."
-        )
+        group = shell_command("group", folder)
+        print_message(f"{group} puts photos of one spot together; {count} in no group.")
 
 
 def count_positions(report: "BuildReport | ChangeReport") -> str:

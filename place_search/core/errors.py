@@ -4,6 +4,7 @@ import errno
 import os
 import sys
 from pathlib import Path
+from shlex import join
 from traceback import walk_tb
 
 _NO_WAY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
@@ -28,6 +29,11 @@ class WrongParameterError(PlaceSearchError):
 
     def __str__(self) -> str:
         return str(self.args[0])
+
+
+def shell_command(*words: object) -> str:
+    """A command of this program for a sentence: in backticks, as a shell takes it."""
+    return f"`place-search {join(map(str, words))}`"
 
 
 def out_of_reach(error: Exception) -> str:

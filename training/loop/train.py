@@ -10,6 +10,7 @@ from shutil import rmtree
 import numpy as np
 import torch
 
+from place_search.core.errors import shell_command
 from place_search.core.memory import keep_large_blocks
 from place_search.core.progress import Progress, silent
 from place_search.core.rows import spread_rows
@@ -188,8 +189,9 @@ def _start(out: Path, model: str | Path | None) -> Path:
         return start
     if not (out / CARD_NAME).is_file():
         raise TrainingError(
-            f"There is no model {out} to train: fit its vocabulary first with `place-search "
-            f"cluster PHOTOS --out {out}`, or name another to start from with --model."
+            f"There is no model {out} to train: fit its vocabulary first with "
+            f"{shell_command('cluster', 'PHOTOS', '--out', out)}, or name another to start from "
+            "with --model."
         )
     if "training" in read_card(out).fitting:
         require_free(out)

@@ -9,6 +9,7 @@ from place_search.cli import options
 from place_search.cli.changing import index_model
 from place_search.cli.console import print_json, print_line, print_message
 from place_search.cli.terminal import progress
+from place_search.core.errors import shell_command
 from place_search.core.settings import THREADS
 from place_search.core.text import counted, needed_bytes
 
@@ -72,9 +73,8 @@ def _print(report: "VerifyReport", index: object) -> None:
     for name, reason in report.lost:
         print_message(f"Lost: {name} ({reason}).")
     if not report.whole:
-        print_message(
-            f"{index} is damaged; `place-search verify {index} --repair` mends what it can."
-        )
+        repair = shell_command("verify", index, "--repair")
+        print_message(f"{index} is damaged; {repair} mends what it can.")
         return
     repaired = f"{counted(len(report.repaired), 'file')} made again, " if report.repaired else ""
     places = counted(report.places, "place")

@@ -10,6 +10,7 @@ import typer
 from place_search.cli import options
 from place_search.cli.console import print_json, print_message
 from place_search.cli.terminal import OUT, progress
+from place_search.core.errors import shell_command
 
 if TYPE_CHECKING:
     from place_search.models import ModelCard
@@ -103,10 +104,11 @@ def fetch(
     folder = weights_folder()
     if model.kind == "backbone":
         path = _file_of(model, folder / BACKBONES / model.backbone, own_file)
-        source = "" if own_file is None else f" --backbone-weights {path}"
+        source = () if own_file is None else ("--backbone-weights", path)
+        backbone = ("--backbone", model.backbone, *source)
         print_message(
-            f"{path} is ready; a model needs a vocabulary as well: run `place-search cluster "
-            f"PHOTOS --backbone {model.backbone}{source} --out MODEL`."
+            f"{path} is ready; a model needs a vocabulary as well: run "
+            f"{shell_command('cluster', 'PHOTOS', *backbone, '--out', 'MODEL')}."
         )
         return
     from place_search.models.new_folder import free_folder

@@ -1,7 +1,6 @@
 """`place-search compare`: do two photos show the same place?"""
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,7 +8,7 @@ import typer
 from place_search.cli import options
 from place_search.cli.console import print_json, print_message
 from place_search.cli.terminal import OUT
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, shell_command
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted
 
@@ -50,10 +49,8 @@ def command(
 
     for path, other in ((photo1, photo2), (photo2, photo1)):
         if holds_index(path):
-            search_command = f"place-search search {quote(str(path))} {quote(str(other))}"
-            raise PlaceSearchError(
-                f"{path} is an index, not a photo; to search it: `{search_command}`."
-            )
+            search = shell_command("search", path, other)
+            raise PlaceSearchError(f"{path} is an index, not a photo; to search it: {search}.")
     model_options: dict[str, Any] = {"threads": threads, "precision": precision}
     model_options["max_pixels"] = max_megapixels * 10**6
     places = None if index is None else open_index(index)

@@ -1,7 +1,6 @@
 """`place-search search`: the place of a photo, or of each photo of a folder."""
 
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,6 +16,7 @@ from place_search.cli.console import (
 from place_search.cli.indexes import require_order
 from place_search.cli.reading import point_of
 from place_search.cli.terminal import OUT, progress
+from place_search.core.errors import shell_command
 from place_search.core.settings import CANDIDATES, PRECISION, THREADS
 from place_search.core.text import counted
 from place_search.settings import K
@@ -135,8 +135,8 @@ def command(
     elif collections := [path for path in photos if path.is_dir() or path.suffix.lower() in LISTS]:
         photo = collections[0]
         raise PlaceSearchError(
-            f"{photo} is no photo but may hold many; to search for each: `place-search search "
-            f"{quote(str(index))} {quote(str(photo))} --out results.csv`."
+            f"{photo} is no photo but may hold many; to search for each: "
+            f"{shell_command('search', index, photo, '--out', 'results.csv')}."
         )
     part = None if box is None else parse_box(box)
     opened = open_index(index)
