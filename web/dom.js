@@ -24,7 +24,10 @@ export function find(id, type) {
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (value !== null && value !== false) node.setAttribute(name, value === true ? '' : `${value}`);
+    if (value !== null && value !== false) {
+      // Of ARIA, an empty value would mean nothing.
+      node.setAttribute(name, value === true && !name.startsWith('aria-') ? '' : `${value}`);
+    }
   }
   node.append(...children.filter((child) => child !== null));
   return node;

@@ -21,6 +21,12 @@ PAGES = {
 }
 
 
+EMPTY_ARIA = """() => [...document.querySelectorAll('*')].filter((part) =>
+    part.getAttributeNames().some((name) => name.startsWith('aria-') && !part.getAttribute(name))
+).map((part) => part.outerHTML.slice(0, 80))"""
+"""Parts with an attribute of ARIA that says nothing: an empty `aria-hidden` hides nothing."""
+
+
 def finalize_commit(page: Page) -> None:
     """Wait until the server's answers are shown."""
     settle(page)
@@ -33,6 +39,7 @@ def check_accessible(page: Page) -> None:
     assert [
         (rule["id"], [node["html"][:200] for node in rule["nodes"][:3]]) for rule in found
     ] == []
+    assert page.evaluate(EMPTY_ARIA) == []
 
 
 @pytest.mark.parametrize("address", PAGES)
