@@ -22,6 +22,7 @@ const slots = [...pairBox.querySelectorAll('.slot')].map((slot) => ({
   frame: /** @type {HTMLElement} */ (slot.querySelector('.frame')),
   caption: /** @type {HTMLElement} */ (slot.querySelector('figcaption')),
   button: /** @type {HTMLElement} */ (slot.querySelector('.button')),
+  input: /** @type {HTMLInputElement} */ (slot.querySelector('input')),
 }));
 const lines = matchLines(pairBox);
 
@@ -67,6 +68,8 @@ function show(at, file) {
   slot.frame.dataset['filled'] = '';
   slot.caption.textContent = words.caption(file.name, file.size);
   slot.button.textContent = words.chooseAnother;
+  // Both buttons show the same words.
+  slot.input.setAttribute('aria-label', `${words.photoNumber(at + 1)}: ${words.chooseAnother}`);
 }
 
 async function compare() {
@@ -77,8 +80,7 @@ async function compare() {
   hideProblem();
   endWait();
   if (!photo1 || !photo2) {
-    working.hidden = !(photo1 || photo2);
-    working.textContent = words.oneMore;
+    if (photo1 || photo2) showProgress(words.oneMore);
     return;
   }
   abortController = new AbortController();

@@ -45,8 +45,12 @@ def test_two_photos_get_one_verdict_from_the_server(open_page: Any, town: Any) -
     page = open_page(at="compare")
     page.set_input_files("#photo-0", town.query(3))
     expect(page.locator("#working")).to_have_text("Now the other photo.")
+    expect(page.locator("#live")).to_have_text("Now the other photo.")
     page.set_input_files("#photo-1", town.folder / town.name(3))
     expect(page.locator("#verdict")).to_be_visible()
+    for slot, which in enumerate(("first", "second")):
+        name = f"The {which} photo: Another photo"
+        expect(page.locator(f"#photo-{slot}")).to_have_accessible_name(name)
     expect(page.locator(".grounds")).to_contain_text("Similarity")
     assert int(page.locator(".grounds dd").last.inner_text()) >= 8
     assert (alpha(page, ".lines") > 0).sum() > 500
