@@ -130,6 +130,16 @@ def test_hindi_is_also_there_in_latin_letters(open_page: Any, server: str, town:
     expect(page.locator("#summary-facts")).to_contain_text("12 mein se 10 jagahein")
 
 
+def test_the_page_shown_is_marked_in_the_colours_of_the_system(open_page: Any) -> None:
+    page = open_page(at="map", forced_colors="active")
+    links = page.get_by_role("navigation").get_by_role("link")
+    marked = """links => links.filter((link) => {
+        const { backgroundColor } = getComputedStyle(document.body);
+        return getComputedStyle(link).borderBottomColor !== backgroundColor;
+    }).map((link) => link.textContent)"""
+    assert links.evaluate_all(marked) == ["Map"]
+
+
 @pytest.mark.parametrize("language", ["en", "hi", "hi-Latn"])
 def test_the_head_fits_a_small_phone(open_page: Any, language: str) -> None:
     size = {"width": 320, "height": 700}
