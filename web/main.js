@@ -1,7 +1,7 @@
 // The search page: a photo comes in, the most similar places come back.
 
 import { readAddress, writeAddress } from './address.js';
-import { ApiError, readPhoto, readPlace, searchPlaces } from './api.js';
+import { readPhoto, readPlace, searchPlaces } from './api.js';
 import { announce, element, find } from './dom.js';
 import { showFilters, watchFilters } from './filters.js';
 import { formatSimilarity } from './format.js';
@@ -12,7 +12,7 @@ import { watchPhotos } from './photo-input.js';
 import { keepPhoto, keptPhoto, latestPhoto } from './photo-store.js';
 import { sendWithRetries } from './retry.js';
 import { announceProgress, hidePreview, hideProgress, hideQueryFacts, previewAddress, showPreview, showProgress, showQueryFacts } from './preview.js';
-import { hideProblem, showEmptyIndex, showProblem } from './problem.js';
+import { hideProblem, showEmptyIndex } from './problem.js';
 import { candidatesOf, expectResults, focusResult, hideResults, showResults, verdictWords } from './results.js';
 import { currentIndex, serverReady } from './server.js';
 import { words } from './words.js';
@@ -133,23 +133,17 @@ async function keptPhotos(ids) {
  * @param {AbortSignal} signal
  */
 async function photoOf(id, signal) {
-  try {
-    return await readPhoto(await readPlace(id, signal), signal);
-  } catch (error) {
-    showError(error, signal);
-    return null;
-  }
+  return ask(async () => readPhoto(await readPlace(id, signal), signal), signal, hideAnswer);
 }
 
 /**
- * @param {unknown} error
+ * The answer of a request about a place; null after an error, which the page shows.
+ * @template T
+ * @param {() => Promise<T>} send
  * @param {AbortSignal} signal
+ * @param {() => void} [onProblem]
  */
-function showError(error, signal) {
-  if (signal.aborted) return;
-  if (!(error instanceof ApiError)) throw error;
-  showProblem(error.problem, [], showState);
-}
+const ask = (send, signal, onProblem = () => {}) => sendWithRetries(send, { photos: [], signal, onProblem, onRetry: showState });
 
 /**
  * Search with the current photo, and retry until the server answers or the reader must act.
@@ -259,7 +253,8 @@ const searchedPhoto = () => photo && { ...photo, box: address.settings.box };
  */
 async function showPlace(signal) {
   const { place } = address;
-  if (place === null) return void closeViewer();
+  // A search that failed shows why, and a place is opened after it.
+  if (place === null || (photo && answer?.searchKey !== searchKey())) return void closeViewer();
   const results = answer?.reply.results ?? [];
   const at = results.findIndex(({ place_id }) => place_id === place);
   const handlers = {
@@ -271,16 +266,15 @@ async function showPlace(signal) {
     onClose: closePlace,
     searchWithPlace,
   };
-  try {
-    const { openViewer } = await import('./viewer.js');
-    if (signal.aborted) return;
-    if (at >= 0) return openViewer(results, at, searchedPhoto(), previewAddress(), handlers);
-    const { place_id, name, position, utm, image_url, thumbnail_url } = await readPlace(place, signal);
-    openViewer([{ place_id, name, position, utm, image_url, thumbnail_url }], 0, searchedPhoto(), previewAddress(), handlers);
-    if (!photo) intakeNote.textContent = words.photoNotInLink;
-  } catch (error) {
-    showError(error, signal);
-  }
+  const { openViewer } = await import('./viewer.js');
+  if (signal.aborted) return;
+  if (at >= 0) return openViewer(results, at, searchedPhoto(), previewAddress(), handlers);
+  const id = place;
+  const read = await ask(() => readPlace(id, signal), signal);
+  if (!read) return;
+  const { place_id, name, position, utm, image_url, thumbnail_url } = read;
+  openViewer([{ place_id, name, position, utm, image_url, thumbnail_url }], 0, searchedPhoto(), previewAddress(), handlers);
+  if (!photo) intakeNote.textContent = words.photoNotInLink;
 }
 
 async function closeViewer() {

@@ -8,7 +8,7 @@ import { announce, element, find } from './dom.js';
 import { addDots } from './dots.js';
 import { distanceM, splitName } from './format.js';
 import { BUTTONS_PX, loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
-import { hideProblem, showProblem } from './problem.js';
+import { sendWithRetries } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
 import { thumbnail } from './thumbnail.js';
 import { words } from './words.js';
@@ -25,6 +25,7 @@ const list = find('in-view-list', HTMLOListElement);
 const circleActions = find('circle-actions', HTMLParagraphElement);
 
 const query = new URLSearchParams(location.search);
+let placeRequest = new AbortController();
 /** @type {{at: string | null, place: number | null, area: Area | null}} */
 const state = { at: query.get('at'), ...placeAndArea(location.search) };
 
@@ -70,12 +71,31 @@ map.on('moveend', () => {
   updateAddress();
 });
 
-/** Load Leaflet, again each time that the reader presses "Try again": this page needs it. */
+/** Load Leaflet, which this page needs. */
 async function requireLeaflet() {
-  for (;;) {
+  const load = async () => {
     const L = await loadLeaflet();
     if (L) return L;
-    await new Promise((resolve) => showProblem(connectionLost(), [], () => resolve(null)));
+    throw new ApiError(connectionLost());
+  };
+  return require(load, () => {});
+}
+
+/**
+ * What the page needs: it is asked for again once the server answers, and each time that the reader
+ * presses "Try again".
+ * @template T
+ * @param {() => Promise<T>} send rejects with ApiError
+ * @param {() => void} onProblem
+ * @returns {Promise<T>}
+ */
+async function require(send, onProblem) {
+  for (;;) {
+    const wait = new AbortController();
+    const pressed = new Promise((resolve) => wait.signal.addEventListener('abort', resolve));
+    const answer = await sendWithRetries(send, { photos: [], signal: wait.signal, onProblem, onRetry: () => wait.abort() });
+    if (answer) return answer;
+    await pressed;
   }
 }
 
@@ -86,14 +106,9 @@ async function setFirstView() {
     map.setView([latitude, longitude], zoom);
     return;
   }
-  try {
-    const { features } = await readDots(WORLD, new AbortController().signal);
-    map.fitBounds(L.latLngBounds(pointsOf(features)).pad(0.1), { maxZoom: 17, paddingTopLeft: [BUTTONS_PX, 0] });
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    map.setView([20, 0], 2);
-    showProblem(error.problem, [], () => location.reload());
-  }
+  const read = () => readDots(WORLD, new AbortController().signal);
+  const { features } = await require(read, () => map.setView([20, 0], 2));
+  map.fitBounds(L.latLngBounds(pointsOf(features)).pad(0.1), { maxZoom: 17, paddingTopLeft: [BUTTONS_PX, 0] });
 }
 
 /**
@@ -141,15 +156,11 @@ function pickDot({ properties: { place_id, count } }) {
 async function showPlace(id, count = 1) {
   state.place = id;
   updateAddress();
-  hideProblem();
-  try {
-    const place = await readPlace(id);
-    if (state.place !== id) return;
-    showChosen(place, count);
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    if (state.place === id) showProblem(error.problem, [], () => showPlace(id, count));
-  }
+  placeRequest.abort();
+  const { signal } = (placeRequest = new AbortController());
+  const onRetry = () => void showPlace(id, count);
+  const place = await sendWithRetries(() => readPlace(id, signal), { photos: [], signal, onProblem: () => {}, onRetry });
+  if (place) showChosen(place, count);
 }
 
 /**

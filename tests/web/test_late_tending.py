@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.waiting import wait_until
@@ -178,7 +179,6 @@ def test_the_map_comes_at_last_and_tells_of_the_place_chosen_last(
     page = open_page(expected=LOST)
     lose(page, "/vendor/leaflet/leaflet.js$")
     page.goto(f"{server}map")
-    try_again(page)
     buttons = page.locator("#in-view-list button")
     expect(buttons).not_to_have_count(0)
     page.locator("details:has(#in-view-list)").evaluate("details => { details.open = true; }")
@@ -247,3 +247,31 @@ def test_the_late_example_leaves_the_problem_with_the_reader_s_photo(
     expect(page.locator("#problem")).to_contain_text("This file is not a photo")
     page.locator("#serving").get_by_role("button", name="Try again").click()
     expect(page.locator("#serving")).to_contain_text("lite0-netvlad-1024")
+
+
+@pytest.mark.parametrize(
+    ("at", "lost", "shown"),
+    [
+        ("map", "/vendor/leaflet/leaflet.js$", "#in-view-list li"),
+        ("map", r"/v1/places\?bbox=-180", "#in-view-list li"),
+        ("map?place=3", "/v1/places/3$", "#chosen h2"),
+        ("?of=3", "/v1/places/3$", "#results:not([aria-busy]) .card"),
+        ("?place=3", "/v1/places/3$", "#viewer[open] h2"),
+    ],
+)
+def test_what_was_lost_is_asked_again_once_the_server_answers(
+    open_page: Any, server: str, at: str, lost: str, shown: str
+) -> None:
+    page = open_page(expected=LOST)
+    told: list[str] = []
+    page.expose_function("tell", lambda title: told.append(title))
+    page.add_init_script(
+        """new MutationObserver(() => {
+            for (const part of document.querySelectorAll('#problem h2')) tell(part.textContent);
+        }).observe(document, { childList: true, subtree: true });"""
+    )
+    lose(page, lost)
+    page.goto(f"{server}{at}")
+    expect(page.locator(shown).first).to_be_attached()
+    assert "The connection to the server is lost" in " ".join(told)
+    expect(page.locator("#problem")).to_be_hidden()
