@@ -121,20 +121,30 @@ function editForm(page, handlers) {
   });
 
   const showStatus = (/** @type {string | HTMLElement} */ text) => status.replaceChildren(text);
+  /**
+   * Show what is wrong with the value of a control.
+   * @param {HTMLElement} control
+   * @param {string} sentence
+   */
+  const refuse = (control, sentence) => {
+    showStatus(sentence);
+    control.setAttribute('aria-invalid', 'true');
+    control.setAttribute('aria-describedby', status.id);
+    control.focus();
+  };
   let saving = false;
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (!page.placeVersion || saving) return;
     hideProblem();
     showStatus('');
+    for (const { control } of controls) for (const name of ['aria-invalid', 'aria-describedby']) control.removeAttribute(name);
     const invalid = controls.find(({ control }) => control.validity.badInput);
-    if (invalid) {
-      invalid.control.focus();
-      return showStatus(placeWords.unread(invalid.input.label));
-    }
+    if (invalid) return refuse(invalid.control, placeWords.unread(invalid.input.label));
     const before = base;
     const now = values();
-    if (!now['latitude'] !== !now['longitude']) return showStatus(placeWords.bothNumbers);
+    const missing = controlOfKey(now['latitude'] ? 'longitude' : 'latitude');
+    if (missing && !now['latitude'] !== !now['longitude']) return refuse(missing, placeWords.bothNumbers);
     const patch = patchOf(inputs, base, now, page.placeVersion.place.tags ?? []);
     if (!Object.keys(patch).length) return showStatus(placeWords.nothingNew);
     const { place, etag } = page.placeVersion;
