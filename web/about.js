@@ -139,16 +139,18 @@ async function showModel() {
   });
   if (!model) return;
   const { id, title, backbone, clusters, channels, dims, licence, fitted } = model;
-  const facts = [
-    [words.modelName, `${id} (${title})`],
-    [words.backbone, backbone],
+  // What a model's card says of it is English.
+  const english = (/** @type {string} */ text) => element('span', { lang: 'en' }, text);
+  const facts = /** @type {[string, string | Node][]} */ ([
+    [words.modelName, english(`${id} (${title})`)],
+    [words.backbone, english(backbone)],
     [words.descriptorLength, clusters === null || channels === null ? words.dims(dims) : words.productOf(clusters, channels, dims)],
-    ...(fitted ? [[words.fitted, fitted]] : []),
-    [words.licence, licence],
-  ];
+    ...(fitted ? [[words.fitted, english(fitted)]] : []),
+    [words.licence, english(licence)],
+  ]);
   serving.replaceChildren(
     element('h3', {}, words.servingNow),
-    element('dl', {}, ...facts.flatMap(([name = '', fact = '']) => [element('dt', {}, name), element('dd', {}, fact)])),
+    element('dl', {}, ...facts.flatMap(([name, fact]) => [element('dt', {}, name), element('dd', {}, fact)])),
   );
 }
 

@@ -30,6 +30,13 @@ def test_the_model_is_shown_on_the_reader_s_own_photo(open_page: Any, town: Any)
         expect(page.locator("main")).to_contain_text(number)
 
 
+def test_what_is_english_on_a_page_in_hindi_is_read_as_english(open_page: Any) -> None:
+    page = open_page(at="about", locale="hi")
+    expect(page.locator("#serving dd").first).to_contain_text("lite0-netvlad-1024")
+    for english in (page.locator("#serving").get_by_text("k-means"), page.locator("cite").first):
+        assert english.evaluate("part => part.closest('[lang]').lang") == "en"
+
+
 def test_one_cluster_is_seen_alone(open_page: Any, town: Any) -> None:
     page = open_page(at="about")
     page.set_input_files("#photo", town.query(3))
