@@ -1,6 +1,6 @@
 // The strip of a track's frames and their places, and the pair that is selected in it.
 
-import { element, find, icon, imageOr } from './dom.js';
+import { announce, element, find, icon, imageOr } from './dom.js';
 import { UNSURE_FROM, splitName } from './format.js';
 import { thumbnail } from './thumbnail.js';
 import { trackWords } from './track-words.js';
@@ -33,6 +33,8 @@ strip.addEventListener('keydown', (event) => {
   if (target === undefined) return;
   event.preventDefault();
   select(target);
+  // The focus stays on the strip, so nothing else would be read.
+  announce(description.textContent ?? '');
 });
 
 /**

@@ -74,6 +74,7 @@ def test_the_keyboard_looks_at_one_frame_after_the_other(
     page.locator("#strip").focus()
     page.keyboard.press("Home")
     expect(page.locator(TOLD)).to_contain_text("Frame 1: ")
+    expect(page.locator("#live")).to_have_text(page.locator(TOLD).inner_text())
     page.keyboard.press("ArrowRight")
     expect(page.locator("#strip li").nth(1)).to_have_attribute("aria-current", "true")
     # Who looks at an earlier frame is not taken away from it by new ones.
