@@ -71,7 +71,12 @@ def test_results_hold_large_letters(large: Callable[[str], Page], town: Any) -> 
     page = large("")
     page.set_input_files("#photo", town.query(3))
     expect(page.locator("#results:not([aria-busy]) .card").first).to_be_visible()
+    page.locator("#elsewhere summary").tap()
     check_whole(page)
+    widths = page.locator(".card:visible .facts").evaluate_all(
+        "all => all.map((part) => part.clientWidth)"
+    )
+    assert min(widths) > 250, "words of a card stand beside its photo only where they have room"
     page.locator("#status summary").tap()
     expect(page.locator("#status dd").first).to_be_in_viewport()
     check_whole(page)
