@@ -92,6 +92,30 @@ def test_every_page_is_accessible_and_nothing_moves(
         page.set_viewport_size({"width": width, "height": 800})
         # The list of places is laid out anew a frame later.
         page.wait_for_function("() => document.documentElement.scrollWidth <= innerWidth")
+        if size == "phone":
+            assert page.evaluate(SMALL) == []
+
+
+SMALL = """() => {
+    const targets = 'a[href], button, select, textarea, summary, input:not(.offscreen)';
+    return [...document.querySelectorAll(targets)]
+        .filter((part) => part.checkVisibility({ visibilityProperty: true }))
+        .filter((part) => !part.matches('.skip, p a'))
+        .filter((part) => {
+            const { width, height } = (part.closest('label') ?? part).getBoundingClientRect();
+            return Math.min(width, height) < 24;
+        })
+        .map((part) => part.outerHTML.slice(0, 80));
+}"""
+"""What a fingertip may miss (WCAG 2.5.8); a link in a sentence is as high as its line."""
+
+
+def test_without_a_connection_all_languages_are_told_alike(open_page: Any) -> None:
+    page = opened(open_page, "offline", locale="hi")
+    headings = page.get_by_role("heading")
+    expect(headings.first).to_have_text("सर्वर से संपर्क नहीं है")
+    size = "all => new Set(all.map((part) => getComputedStyle(part).fontSize)).size"
+    assert headings.evaluate_all(size) == 1
 
 
 MOVED = """() => {
