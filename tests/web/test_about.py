@@ -95,6 +95,9 @@ def test_every_question_opens_by_keyboard(open_page: Any, language: str) -> None
     expect(questions).to_have_count(8)
     for at in range(1, 8):
         question = questions.nth(at)
+        summary = question.locator("summary")
+        # The sign before it is not read.
+        expect(summary).to_have_accessible_name(summary.inner_text())
         question.locator("summary").press("Enter")
         expect(question.locator("p, ol").first).to_be_visible()
     expect(page.locator(".walk li")).to_have_count(7)
