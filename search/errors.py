@@ -39,6 +39,10 @@ class CannotChangeError(PlaceSearchError):
     """The index of the server cannot be changed."""
 
 
+class StorageFullError(PlaceSearchError):
+    """The disk of the server's index is full."""
+
+
 class KeyReusedError(PlaceSearchError):
     """An idempotency key that another request was sent with."""
 

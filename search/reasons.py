@@ -91,6 +91,7 @@ REASONS: Mapping[str, str] = {
     "index-removed": "The index was removed beside the server; it is searched until the server "
     "stops, no more.",
     "cannot-change": "The index cannot be changed now; the server's log says why.",
+    "disk-full": "The server's disk is full; free some space there, then send the request again.",
 }
 """The sentences by code; values stand in braces."""
 

@@ -32,6 +32,7 @@ const OF_STATUS = {
   429: 'busy',
   501: 'no-vocabulary',
   503: 'not-ready',
+  507: 'storage-full',
 };
 
 /** Problems whose reason, the server's own sentence, says what to do. */

@@ -128,6 +128,10 @@ export const problems = {
     title: 'The server is not ready yet',
     mend: 'It is still loading its model and index. The search starts by itself when it is ready.',
   },
+  'storage-full': {
+    title: 'The server’s disk is full',
+    mend: 'What you have sent is not kept. Tell the person who runs the server, and send it again once there is room.',
+  },
   'timed-out': {
     title: 'The server took too long',
     mend: 'It has more work than it can do just now. Try again in a minute.',

@@ -126,6 +126,10 @@ export const problems = {
     title: 'Server abhi taiyar nahi hai',
     mend: 'Woh apna model aur index khol raha hai. Taiyar hote hi kaam apne-aap shuru hoga.',
   },
+  'storage-full': {
+    title: 'Server ki disk bhar gayi hai',
+    mend: 'Aapne jo bheja, woh rakha nahi gaya. Server chalane wale ko batayein, aur jagah hone par phir bhejein.',
+  },
   'timed-out': {
     title: 'Server ko bahut samay lag gaya',
     mend: 'Uske paas abhi bahut kaam hai. Ek minute mein phir koshish karein.',

@@ -58,6 +58,7 @@ export const reasons = {
   'times-swapped': 'Aakhri taareekh pehli taareekh se pehle ki hai; dono ko aapas mein badlein.',
   'index-removed': 'Index server par se hata diya gaya hai; server ke band hone tak usmein khoja ja sakta hai, bas.',
   'cannot-change': 'Index abhi badla nahi ja sakta; kaaran server ke log mein likha hai.',
+  'disk-full': 'Server ki disk bhar gayi hai; wahan jagah banayein, phir request dobara bhejein.',
 };
 
 /** The server's names for the fields of a place. @type {Record<string, string>} */

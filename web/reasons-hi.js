@@ -58,6 +58,7 @@ export const reasons = {
   'times-swapped': 'आखिरी तारीख पहली से पहले की है; दोनों को आपस में बदलें।',
   'index-removed': 'इंडेक्स सर्वर पर से हटा दिया गया है; सर्वर के बंद होने तक उसमें खोजा जा सकता है।',
   'cannot-change': 'इंडेक्स अभी बदला नहीं जा सकता; कारण सर्वर के log में लिखा है।',
+  'disk-full': 'सर्वर की डिस्क भर गई है; वहाँ जगह बनाएँ, फिर अनुरोध दोबारा भेजें।',
 };
 
 /** The server's names for the fields of a place. @type {Record<string, string>} */

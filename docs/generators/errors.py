@@ -43,6 +43,7 @@ REMEDIES: Mapping[str, str] = {
     "internal": "A fault of the server; its log tells it under the `X-Request-ID` of the answer.",
     "index-damaged": "Run `place-search verify INDEX --repair`; the server takes up what it mends.",
     "engine-down": "Retry after the seconds in `Retry-After`; searches work again by themselves.",
+    "storage-full": "Free some space on the disk of the index, then send the request again.",
     "not-ready": "Wait until `/readyz` answers 200.",
     "timed-out": "Try again later; it took longer than `--search-seconds`, and changed nothing.",
 }

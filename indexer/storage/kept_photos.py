@@ -10,10 +10,10 @@ import fcntl
 import os
 import re
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
-from typing import TextIO
 
 from place_search.core.files import PART, write_whole
 from place_search.indexer.errors import IndexBusyError
@@ -49,10 +49,11 @@ class KeptPhotos:
         self._note = self.folder / NOTE
 
     @contextmanager
-    def adding(self, *names: str) -> Iterator[Path]:
-        """Note the names of photos that are added, until the index has a version with them.
+    def adding(self, photos: Mapping[str, bytes]) -> Iterator[Path]:
+        """Write photos by their names, noted until the index has a version with them.
 
-        Yields the folder of kept photos.
+        Yields the folder of kept photos. Photos that it holds already are not noted: they may be a
+        user's own.
 
         Raises:
             IndexBusyError: another process adds photos.
@@ -60,22 +61,30 @@ class KeptPhotos:
         """
         with plain_write_errors(self.folder):
             make_beside(self.folder)
-            with self._note.open("a+", encoding="ascii") as note:
-                if not _try_lock(note):
-                    raise IndexBusyError(
-                        f"{self.folder} is being changed by another server; wait until that is "
-                        "done."
-                    )
-                self._settle(note)
-                note.writelines(f"{name}\n" for name in names)
-                note.flush()
-                os.fsync(note.fileno())
-                try:
-                    yield self.folder
-                except BaseException:
+            note = _open_note(self._note)
+        with note:
+            if not _try_lock(note):
+                raise IndexBusyError(
+                    f"{self.folder} is being changed by another server; wait until that is done."
+                )
+            try:
+                with plain_write_errors(self.folder):
                     self._settle(note)
-                    raise
-                note.truncate(0)
+                    self._write(photos, note)
+                yield self.folder
+            except BaseException:
+                self._settle(note)
+                raise
+            note.truncate(0)
+
+    def _write(self, photos: Mapping[str, bytes], note: FileIO) -> None:
+        new = [name for name in photos if not (self.folder / name).exists()]
+        line = "".join(f"{name}\n" for name in new).encode("ascii")
+        while line:
+            line = line[note.write(line) :]  # a full disk writes a part, and refuses the next
+        os.fsync(note.fileno())
+        for name, content in photos.items():
+            write_whole(self.folder / name, content)
 
     def is_unsettled(self) -> bool:
         """Whether a process was killed, or is at work, while it added photos."""
@@ -131,21 +140,20 @@ class KeptPhotos:
         """
         removed = self.folder / REMOVED
         if not manifest.removed and removed.exists() and removed.stat().st_size:
-            with removed.open(encoding="ascii") as note:
-                names = _names(note)
+            names = _names(removed.read_bytes())
             still_used = self._used_by_places(names)
             for name in names - still_used:
                 (self.folder / name).unlink(missing_ok=True)
             # A process may have been killed between its note and the removal.
             write_whole(removed, "".join(f"{name}\n" for name in sorted(still_used)).encode())
         if self.is_unsettled():
-            with self._note.open("a+", encoding="ascii") as note:
+            with _open_note(self._note) as note:
                 if _try_lock(note):
                     self._settle(note)
 
-    def _settle(self, note: TextIO) -> None:
+    def _settle(self, note: FileIO) -> None:
         note.seek(0)
-        names = _names(note)
+        names = _names(note.read())
         for name in names:
             (self.folder / f"{name}{PART}").unlink(missing_ok=True)
         for name in names - self._used_by_places(names):
@@ -161,12 +169,17 @@ class KeptPhotos:
         return names & {path.decode().rpartition("/")[2] for path in paths}
 
 
-def _names(note: TextIO) -> set[str]:
+def _open_note(path: Path) -> FileIO:
+    """Open a note without a buffer, which a full disk would let fail once more on closing."""
+    return path.open("ab+", buffering=0)
+
+
+def _names(note: bytes) -> set[str]:
     """The photos that a note names."""
-    return {name for name in note.read().split("\n") if _OWN.fullmatch(name)}
+    return {name for name in note.decode("ascii").split("\n") if _OWN.fullmatch(name)}
 
 
-def _try_lock(note: TextIO) -> bool:
+def _try_lock(note: FileIO) -> bool:
     try:
         fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,18 +1,15 @@
 """The lock on an index that is being written, and sentences for errors of writing."""
 
-import errno
 import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from place_search.core.files import FULL
+from place_search.core.errors import unwritable
 from place_search.indexer.errors import IndexBusyError, IndexWriteError
 
 LOCK_NAME = ".lock"
-
-_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 @contextmanager
@@ -44,10 +41,4 @@ def plain_write_errors(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
-            reason = "is on a full disk; free some space"
-        elif error.errno in _FORBIDDEN:
-            reason = "may not be written; change its permissions or choose another folder"
-        else:
-            reason = f"cannot be written ({error.strerror or error}); mend that"
-        raise IndexWriteError(f"{folder} {reason}, then run the same command again.") from error
+        raise IndexWriteError(unwritable(folder, error)) from error

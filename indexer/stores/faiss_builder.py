@@ -9,6 +9,7 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import full_disk_in
 from place_search.core.files import FileStamp, replacing, sha256_of, utf8_path
 from place_search.indexer.stores.faiss_store import FaissKind, FaissStore, stored_ids
 from place_search.indexer.stores.store_card import StoreCard
@@ -84,5 +85,4 @@ def mean_row(rows: Descriptors, sample: NDArray[np.int64]) -> NDArray[np.float32
 
 
 def _system_error(error: RuntimeError) -> OSError:
-    full = "No space left" in str(error) or "File too large" in str(error)
-    return OSError(errno.ENOSPC if full else errno.EIO, str(error).strip().splitlines()[-1])
+    return OSError(full_disk_in(str(error)) or errno.EIO, str(error).strip().splitlines()[-1])

@@ -7,7 +7,9 @@ from pathlib import Path
 from shlex import join
 from traceback import walk_tb
 
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_WAY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 class PlaceSearchError(Exception):
@@ -51,6 +53,27 @@ def out_of_reach(error: Exception) -> str:
         f"{path!s:.200} is out of reach ({error.strerror}); check its spelling, and who may enter "
         "the folders above it."
     )
+
+
+def is_of_full_disk(error: BaseException) -> bool:
+    """Whether an error, or the error that it was raised from, is that of a full disk."""
+    return any(isinstance(one, OSError) and one.errno in _FULL for one in (error, error.__cause__))
+
+
+def full_disk_in(text: str) -> int | None:
+    """The number of the error of a full disk that a library or program tells of, if any."""
+    return next((number for number in _FULL if os.strerror(number) in text), None)
+
+
+def unwritable(what: object, error: OSError, then: str = "run the same command again") -> str:
+    """A sentence on why a file or folder cannot be written; `then` is what to do once it can."""
+    if is_of_full_disk(error):
+        fault = "is on a full disk; free some space"
+    elif error.errno in _FORBIDDEN:
+        fault = "may not be written; change its permissions or choose another folder"
+    else:
+        fault = f"cannot be written ({error.strerror or error}); mend that"
+    return f"{what} {fault}, then {then}."
 
 
 def torn_module(error: Exception) -> str:

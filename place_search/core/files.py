@@ -16,13 +16,11 @@ from glob import escape
 from pathlib import Path
 from tempfile import TemporaryFile, mkdtemp
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, unwritable
 from place_search.core.text import parse_json
 
 PART = ".part"
 """The ending of a file that is being written."""
-FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-"""The errors of a full disk."""
 HEAD_BYTES = 4096
 _LOCK = ".lock"
 """A file in a scratch folder, locked by the process that writes there."""
@@ -84,15 +82,7 @@ def telling_unwritable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        reason = error.strerror or error
-        raise PlaceSearchError(
-            f"{path} cannot be written ({reason}); {_remedy(error, 'check its folder')}."
-        ) from error
-
-
-def _remedy(error: OSError, otherwise: str) -> str:
-    """What to do about an error of writing; `otherwise` is for all but a full disk."""
-    return "make room, then run the same command again" if error.errno in FULL else otherwise
+        raise PlaceSearchError(unwritable(path, error)) from error
 
 
 @contextmanager
@@ -271,9 +261,7 @@ def _writable(path: Path) -> Iterator[None]:
             f"Another process is writing {path}; wait for it, or name another --out."
         ) from None
     except OSError as error:
-        raise PlaceSearchError(
-            f"{path} cannot be written ({error.strerror}); make room, or write to another folder."
-        ) from error
+        raise PlaceSearchError(unwritable(path, error)) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -351,10 +339,7 @@ def _writing(folder: Path, kind: str, error: type[PlaceSearchError]) -> Iterator
     try:
         yield
     except OSError as problem:
-        raise error(
-            f"The {kind} cannot be written to {folder} ({problem.strerror}); "
-            f"{_remedy(problem, 'name another folder')}."
-        ) from problem
+        raise error(unwritable(f"The {kind} {folder}", problem)) from problem
 
 
 def _is_marked(path: Path, key: str) -> bool:

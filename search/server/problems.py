@@ -27,6 +27,7 @@ from place_search.search.errors import (
     KeyReusedError,
     NotReadyError,
     PhotoGoneError,
+    StorageFullError,
     TimedOutError,
     UnknownIndexError,
     UnknownReportError,
@@ -136,9 +137,13 @@ NO_VOCABULARY = Problem("no-vocabulary", 501, "The model cannot be explained")
 ENGINE_DOWN = Problem("engine-down", 503, "The vector engine does not answer")
 INDEX_DAMAGED = Problem("index-damaged", 503, "A file of the index is damaged")
 NOT_READY = Problem("not-ready", 503, "The server is still loading")
+STORAGE_FULL = Problem("storage-full", 507, "The server's disk is full")
 
 OF_PHOTOS = (BAD_PARAMETER, BODY_TOO_LARGE, OVERSIZED_PHOTO, UNSUPPORTED_PHOTO, UNREADABLE_PHOTO)
 """The problems of a request with photos."""
+
+OF_CHANGES = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY, STORAGE_FULL)
+"""The problems of every request that changes the index."""
 
 PROBLEMS = {value.name: value for value in (*globals().values(),) if isinstance(value, Problem)}
 """All problems above, by their names."""
@@ -155,6 +160,7 @@ _OF_ERROR: Mapping[type[PlaceSearchError], Problem] = {
     BusyError: BUSY,
     CannotChangeError: CANNOT_CHANGE,
     KeyReusedError: KEY_REUSED,
+    StorageFullError: STORAGE_FULL,
     DecoderBusyError: BUSY,
     TimedOutError: TIMED_OUT,
     NotReadyError: NOT_READY,

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import write_whole
 from place_search.core.geodesy import Position
 from place_search.core.progress import silent
 from place_search.core.text import capitalized
@@ -186,7 +185,7 @@ class Writer:
                 if photo.file not in known_places:
                     new.setdefault(photo.file, photo)  # the first of equal photos gives the name
             if new:
-                engine = self._add_new(new, on_disk, engine, stages)
+                engine = self._add_new(new, engine, stages)
             places = known_places | _by_file(engine.index, new)
             # Known views have no group where the earlier change failed after adding them.
             panoramas = panoramas_of(sent, places)
@@ -197,9 +196,9 @@ class Writer:
         return _Added(engine.index.index_id, places, frozenset(known_places))
 
     def _add_new(
-        self, new: Mapping[str, StoredPhoto], on_disk: set[str], engine: "Engine", stages: Stages
+        self, new: Mapping[str, StoredPhoto], engine: "Engine", stages: Stages
     ) -> "Engine":
-        """Add photos that the index lacks, by their files, some of which are `on_disk` already."""
+        """Add photos that the index lacks, by their files."""
         from place_search.indexer import PhotoList, Source, add_photos
 
         storage = self._photos
@@ -213,10 +212,9 @@ class Writer:
                 heading=photo.heading,
             )
         source = Source(storage.folder, listed, "csv")
-        with storage.adding(*(new.keys() - on_disk)) as folder:
+        stages.commit()
+        with storage.adding({file: photo.jpeg for file, photo in new.items()}) as folder:
             with stages.changing():
-                for photo in new.values():
-                    write_whole(folder / photo.file, photo.jpeg)
                 add_photos(self._index_folder, source, engine.model)
                 self._keep_calibrated(engine)
             engine = self._changed(engine, stages)

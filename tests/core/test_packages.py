@@ -59,6 +59,6 @@ def test_a_full_disk_is_not_taken_for_a_bad_network(
     package = PackageFile("tiny-weights==1.0", sha256_of(wheel), "MIT")
     with files_up_to(limit), pytest.raises(PlaceSearchError) as told:
         fetch_package(package, tmp_path / "cache")
-    assert "(File too large); make room, then run the same command again." in str(told.value)
+    assert "free some space, then run the same command again." in str(told.value)
     assert str(tmp_path / "cache") in str(told.value)
     assert list((tmp_path / "cache").iterdir()) == []

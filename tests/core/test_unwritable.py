@@ -13,18 +13,22 @@ from tests.full_disk import files_up_to
 @pytest.mark.parametrize(
     ("error", "said"),
     [
+        (OSError(28, "No space left on device"), "is on a full disk; free some space"),
         (
-            OSError(28, "No space left on device"),
-            "(No space left on device); make room, then run the same command again.",
+            OSError(30, "Read-only file system"),
+            "may not be written; change its permissions or choose another folder",
         ),
-        (OSError(30, "Read-only file system"), "(Read-only file system); check its folder."),
-        (OSError("a library's own words"), "(a library's own words); check its folder."),
+        (OSError(2, "No such file"), "cannot be written (No such file); mend that"),
+        (
+            OSError("a library's own words"),
+            "cannot be written (a library's own words); mend that",
+        ),
     ],
 )
 def test_the_reason_is_the_system_s_or_the_library_s(error: OSError, said: str) -> None:
     with pytest.raises(PlaceSearchError) as told, telling_unwritable(Path("out.csv")):
         raise error
-    assert str(told.value) == f"out.csv cannot be written {said}"
+    assert str(told.value) == f"out.csv {said}, then run the same command again."
 
 
 def test_files_that_belong_together_are_replaced_together(tmp_path: Path) -> None:
@@ -32,8 +36,8 @@ def test_files_that_belong_together_are_replaced_together(tmp_path: Path) -> Non
     with files_up_to(100), pytest.raises(PlaceSearchError) as told:
         write_files(tmp_path, {"a": "new", "b": "new" * 100}, "report", PlaceSearchError)
     assert str(told.value) == (
-        f"The report cannot be written to {tmp_path} (File too large); make room, then run the "
-        "same command again."
+        f"The report {tmp_path} is on a full disk; free some space, then run the same command "
+        "again."
     )
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old", "b": "old"}
 

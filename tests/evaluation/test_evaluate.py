@@ -315,7 +315,7 @@ def test_a_report_that_cannot_be_written_is_refused_before_the_work(
     truth = TruthFiles(truth=write_truth(root, "refused.csv"), root=root)
     (tmp_path / "file").touch()
     for folder, why in (("file", "File exists"), ("file/report", "Not a directory")):
-        with pytest.raises(TruthError, match=rf"report cannot be written .* \({why}\)"):
+        with pytest.raises(TruthError, match=rf"report .* cannot be written \({why}\)"):
             evaluate_files(truth, model="none", report_dir=tmp_path / folder)
     with pytest.raises(ModelError, match="no model 'none'"):
         evaluate_files(truth, model="none", report_dir=tmp_path / "report")

@@ -56,7 +56,8 @@ def test_a_full_disk_is_told_with_the_folder_and_no_removed_photo_is_forgotten(b
     with files_up_to(40), pytest.raises(OSError, match="File too large"):
         kept.note_removed(map(Path, names))
     kept.note_removed(map(Path, names))
-    with pytest.raises(IndexWriteError) as told, files_up_to(40), kept.adding(*names):
+    photos = dict.fromkeys(names, b"photo")
+    with pytest.raises(IndexWriteError) as told, files_up_to(40), kept.adding(photos):
         pass
     assert str(told.value) == (
         f"{kept.folder} is on a full disk; free some space, then run the same command again."
@@ -65,6 +66,15 @@ def test_a_full_disk_is_told_with_the_folder_and_no_removed_photo_is_forgotten(b
         (kept.folder / name).write_bytes(b"photo")
     kept.settle(read_manifest(built))
     assert not list(kept.folder.glob("*.jpg"))
+
+
+def test_an_error_of_another_file_is_not_told_as_theirs(built: Path) -> None:
+    kept, name = KeptPhotos(built), f"{1:032x}.jpg"
+    other = OSError(5, "Input/output error", "shard.h5")
+    with pytest.raises(OSError, match=r"shard\.h5"), kept.adding({name: b"photo"}):
+        raise other
+    assert not (kept.folder / name).exists()
+    assert not kept.is_unsettled()
 
 
 def test_they_outlast_indexing_anew(

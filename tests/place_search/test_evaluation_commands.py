@@ -161,12 +161,12 @@ def test_figures_are_told_where_their_report_finds_no_room(
     with files_up_to(30_000):
         result = run(*given)
         assert "Recall@N %" in result.stdout, result.output
-        said = f"The report cannot be written to {tmp_path / 'out'} (File too large); make room"
+        said = f"The report {tmp_path / 'out'} is on a full disk; free some space"
         assert (result.exit_code, said in result.stderr) == (1, True), result.output
         assert not (tmp_path / "out" / "report.json").exists()
         result = run(*given[:-1], tmp_path / "both", "--models", f"lite0-netvlad-1024,{copy}")
     assert "lite0-netvlad-1024 and copy are equal" in result.stdout
-    assert (result.exit_code, "make room" in result.stderr) == (1, True), result.output
+    assert (result.exit_code, "free some space" in result.stderr) == (1, True), result.output
 
 
 @pytest.mark.parametrize("form", [(), ("--json",)])
@@ -186,7 +186,7 @@ def test_a_calibration_is_told_where_its_report_finds_no_room(
     with files_up_to(100):
         result = run(*given, *form)
     assert "0.875" in result.stdout
-    assert (result.exit_code, "make room" in result.stderr) == (1, True), result.output
+    assert (result.exit_code, "free some space" in result.stderr) == (1, True), result.output
 
 
 def test_models_that_make_no_sense_together(run: Run, photos: Path, split: Path) -> None:

@@ -12,7 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from place_search.core.files import FULL, replacing
+from place_search.core.errors import unwritable
+from place_search.core.files import replacing
 from place_search.models.network import Network
 from place_search.training.errors import TrainingError
 
@@ -102,8 +103,4 @@ def plain_errors(
     try:
         yield
     except OSError as error:
-        if error.errno in FULL:
-            reason = "is on a full disk; free some space"
-        else:
-            reason = f"cannot be written ({error.strerror or error}); mend that"
-        raise TrainingError(f"{folder} {reason}, then {then}.") from error
+        raise TrainingError(unwritable(folder, error, then)) from error

@@ -2,8 +2,9 @@
 
 import logging
 
+from place_search.core.errors import is_of_full_disk
 from place_search.photos import PhotoError
-from place_search.search.errors import BusyError, CannotChangeError
+from place_search.search.errors import BusyError, CannotChangeError, StorageFullError
 from place_search.search.reasons import REASONS
 
 log = logging.getLogger("place_search.index")
@@ -41,4 +42,6 @@ class plain_errors:  # noqa: N801 - used as a statement
         others = (ModelMismatchError, SourceError, PhotoError, OSError)
         if isinstance(error, (*of_index, *others)):
             log.warning("%s", error)
+            if is_of_full_disk(error):
+                raise StorageFullError(REASONS["disk-full"]) from None
             raise CannotChangeError(REASONS["cannot-change"]) from None

@@ -15,12 +15,9 @@ from place_search.search.server.content.place_schemas import (
 )
 from place_search.search.server.problems import (
     BAD_PARAMETER,
-    BUSY,
-    CANNOT_CHANGE,
     EDIT_CONFLICT,
-    FORBIDDEN,
-    METHOD_NOT_ALLOWED,
     NOT_READY,
+    OF_CHANGES,
     UNFIT_VALUE,
     UNKNOWN_PLACE,
     documented,
@@ -92,7 +89,7 @@ def group_of_place(
     summary="Change the group of a place",
     responses=documented(
         *(BAD_PARAMETER, UNKNOWN_PLACE, EDIT_CONFLICT, UNFIT_VALUE),
-        *(FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY),
+        *OF_CHANGES,
     ),
     openapi_extra={
         "requestBody": {

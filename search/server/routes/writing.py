@@ -29,13 +29,9 @@ from place_search.search.server.content.place_schemas import (
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BODY_TOO_LARGE,
-    BUSY,
-    CANNOT_CHANGE,
     EDIT_CONFLICT,
-    FORBIDDEN,
     KEY_REUSED,
-    METHOD_NOT_ALLOWED,
-    NOT_READY,
+    OF_CHANGES,
     OF_PHOTOS,
     UNFIT_VALUE,
     UNKNOWN_PLACE,
@@ -87,8 +83,6 @@ IfMatch = Annotated[
 
 CurrentWriter = Annotated[Writer, Depends(_writer_of)]
 
-_PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
-
 
 @router.post(
     "/places",
@@ -99,7 +93,7 @@ _PROBLEMS = (FORBIDDEN, METHOD_NOT_ALLOWED, CANNOT_CHANGE, BUSY, NOT_READY)
             "model": AddedPlaceReply,
             "description": "The photo is there already, as this place.",
         },
-        **documented(*OF_PHOTOS, KEY_REUSED, *_PROBLEMS),
+        **documented(*OF_PHOTOS, KEY_REUSED, *OF_CHANGES),
     },
 )
 @allows("write")
@@ -156,7 +150,7 @@ async def add_place(
 @named_router.post(
     "/places/bulk",
     summary="Add several places",
-    responses=documented(BAD_PARAMETER, BODY_TOO_LARGE, KEY_REUSED, *_PROBLEMS),
+    responses=documented(BAD_PARAMETER, BODY_TOO_LARGE, KEY_REUSED, *OF_CHANGES),
 )
 @allows("write")
 async def add_places(
@@ -210,7 +204,7 @@ def request_key(
     "/places/{place_id}",
     status_code=204,
     summary="Remove a place",
-    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, EDIT_CONFLICT, *_PROBLEMS),
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, EDIT_CONFLICT, *OF_CHANGES),
 )
 @allows("write")
 async def remove_place(
@@ -227,7 +221,7 @@ async def remove_place(
 @router.post(
     "/places/{place_id}/restore",
     summary="Bring back a removed place",
-    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, *_PROBLEMS),
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, *OF_CHANGES),
 )
 @allows("write")
 async def restore_place(
@@ -247,7 +241,7 @@ async def restore_place(
 @router.patch(
     "/places/{place_id}",
     summary="Edit a place",
-    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, EDIT_CONFLICT, UNFIT_VALUE, *_PROBLEMS),
+    responses=documented(BAD_PARAMETER, UNKNOWN_PLACE, EDIT_CONFLICT, UNFIT_VALUE, *OF_CHANGES),
     openapi_extra={
         "requestBody": {
             "required": True,

@@ -321,7 +321,7 @@ def test_a_row_that_a_full_disk_takes_in_part_is_none(tmp_path: Path) -> None:
         file = FrameFile(opened, 1024, "these")
         file.append(np.ones(1024, np.float32))
         size = (tmp_path / "kept").stat().st_size
-        with files_up_to(size + 2000), pytest.raises(PlaceSearchError, match="make room"):
+        with files_up_to(size + 2000), pytest.raises(PlaceSearchError, match="free some space"):
             file.append(np.ones(1024, np.float32))
         assert file.count == 1
     with locked_file(tmp_path / "kept") as opened:
