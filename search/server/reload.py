@@ -1,10 +1,8 @@
 """New versions of an index are served as soon as they are on disk; broken versions are refused."""
 
 import asyncio
-import json
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +11,7 @@ from place_search.indexer.errors import IndexFormatError, IndexReadError
 from place_search.indexer.storage.manifest import MANIFEST, read_manifest
 from place_search.search.index_calibration import FILE as CALIBRATION
 from place_search.search.index_calibration import calibration_for
+from place_search.search.server.log import json_line
 
 if TYPE_CHECKING:
     from place_search.search.engine import Engine
@@ -104,5 +103,4 @@ class Reloader:
 
 
 def _log_event(event: str, index_id: str, **more: Any) -> None:
-    time = datetime.now(UTC).isoformat(timespec="milliseconds")
-    log.warning(json.dumps({"time": time, "event": event, "serving": index_id, **more}))
+    log.warning(json_line(event=event, serving=index_id, **more))

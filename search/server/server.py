@@ -1,6 +1,7 @@
 """A server process: it listens, loads the index, serves and stops."""
 
 import gc
+import logging
 import os
 import resource
 import signal
@@ -15,11 +16,11 @@ from typing import TYPE_CHECKING
 
 from place_search.core.files import allow_open_files
 from place_search.core.memory import CEILING, keep_freed_memory, machine_bytes, return_freed_memory
-from place_search.core.text import printable
 from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
 from place_search.search.errors import ServerError
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.keys import ApiKey, KeyRing, read_keys
+from place_search.search.server.log import logging_to_stderr
 from place_search.search.server.network import BACKLOG, address_of, is_loopback, listen
 from place_search.search.server.settings import ServerSettings
 
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
     from place_search.search.engine import Engine
     from place_search.search.server.state import ServerState
+
+log = logging.getLogger("place_search.server")
 
 SHUTDOWN_SECONDS = 10
 STARTING_SWITCH_SECONDS = 0.0001
@@ -193,7 +196,7 @@ def _bound_connections(requested: int) -> int:
     files = allow_open_files(requested + EXTRA_FILES)
     most = max(files - EXTRA_FILES, files // 4)
     if most < requested:
-        _warn(
+        log.warning(
             f"WARNING: this process may open {files} files, so it takes {most} connections at "
             f"most, not {requested}; raise the limit with `ulimit -n`, or lower --connections."
         )
@@ -273,13 +276,14 @@ def serve(
             "--writable needs a key that may write; make one with `place-search key NAME --role "
             "write` and give it with --keys."
         )
-    _warn_of_useless(keys, {name, *others})
     traces = None
     if options.trace:
         from place_search.search.server.middleware.telemetry import open_provider
 
         traces = open_provider()
     with ExitStack() as opened:
+        opened.enter_context(logging_to_stderr(all_json=options.log))
+        _warn_of_useless(keys, {name, *others})
         # The decoder starts while this process imports its modules.
         decoder = opened.enter_context(
             closing(Decoder(workers=options.decoders, limits=options.decode))
@@ -293,14 +297,13 @@ def serve(
             hosts = (*options.allowed_hosts, options.host)
             options = options.model_copy(update={"allowed_hosts": hosts})
         elif not keys:
-            _warn(
+            log.warning(
                 f"WARNING: everybody who reaches {options.host} may search this index and see its "
                 "photos; use --keys, or --host 127.0.0.1."
             )
         opener = EngineOpener(index_folder, options, decoder)
         opener.begin()  # compiles the graph on another core while this thread imports
         from place_search.search.server.app import create_app
-        from place_search.search.server.log import logging_to_stderr
 
         run = _Run(address_of(options.host, listener), on_ready)
         app = create_app(
@@ -320,7 +323,7 @@ def serve(
         )
         run.server = server = _uvicorn_server(app, options)
         try:
-            with _stopped_by_signals(run), logging_to_stderr():
+            with _stopped_by_signals(run):
                 server.run(sockets=[listener])
         finally:
             CEILING.lift()
@@ -372,15 +375,7 @@ def _warn_of_useless(keys: Sequence[ApiKey], names: Collection[str]) -> None:
     """Warn of keys for other indexes: no error, as servers may share a file of keys."""
     for key in keys:
         if key.index and key.index not in names:
-            _warn(
+            log.warning(
                 f"WARNING: the key '{key.name}' is for the index '{key.index}' alone, and this "
                 f"server has {', '.join(sorted(names))}; serve {key.index}=INDEX, or mend its line."
             )
-
-
-def _warn(sentence: str) -> None:
-    shown = printable(sentence)
-    if sys.stderr.isatty():
-        shown = f"\x1b[1;31m{shown}\x1b[0m"
-    sys.stderr.write(f"{shown}\n")
-    sys.stderr.flush()

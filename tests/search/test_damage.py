@@ -22,7 +22,7 @@ def test_damage_is_a_problem_until_it_is_mended(
         shutil.copy(street.folder / f"{place:02d}.jpg", tmp_path / "photos")
     folder = tmp_path / "index"
     build_index(open_source(tmp_path / "photos"), folder, model, photos_per_shard=2)
-    server = start_server(folder)
+    server = start_server(folder, "--log")
     with httpx.Client(base_url=server.address, timeout=SECONDS) as client:
 
         def search(**options: Any) -> httpx.Response:
@@ -55,6 +55,8 @@ def test_damage_is_a_problem_until_it_is_mended(
         assert client.get("/v1/places/2/thumbnail").status_code == 200
     assert server.stop() == 0
     assert "Traceback" not in server.text()
-    told = [line for line in server.text().splitlines() if "mend it with" in line]
-    assert len(told) == 2, "one line for each file"
-    assert not any("traceback" in json.loads(x) for x in server.text().splitlines() if x[:1] == "{")
+    _, log = server.text().split("Ctrl-C\n")
+    lines = [json.loads(line) for line in log.splitlines()]
+    told = [line for line in lines if "mend it with" in line.get("message", "")]
+    assert [line["event"] for line in told] == ["error", "error"], "one line for each file"
+    assert not any("traceback" in line for line in lines)

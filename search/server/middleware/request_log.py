@@ -1,19 +1,17 @@
 """Each request is counted and, with `--log`, written as one line of JSON."""
 
-import json
 import logging
 import re
 import secrets
 import time
 import traceback
-from datetime import UTC, datetime
 from ipaddress import ip_network
-from typing import Any
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from place_search.search.server.clients import client_address
+from place_search.search.server.log import json_line
 from place_search.search.server.metrics import Metrics
 from place_search.search.server.middleware.headers import SECURITY_HEADERS
 from place_search.search.server.problems import FAILED, INTERNAL, problem_response
@@ -80,32 +78,25 @@ class RequestLog:
         self, scope: Scope, request_id: str, route: str, status: int, seconds: float
     ) -> None:
         client = scope.get("client")
-        line: dict[str, Any] = {
-            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-            "request_id": request_id,
-            "client": client and (client[0] if self.addresses else network(client[0])),
-            "key": scope.get("key"),
-            "method": scope["method"],
-            "route": route,
-            # None for a client that disconnected before the answer.
-            "status": status or None,
-            "problem": scope.get("problem"),
-            "ms": round(seconds * 1000, 1),
-            "stages_ms": scope["stages"].milliseconds() if "stages" in scope else None,
-        }
-        log.info(json.dumps({key: value for key, value in line.items() if value is not None}))
+        line = json_line(
+            request_id=request_id,
+            client=client and (client[0] if self.addresses else network(client[0])),
+            key=scope.get("key"),
+            method=scope["method"],
+            route=route,
+            status=status or None,  # none for a client that disconnected before the answer
+            problem=scope.get("problem"),
+            ms=round(seconds * 1000, 1),
+            stages_ms=scope["stages"].milliseconds() if "stages" in scope else None,
+        )
+        log.info(line)
 
 
 def _log_failure(request_id: str, scope: Scope, error: Exception) -> None:
     """Log a failure of the server with its traceback, even where requests are not logged."""
-    line = {
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
-        "event": "failed",
-        "request_id": request_id,
-        "route": route_of(scope),
-        "traceback": "".join(traceback.format_exception(error)),
-    }
-    failures.error(json.dumps(line))
+    trace = "".join(traceback.format_exception(error))
+    line = json_line(event="failed", request_id=request_id, route=route_of(scope), traceback=trace)
+    failures.error(line)
 
 
 def route_of(scope: Scope) -> str:
