@@ -15,6 +15,7 @@ from place_search.search.probability import (
     rounded_probability,
 )
 from place_search.search.results import CompareResult
+from place_search.search.several.fusion import of_photo
 from place_search.search.stages import Stages
 from place_search.search.verification import NOTHING_TO_MATCH, Query, verify
 
@@ -48,11 +49,11 @@ def compare_photos(
     calibration, calibration_notes = chosen or calibration_for(index, model)
     stages = stages or Stages()
     photos, embeddings = [], []
-    for source, part in ((first, box), (second, None)):
-        with stages.timed("decode"):
+    for number, (source, part) in enumerate(((first, box), (second, None)), start=1):
+        with stages.timed("decode"), of_photo(number, 2):
             photos.append((decode or model.read)(source, box=part))
-    for photo in photos:
-        with stages.timed("embed"):
+    for number, photo in enumerate(photos, start=1):
+        with stages.timed("embed"), of_photo(number, 2):
             embeddings.append(model.embed(photo))
     a, b = embeddings
     similarity = min(float(a.descriptor @ b.descriptor), 1.0)

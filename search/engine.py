@@ -42,6 +42,7 @@ from place_search.search.several.fusion import (
     fused_order,
     fused_probabilities,
     mean_direction,
+    of_photo,
     strongest,
     unit,
 )
@@ -172,8 +173,8 @@ class Engine(DescriptorSearch):
         stages = stages or Stages()
         cut = panorama if len(photos) == 1 and box is None else False
         decoded = []
-        for source in photos:
-            with stages.timed("decode"):
+        for number, source in enumerate(photos, start=1):
+            with stages.timed("decode"), of_photo(number, len(photos)):
                 decoded.append(self.decode(source, box=box, panorama=cut))
         notes = [*chain.from_iterable(decoded_photo.notes for decoded_photo in decoded)]
         notes += self.chosen.notes
@@ -227,8 +228,10 @@ class Engine(DescriptorSearch):
         checking, stages, notes = options.checking, options.stages, options.notes
         model = self.model if checking else self.model.alone()
         sharing = max(len(photos), panorama_views)
-        with stages.timed("embed"):
-            embeddings = [model.embed(photo) for photo in photos]
+        embeddings = []
+        for number, photo in enumerate(photos, start=1):
+            with stages.timed("embed"), of_photo(number, len(photos)):
+                embeddings.append(model.embed(photo))
         with stages.timed("search"):
             compared = candidates_per_photo(self.candidates, sharing) if checking else 0
             if not (checking and sharing == 1):

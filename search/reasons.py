@@ -95,18 +95,20 @@ REASONS: Mapping[str, str] = {
 }
 """The sentences by code; values stand in braces."""
 
-_OF_PAIR = re.compile(r"(First|Second) photo: (.+)")
+_OF_PHOTO = re.compile(r"(?:(First|Second) photo|Photo ([0-9]+)): (.+)")
 
 
 def reason_of(sentence: str) -> tuple[str, dict[str, str]] | None:
     """The code and the values of a sentence, whether it begins with a capital or not.
 
-    A sentence on one of two photos has the value `photo`, which is 1 or 2. None for a sentence that
-    is not in the table.
+    A sentence on one of several photos has the value `photo`, which is its number from 1 on. None
+    for a sentence that is not in the table.
     """
-    of_pair = _OF_PAIR.fullmatch(sentence)
-    values = {"photo": "1" if of_pair[1] == "First" else "2"} if of_pair else {}
-    text = of_pair[2] if of_pair else sentence
+    of_photo = _OF_PHOTO.fullmatch(sentence)
+    values, text = {}, sentence
+    if of_photo:
+        values["photo"] = of_photo[2] or ("1" if of_photo[1] == "First" else "2")
+        text = of_photo[3]
     for code, parts in _parts().items():
         matched = _values(text, parts)
         if matched is not None:

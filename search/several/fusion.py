@@ -1,12 +1,14 @@
 """Several photos of one spot as one query."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.photos import BoxError, PhotoError
 from place_search.search.errors import ParameterError
 from place_search.search.probability import log_odds, sigmoid
 from place_search.search.verification import Ranking, Verification
@@ -15,6 +17,17 @@ _MAX_LOG_ODDS = log_odds(1 - 1e-6)
 """The largest log odds of one photo, so that no photo outvotes the others by itself."""
 MAX_PHOTOS = 16
 """The largest number of photos in one query."""
+
+
+@contextmanager
+def of_photo(number: int, count: int) -> Iterator[None]:
+    """Let the sentence of an error tell which of several photos it is about, from 1 on."""
+    try:
+        yield
+    except (PhotoError, ParameterError) as error:
+        if count > 1 and not isinstance(error, BoxError):  # a box is of one photo only
+            error.args = (f"Photo {number}: {error}", *error.args[1:])
+        raise
 
 
 def require_few(photos: int) -> None:

@@ -134,3 +134,4 @@ def test_a_photo_that_cannot_be_compared(
     response = client.post("/v1/compare", files=files)
     assert response.status_code == status
     assert response.headers["content-type"] == "application/problem+json"
+    assert ("Photo 2: " in response.json()["detail"]) == bool(image2)

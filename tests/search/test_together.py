@@ -120,8 +120,10 @@ def test_what_cannot_be_one_query_is_refused(engine: Engine, street: Any) -> Non
         engine.search([])
     with pytest.raises(ParameterError, match="box is for a query of one photo"):
         engine.search([photo, photo], box=PhotoBox(0, 0, 100, 100))
-    with pytest.raises(UnreadablePhotoError):
+    with pytest.raises(UnreadablePhotoError, match=r"^Photo 2: the photo is truncated"):
         engine.search([photo, photo[:900]])
+    with pytest.raises(UnreadablePhotoError, match=r"^the photo is truncated"):
+        engine.search([photo[:900]])
 
 
 def test_repeated_photos_are_one_query_over_http(
@@ -138,7 +140,11 @@ def test_bad_queries_of_several_photos_are_told_in_a_sentence(
     photo = street.query(3)
     many = problem(post(client, [b"a photo"] * 200), "bad-parameter")["detail"]
     assert many.startswith("The query has 200 photos, but one query takes from 1 to 16")
-    assert "holds no bytes" in problem(post(client, [photo, b""]), "bad-parameter")["detail"]
+    empty = problem(post(client, [photo, b""]), "bad-parameter")
+    assert empty["detail"].startswith("Photo 2: The field photo holds no bytes")
+    bad = problem(post(client, [photo, photo, b"text"]), "unsupported-photo")
+    assert bad["detail"].startswith("Photo 3: the photo is not a photo")
+    assert bad["reason"] == {"code": "no-photo", "values": {"what": "the photo", "photo": "3"}}
     assert (
         "box is for"
         in problem(post(client, [photo] * 2, box="0,0,90,90"), "bad-parameter")["detail"]

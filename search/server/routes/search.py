@@ -25,7 +25,7 @@ from place_search.search.server.problems import (
 )
 from place_search.search.server.roles import allows
 from place_search.search.server.served import CurrentState
-from place_search.search.several.fusion import require_few
+from place_search.search.several.fusion import of_photo, require_few
 
 router = APIRouter(prefix="/v1", tags=["search"], dependencies=[CHECKED_FIELDS])
 
@@ -74,7 +74,10 @@ async def search_places(
     engine = service.engine
     require_few(len(photo))
     place_filter = filters.of(engine.index)
-    contents = [await photo_in("photo", upload) for upload in photo]
+    contents = []
+    for number, upload in enumerate(photo, start=1):
+        with of_photo(number, len(photo)):
+            contents.append(await photo_in("photo", upload))
     result = await service.run_search(
         request,
         engine.search,
