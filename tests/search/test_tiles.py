@@ -12,7 +12,7 @@ from pmtiles.tile import Compression, TileType
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
-from place_search.search.server.routes.tiles import TileFile
+from place_search.search.server.routes.tiles import MOST_BYTES, TileFile
 from place_search.search.server.settings import ServerSettings
 from tests.search.tile_file import picture, write_tiles
 
@@ -89,6 +89,50 @@ def test_compressed_pictures_and_equal_neighbours(tmp_path: Path) -> None:
     assert {file.tile(2, x, y) for x in range(4) for y in range(4)} == {b"sea"}
 
 
+def crafted(tmp_path: Path, name: str) -> Path:
+    """A file whose header and root are in order, and whose rest is not."""
+
+    def varint(number: int) -> bytes:
+        low = number & 127
+        return bytes([low | 128]) + varint(number >> 7) if number > low else bytes([low])
+
+    def directory(run_length: int, length: int, offset: int) -> bytes:
+        numbers = (1, 0, run_length, length, offset + 1)
+        return gzip.compress(b"".join(map(varint, numbers)))
+
+    path = write_tiles(tmp_path / "crafted.pmtiles", range(1), draw=lambda *_: b"x" * 2000)
+    if name in ("bomb", "no gzip"):
+        return write_tiles(
+            path,
+            range(1),
+            draw=lambda *_: gzip.compress(bytes(MOST_BYTES + 1)) if name == "bomb" else b"picture",
+            compression=Compression.GZIP,
+        )
+    content = bytearray(path.read_bytes())
+    if name == "a leaf":
+        root = directory(0, 2000, 0)  # pictures in place of a directory
+    elif name == "endless":
+        leaf = gzip.compress(b"\xff" * 100_000)
+        root = directory(0, len(leaf), len(content))
+        content += leaf
+        content[40:48] = bytes(8)
+    else:
+        root = directory(1, *{"beyond": (2000, 1 << 63), "large": (1 << 62, 0)}[name])
+    content[8:24] = len(content).to_bytes(8, "little") + len(root).to_bytes(8, "little")
+    path.write_bytes(content + root)
+    return path
+
+
+@pytest.mark.parametrize("name", ["a leaf", "endless", "beyond", "large", "bomb", "no gzip"])
+def test_a_crafted_file_is_told_once_and_has_no_tiles(
+    engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
+) -> None:
+    answers = ask(engine, crafted(tmp_path, name), "/tiles/0/0/0", "/tiles/0/0/0")
+    assert [answer.status_code for answer in answers] == [204, 204]
+    assert len(caplog.messages) == 1
+    assert "is damaged: tile 0/0/0" in caplog.messages[0]
+
+
 def test_a_file_that_is_none_is_refused(engine: Engine, tmp_path: Path) -> None:
     whole = write_tiles(tmp_path / "whole.pmtiles", range(2)).read_bytes()
     shapes = write_tiles(tmp_path / "shapes.pmtiles", range(2), kind=TileType.MVT)
@@ -96,7 +140,10 @@ def test_a_file_that_is_none_is_refused(engine: Engine, tmp_path: Path) -> None:
         TileFile(shapes)
     with pytest.raises(ServerError, match=r"cannot be read \(No such file"):
         TileFile(tmp_path / "none.pmtiles")
-    for content in (b"", b"x" * 500, whole[:120], whole[:140], b"PMTiles\x02" + whole[8:]):
+    listing = gzip.compress(b"[]")  # facts that are no JSON object
+    where = len(whole).to_bytes(8, "little") + len(listing).to_bytes(8, "little")
+    listed = whole[:24] + where + whole[40:] + listing
+    for content in (b"", b"x" * 500, whole[:120], whole[:140], b"PMTiles\x02" + whole[8:], listed):
         (tmp_path / "broken.pmtiles").write_bytes(content)
         with pytest.raises(ServerError, match="no whole PMTiles file of version 3"):
             TileFile(tmp_path / "broken.pmtiles")
