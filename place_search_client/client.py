@@ -2,6 +2,7 @@
 
 import asyncio
 import operator
+import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -53,7 +54,8 @@ class _Base(Generic[Http]):
         """`key` is an API key, `timeout` in seconds.
 
         While the server is busy or still loading, a request is sent up to `retries` times more,
-        each time after the seconds that the server names.
+        each time after at least the seconds that the server names, at most `LONGEST_WAIT_S`. The
+        time grows by chance, so that many clients that were refused at once come one by one.
 
         Raises:
             ValueError: an invalid key, or fewer than 0 retries.
@@ -167,7 +169,7 @@ class Client(PlaceMethods, _Base[httpx.Client]):
     def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         for remaining in range(self.retries, -1, -1):
             response = self._http.request(method, path, params=parameters(query), **more)
-            wait = _wait(response)
+            wait = _wait(response, self.retries - remaining)
             if wait is None or not remaining:
                 break
             time.sleep(wait)
@@ -256,7 +258,7 @@ class AsyncClient(AsyncPlaceMethods, _Base[httpx.AsyncClient]):
     async def _ask(self, method: str, path: str, query: Any = None, **more: Any) -> httpx.Response:
         for remaining in range(self.retries, -1, -1):
             response = await self._http.request(method, path, params=parameters(query), **more)
-            wait = _wait(response)
+            wait = _wait(response, self.retries - remaining)
             if wait is None or not remaining:
                 break
             await asyncio.sleep(wait)
@@ -364,11 +366,15 @@ def _retry_after(response: httpx.Response) -> float:
         return 1.0
 
 
-def _wait(response: httpx.Response) -> float | None:
-    """The seconds after which to send the request again, or None where that would not help."""
+def _wait(response: httpx.Response, tries: int) -> float | None:
+    """The seconds after which to send the request again, or None where that would not help.
+
+    `tries` is how often it was sent again before.
+    """
     if response.status_code not in RETRIED or _problem(response).type in NOT_RETRIED:
         return None
-    return min(_retry_after(response), LONGEST_WAIT_S)
+    grown = _retry_after(response) * random.uniform(1, 2 + tries)  # noqa: S311
+    return min(grown, LONGEST_WAIT_S)
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

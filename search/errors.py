@@ -28,7 +28,11 @@ class NotReadyError(PlaceSearchError):
 
 
 class BusyError(PlaceSearchError):
-    """The largest number of requests is waiting already."""
+    """The largest number of requests is waiting already; try again after some `seconds`."""
+
+    def __init__(self, sentence: str, seconds: int = 1) -> None:
+        super().__init__(sentence)
+        self.seconds = seconds
 
 
 class TimedOutError(PlaceSearchError):

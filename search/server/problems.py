@@ -193,6 +193,9 @@ def problem_response(
     extra = dict(headers or {})
     if problem.status in (429, 503):
         extra.setdefault("Retry-After", "1")
+    if problem.status == 429:
+        # Its client comes again about when the server closes an idle connection: it would be cut.
+        extra["Connection"] = "close"
     return ProblemResponse(problem, content, extra)
 
 
@@ -243,9 +246,10 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
             "A file of the index is damaged, and the answer needs what was in it; the server's log "
             "says which.",
         )
+    headers = {"Retry-After": str(error.seconds)} if isinstance(error, BusyError) else {}
     for kind in type(error).__mro__:
         if kind in _OF_ERROR:
-            return problem_response(_OF_ERROR[kind], str(error))
+            return problem_response(_OF_ERROR[kind], str(error), headers=headers)
     raise error  # without a problem of its own it is a failure, which is logged
 
 

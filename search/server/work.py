@@ -1,6 +1,7 @@
 """Bounded work off the event loop, shared fairly between clients."""
 
 import asyncio
+import math
 import threading
 import time
 from collections import Counter, OrderedDict, deque
@@ -17,6 +18,10 @@ SLOW_SECONDS = 1.0
 """The seconds of a client's last job above which its jobs run one at a time: jobs that long would
 wait for each other anyway."""
 CLIENTS_REMEMBERED = 1000
+LONGEST_WAIT = 60
+"""The most seconds after which a refused client is asked to come again."""
+_NEWEST = 0.1
+"""The weight of the last job in the mean time of recent jobs."""
 
 
 def _always() -> bool:
@@ -52,6 +57,8 @@ class WorkQueue:
         self._workers = workers
         self._pool = ThreadPoolExecutor(workers + spare, thread_name_prefix=name)
         self._lock = threading.RLock()
+        self._job_seconds: float | None = None
+        """The mean time of recent jobs."""
         self._waiting: dict[str, deque[_Job]] = {}
         self._running: Counter[str] = Counter()
         self._places_of: Counter[str] = Counter()
@@ -96,13 +103,13 @@ class WorkQueue:
             raise
         finally:
             timer.cancel()
-        raise _late_error()
+        raise self._late_error()
 
     def _give_up(self, job: "_Job") -> None:
         """Refuse a job that still waits."""
         with self._lock:
             if job.waits:
-                job.future.set_exception(_late_error())
+                job.future.set_exception(self._late_error())
 
     def _submit(self, client: str, call: Callable[[], Any]) -> "_Job":
         job = _Job(client, call, self)
@@ -123,8 +130,25 @@ class WorkQueue:
         waiting = [job for jobs in self._waiting.values() for job in jobs if job.waits]
         newest = max(waiting, key=self._weight, default=None)
         if newest is None or self._places_of[newest.client] <= self._places_of[client] + 1:
-            raise _refused_error()
-        newest.future.set_exception(_refused_error())
+            raise self._refused_error()
+        newest.future.set_exception(self._refused_error())
+
+    def _late_error(self) -> BusyError:
+        seconds = self._wait_seconds()
+        return BusyError(
+            f"The server is too busy to begin with this request; try again in {seconds} s.", seconds
+        )
+
+    def _refused_error(self) -> BusyError:
+        seconds = self._wait_seconds()
+        return BusyError(
+            f"The server has too many requests waiting; try again in {seconds} s.", seconds
+        )
+
+    def _wait_seconds(self) -> int:
+        """The seconds after which the jobs that are here now should be done, at least 1."""
+        seconds = self.depth * (self._job_seconds or 0.0) / self._workers
+        return min(max(math.ceil(seconds), 1), LONGEST_WAIT)
 
     def _weight(self, job: "_Job") -> tuple[int, float]:
         return self._places_of[job.client], job.submitted
@@ -160,6 +184,8 @@ class WorkQueue:
 
     def _end(self, client: str, seconds: float) -> None:
         with self._lock:
+            recent = seconds if self._job_seconds is None else self._job_seconds
+            self._job_seconds = recent + _NEWEST * (seconds - recent)
             self._running[client] -= 1
             if not self._running[client]:
                 del self._running[client]
@@ -221,11 +247,3 @@ class _Job:
 
     def _release(self, _future: "Future[Any]") -> None:
         self._queue.release(self)
-
-
-def _late_error() -> BusyError:
-    return BusyError("The server is too busy to begin with this request; try again later.")
-
-
-def _refused_error() -> BusyError:
-    return BusyError("The server has too many requests waiting; try again in a second.")

@@ -252,6 +252,21 @@ def test_a_busy_server_is_asked_again(address: str) -> None:
     assert len(Server.seen) == 3
 
 
+def test_many_that_were_refused_at_once_come_at_growing_and_different_times(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+    monkeypatch.setattr("place_search_client.client.time.sleep", waits.append)
+    for _ in range(8):
+        Server.refusals[:] = [(429, BUSY)] * 3
+        with Client(address) as client:
+            assert client.search(b"x").model == "m"
+    by_try = [waits[tries::3] for tries in range(3)]
+    for tries, times in enumerate(by_try):
+        assert len(set(times)) == 8
+        assert all(0.05 <= wait <= 0.05 * (2 + tries) for wait in times), "the server named 0.05 s"
+
+
 def test_a_problem_is_an_error(address: str) -> None:
     Server.refusals[:] = [(429, BUSY)] * 2
     with Client(address, retries=1) as client:

@@ -6,6 +6,7 @@ import threading
 import time
 import weakref
 from functools import partial
+from types import SimpleNamespace
 
 import pytest
 from starlette.types import Message, Receive, Scope, Send
@@ -222,6 +223,48 @@ def test_who_waits_too_long_is_refused_and_who_works_is_not() -> None:
         queue.close()
 
     asyncio.run(run())
+
+
+def test_who_is_refused_is_told_when_those_before_should_be_done(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(work, "time", SimpleNamespace(perf_counter=lambda: now[0]))
+
+    def eight_seconds() -> None:
+        now[0] += 8
+
+    async def run() -> None:
+        queue = WorkQueue("t", workers=2, waiting=1)
+        await queue.run(eight_seconds, client="a")
+        await until(lambda: not queue.depth, "a place stays taken")
+        go_on = threading.Event()
+        jobs = [
+            asyncio.create_task(queue.run(lambda: go_on.wait(SECONDS), client=client))
+            for client in "abc"
+        ]
+        await until(lambda: queue.depth == 3, "they do not come")
+        with pytest.raises(BusyError, match="try again in 12 s") as told:
+            await queue.run(lambda: True, client="a")
+        assert told.value.seconds == 12  # three jobs of 8 s by two workers
+        now[0] += 1000
+        go_on.set()
+        await asyncio.gather(*jobs)
+        queue.close()
+
+    asyncio.run(run())
+
+
+def test_the_answer_to_a_refused_request_says_when_and_ends_the_connection(engine: Engine) -> None:
+    app = create_app(engine)
+
+    @app.get("/full")
+    def full() -> None:
+        raise BusyError("Full.", 7)
+
+    answer = asker(app)("GET", "/full")
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    assert answer.headers["connection"] == "close"
 
 
 def test_what_a_job_raises_comes_out() -> None:
