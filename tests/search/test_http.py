@@ -170,6 +170,13 @@ def test_no_field_is_ignored(
     assert all(name in body["detail"] for name in wrong)
 
 
+def test_thousands_of_wrong_fields_have_no_large_answer(client: httpx.Client) -> None:
+    path = "/v1/places?" + "&".join(f"f{number}" for number in range(5000))
+    refused = client.get(path)
+    assert len(problem(refused, "bad-parameter")["errors"]) == 100
+    assert len(refused.content) < len(path)
+
+
 @pytest.mark.parametrize(
     "body",
     [

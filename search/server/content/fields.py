@@ -21,8 +21,6 @@ from place_search.search.errors import ParameterError
 FIELD_PROBLEM = "field"
 """The type of the validation errors raised here; their messages need no more."""
 TWICE = "send it once, not twice"
-MAX_WRONG_FIELDS = 100
-"""The largest number of wrong fields of a JSON body that an answer names."""
 
 
 async def check_fields(request: Request) -> None:
@@ -166,12 +164,7 @@ async def json_object(request: Request, model: type[BaseModel], example: str) ->
         *_unknown(sent, list(model.model_fields)),
         *((name, TWICE) for name in dict.fromkeys(twice)),
     ]
-    _refuse(
-        [
-            (name.encode("utf-8", "replace").decode(), problem)
-            for name, problem in wrong[:MAX_WRONG_FIELDS]
-        ]
-    )
+    _refuse([(name.encode("utf-8", "replace").decode(), problem) for name, problem in wrong])
     return sent
 
 
