@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +62,24 @@ def test_reports_are_listed(engine: Engine, folder: Path) -> None:
     assert report["recall"] == ABOUT["recall"]
     assert set(report) == {"name", "created", *ABOUT} - {"seconds"}
     assert page.json()["reports"] is True
+
+
+def test_a_report_of_odd_text_does_not_hide_the_others(engine: Engine, folder: Path) -> None:
+    for name, key, value in (
+        ("surrogate", "truth", "caf\udce9"),
+        ("endless", "recall", {"1": float("nan")}),
+        ("key", "recall", {"\ud800": 1.0}),
+    ):
+        (folder / name).mkdir()
+        (folder / name / "report.json").write_text(json.dumps(ABOUT | {key: value}))
+    unnamed = Path(os.fsdecode(bytes(folder) + b"/caf\xe9"))
+    unnamed.mkdir()
+    (unnamed / "report.json").write_text(json.dumps(ABOUT))
+    (listed,) = ask(engine, folder, "/v1/reports")
+    truths = {report["name"]: report["truth"] for report in listed.json()}
+    assert {"one", "two ü"} <= set(truths)
+    assert truths["surrogate"] == "caf\\udce9"
+    assert "caf\udce9" not in truths
 
 
 def test_one_report_may_be_the_folder(engine: Engine, folder: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from place_search.core.files import read_regular
-from place_search.core.text import parse_json
+from place_search.core.text import encodable, parse_json
 from place_search.search.errors import ServerError, UnknownReportError
 from place_search.search.server.content.schemas import ReportReply
 
@@ -64,7 +64,9 @@ class Reports:
             children = sorted(self._folder.iterdir())
         except OSError:
             return {}
-        return {child.name: child for child in children if self._holds(child / ABOUT)}
+        # No address can have a name that is not UTF-8.
+        named = [child for child in children if encodable(child.name) == child.name]
+        return {child.name: child for child in named if self._holds(child / ABOUT)}
 
     def _holds(self, path: Path) -> bool:
         """Whether a file exists, and is no link that leads out of the folder."""
@@ -77,11 +79,17 @@ def _read(name: str, folder: Path) -> ReportReply | None:
         created = (folder / ABOUT).stat().st_mtime
         about: dict[str, Any] = parse_json(read_regular(folder / ABOUT))
         fields = {field: about[field] for field in _COPIED_FIELDS}
-        return ReportReply(
+        shown: dict[str, Any] = {
+            field: encodable(value) if isinstance(value, str) else value
+            for field, value in fields.items()
+        }
+        reply = ReportReply(
             name=name,
             created=datetime.fromtimestamp(created, UTC).isoformat(timespec="seconds"),
-            **fields,
+            **shown,
         )
+        reply.model_dump_json()  # raises ValueError where one would end the whole list
+        return reply
     except (OSError, ValueError, KeyError, TypeError):
         return None  # no report, or an unfinished one
 
