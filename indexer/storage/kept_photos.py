@@ -7,7 +7,6 @@ that no note names are never touched: the folder may be a user's own.
 """
 
 import fcntl
-import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
-from place_search.core.files import PART, write_whole
+from place_search.core.files import PART, append, open_note, write_whole
 from place_search.indexer.errors import IndexBusyError
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.lock import plain_write_errors
@@ -61,7 +60,7 @@ class KeptPhotos:
         """
         with plain_write_errors(self.folder):
             make_beside(self.folder)
-            note = _open_note(self._note)
+            note = open_note(self._note)
         with note:
             if not _try_lock(note):
                 raise IndexBusyError(
@@ -79,10 +78,7 @@ class KeptPhotos:
 
     def _write(self, photos: Mapping[str, bytes], note: FileIO) -> None:
         new = [name for name in photos if not (self.folder / name).exists()]
-        line = "".join(f"{name}\n" for name in new).encode("ascii")
-        while line:
-            line = line[note.write(line) :]  # a full disk writes a part, and refuses the next
-        os.fsync(note.fileno())
+        append(note, "".join(f"{name}\n" for name in new).encode())
         for name, content in photos.items():
             write_whole(self.folder / name, content)
 
@@ -127,10 +123,8 @@ class KeptPhotos:
         names = "".join(f"{photo.name}\n" for photo in photos)
         if names:
             make_beside(self.folder)
-            with (self.folder / REMOVED).open("a", encoding="ascii") as note:
-                note.write(f"\n{names}")  # a full disk may have cut the last line short
-                note.flush()
-                os.fsync(note.fileno())
+            with open_note(self.folder / REMOVED) as note:
+                append(note, f"\n{names}".encode())  # a full disk may have cut the last line short
 
     def settle(self, manifest: Manifest) -> None:
         """Delete photos that killed processes and removed places have left; the index is locked.
@@ -140,20 +134,20 @@ class KeptPhotos:
         """
         removed = self.folder / REMOVED
         if not manifest.removed and removed.exists() and removed.stat().st_size:
-            names = _names(removed.read_bytes())
+            with open_note(removed) as note:
+                names = _names(note)
             still_used = self._used_by_places(names)
             for name in names - still_used:
                 (self.folder / name).unlink(missing_ok=True)
             # A process may have been killed between its note and the removal.
             write_whole(removed, "".join(f"{name}\n" for name in sorted(still_used)).encode())
         if self.is_unsettled():
-            with _open_note(self._note) as note:
+            with open_note(self._note) as note:
                 if _try_lock(note):
                     self._settle(note)
 
     def _settle(self, note: FileIO) -> None:
-        note.seek(0)
-        names = _names(note.read())
+        names = _names(note)
         for name in names:
             (self.folder / f"{name}{PART}").unlink(missing_ok=True)
         for name in names - self._used_by_places(names):
@@ -169,14 +163,10 @@ class KeptPhotos:
         return names & {path.decode().rpartition("/")[2] for path in paths}
 
 
-def _open_note(path: Path) -> FileIO:
-    """Open a note without a buffer, which a full disk would let fail once more on closing."""
-    return path.open("ab+", buffering=0)
-
-
-def _names(note: bytes) -> set[str]:
+def _names(note: FileIO) -> set[str]:
     """The photos that a note names."""
-    return {name for name in note.decode("ascii").split("\n") if _OWN.fullmatch(name)}
+    note.seek(0)
+    return {name for name in note.read().decode("ascii").split("\n") if _OWN.fullmatch(name)}
 
 
 def _try_lock(note: FileIO) -> bool:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from place_search.core.errors import unwritable
+from place_search.core.files import open_note
 from place_search.indexer.errors import IndexBusyError, IndexWriteError
 
 LOCK_NAME = ".lock"
@@ -19,19 +20,18 @@ def lock(folder: Path) -> Iterator[None]:
     Raises:
         IndexBusyError: another process, or another thread of this one, holds it.
     """
-    with (folder / LOCK_NAME).open("a+") as stream:
+    with open_note(folder / LOCK_NAME) as note:
         try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            stream.seek(0)
-            holder = stream.read().strip()
+            note.seek(0)
+            holder = note.read().strip().decode("ascii", "replace")
             process = f"process {holder}" if holder.isdigit() else "another process"
             raise IndexBusyError(
                 f"{folder} is being written by {process}; wait until that is done."
             ) from None
-        stream.truncate(0)
-        stream.write(f"{os.getpid()}\n")
-        stream.flush()
+        note.truncate(0)
+        note.write(f"{os.getpid()}\n".encode())
         yield
 
 

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from place_search.core.files import FileStamp, sync_folder, write_whole
+from place_search.core.files import FileStamp, append, open_note, sync_folder, write_whole
 from place_search.core.text import parse_json
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import matches_stamp
@@ -186,10 +186,8 @@ class Journal:
         sync_folder(self.path.parent)
 
     def _append(self, table: dict[str, Any]) -> None:
-        with self.path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(table) + "\n")
-            stream.flush()
-            os.fsync(stream.fileno())
+        with open_note(self.path) as note:
+            append(note, f"{json.dumps(table)}\n".encode())
 
 
 def read_finished(table: dict[str, Any]) -> FinishedShard:

@@ -126,13 +126,42 @@ def open_regular(path: Path) -> io.BufferedReader:
     """
     # `open` itself makes the stream, so that it owns the file whenever Ctrl-C comes.
     stream = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - given to the caller
+    _require_regular(stream)
+    return stream
+
+
+def _require_regular(stream: io.BufferedReader | io.FileIO) -> None:
     try:
         if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            raise OSError(errno.ENXIO, "it is not a regular file", str(path))
+            raise OSError(errno.ENXIO, "it is not a regular file", str(stream.name))
     except BaseException:
         stream.close()
         raise
-    return stream
+
+
+def open_note(path: Path) -> io.FileIO:
+    """Open a file of ours, perhaps a new one, to read and to append to.
+
+    A link could lead out of a folder that a stranger packed, and would let us change any file.
+    There is no buffer: one that finds a full disk would be written again on closing.
+
+    Raises:
+        OSError: as `open` does; `errno.ELOOP` for a link, `errno.ENXIO` for anything but a file.
+    """
+    note = open(path, "ab+", buffering=0, opener=_open_no_link)  # noqa: SIM115 - given to the caller
+    _require_regular(note)
+    return note
+
+
+def append(note: io.FileIO, data: bytes) -> None:
+    """Write all of `data` to the end of a note, to the disk. Raises OSError."""
+    while data:
+        data = data[note.write(data) :]  # a full disk writes a part, and refuses the next
+    os.fsync(note.fileno())
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY, 0o666)
 
 
 def _open_at_once(path: str, flags: int) -> int:

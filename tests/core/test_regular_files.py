@@ -14,6 +14,7 @@ from PIL import Image
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import (
     locked_file,
+    open_note,
     open_regular,
     read_regular,
     replacing,
@@ -90,6 +91,15 @@ def test_the_work_of_an_interrupted_run_is_in_no_link(tmp_path: Path) -> None:
     with pytest.raises(PlaceSearchError, match="it is a link"), locked_file(link) as opened:
         opened.truncate(0)
     assert mine.read_bytes() == b"precious"
+
+
+def test_a_note_is_neither_a_pipe_nor_a_link(pipe: Path, tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="not a regular file"):
+        open_note(pipe)
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(OSError, match="symbolic links"):
+        open_note(tmp_path / "link")
+    assert not (tmp_path / "nowhere").exists()
 
 
 def test_a_pipe_is_no_photo(pipe: Path) -> None:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import stat
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from place_search.indexer import (
     VideoRequest,
     add_photos,
     build_index,
+    collect_leftovers,
     compact_index,
     descriptor_file_model,
     edit_place,
@@ -29,7 +31,7 @@ from place_search.indexer import (
     remove_places,
     sync_photos,
 )
-from place_search.indexer.storage.kept_photos import NOTE
+from place_search.indexer.storage.kept_photos import NOTE, REMOVED
 from place_search.models import Model
 from place_search.search.server.content.kept_answers import Answer, KeptAnswers, RequestKey
 from tests.full_disk import files_up_to
@@ -75,6 +77,29 @@ def test_an_error_of_another_file_is_not_told_as_theirs(built: Path) -> None:
         raise other
     assert not (kept.folder / name).exists()
     assert not kept.is_unsettled()
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("/.lock", lambda index: remove_places(index, [0], compact=False)),
+        (f"-photos/{NOTE}", collect_leftovers),
+        (f"-photos/{NOTE}", lambda index: KeptPhotos(index).adding({}).__enter__()),
+        (f"-photos/{REMOVED}", lambda index: KeptPhotos(index).note_removed([Path("0.jpg")])),
+    ],
+)
+def test_a_link_in_a_stranger_s_index_changes_no_other_file(
+    built: Path, name: str, change: Callable[[Path], object]
+) -> None:
+    KeptPhotos(built).folder.mkdir(exist_ok=True)
+    mine = built.parent / "diary.txt"
+    mine.write_text("mine")
+    link = Path(f"{built}{name}")
+    link.unlink(missing_ok=True)
+    link.symlink_to(mine)
+    with pytest.raises((IndexWriteError, OSError), match="symbolic links"):
+        change(built)
+    assert mine.read_text() == "mine"
 
 
 def test_they_outlast_indexing_anew(

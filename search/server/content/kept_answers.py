@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from place_search.core.files import open_regular, write_whole
+from place_search.core.files import append, open_note, open_regular, write_whole
 from place_search.core.text import parse_json
 from place_search.indexer import Index
 from place_search.indexer.storage.kept_photos import make_beside
@@ -101,10 +101,8 @@ class KeptAnswers:
             self._forget(now)
             return
         make_beside(self._path.parent)
-        with self._path.open("ab") as file:
-            file.write(b"\n" + line + b"\n")  # the last line may have been cut short
-            file.flush()
-            os.fsync(file.fileno())
+        with open_note(self._path) as note:
+            append(note, b"\n" + line + b"\n")  # the last line may have been cut short
 
     def forget_expired(self) -> None:
         """Remove expired answers from the disk: their places may have been removed since."""
