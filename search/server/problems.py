@@ -39,8 +39,6 @@ from place_search.search.server.roles import methods_at
 from place_search.search.server.served import ServedIndex, served_of
 
 MEDIA_TYPE = "application/problem+json"
-MAX_WRONG = 100
-"""The largest number of wrong parameters that an answer names: there may be thousands."""
 FAILED = "The server failed on this request; its log says how."
 
 
@@ -276,7 +274,7 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
 
 async def _on_invalid_request(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for it only
-    wrong = [_parameter_problem(item) for item in error.errors()[:MAX_WRONG]]
+    wrong = [_parameter_problem(item) for item in error.errors()]
     if any(item["loc"][0] == "path" for item in error.errors()):
         return problem_response(
             UNKNOWN_PLACE, f"There is no place {wrong[0].name}; place ids are whole numbers."

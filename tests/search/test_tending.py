@@ -127,9 +127,18 @@ def test_no_field_of_a_json_body_is_ignored(
 
 
 def test_a_body_of_many_unknown_fields_is_answered_briefly(tending: httpx.Client) -> None:
-    many = {f"field{number}": number for number in range(100_000)}
+    many = {f"field{number}": number for number in range(40_000)}
     said = problem(tending.patch("/v1/places/0", json=many), "bad-parameter")
     assert len(said["errors"]) == 100
+
+
+@pytest.mark.parametrize("what", ["", "/group"])
+def test_a_body_that_would_take_far_more_memory_is_not_read(
+    tending: httpx.Client, what: str
+) -> None:
+    body = b'{"name": [' + b"[]," * (1 << 20) + b"[]]}"
+    said = problem(tending.patch(f"/v1/places/0{what}", content=body), "body-too-large")
+    assert said["detail"] == "The JSON is larger than 1 MiB, the server's limit; send less."
 
 
 def test_who_may_not_change_and_what_is_not_there(tending: httpx.Client) -> None:

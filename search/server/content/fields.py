@@ -12,6 +12,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, BeforeValidator
+from starlette.exceptions import HTTPException
 
 from place_search.core.tables import number_problem
 from place_search.core.text import parse_json
@@ -21,6 +22,10 @@ from place_search.search.errors import ParameterError
 FIELD_PROBLEM = "field"
 """The type of the validation errors raised here; their messages need no more."""
 TWICE = "send it once, not twice"
+MAX_WRONG_FIELDS = 100
+"""The largest number of wrong fields that an answer names: there may be thousands."""
+MAX_JSON_BYTES = 1 << 20
+"""The largest JSON body: read, one takes up to sixty times as much memory."""
 
 
 async def check_fields(request: Request) -> None:
@@ -45,7 +50,7 @@ def _refuse(wrong: Sequence[tuple[str, str]]) -> None:
         raise RequestValidationError(
             [
                 {"type": FIELD_PROBLEM, "loc": ("request", name), "msg": problem, "input": None}
-                for name, problem in wrong
+                for name, problem in wrong[:MAX_WRONG_FIELDS]
             ]
         )
 
@@ -145,6 +150,7 @@ async def json_object(request: Request, model: type[BaseModel], example: str) ->
     """The JSON object of a body; only the names of its fields are checked against the model.
 
     Raises:
+        HTTPException: the body has more than `MAX_JSON_BYTES`.
         ParameterError: the body is no JSON object; the sentence shows the `example`.
         RequestValidationError: a field is unknown, or repeated at any depth.
     """
@@ -154,8 +160,14 @@ async def json_object(request: Request, model: type[BaseModel], example: str) ->
         twice.extend(name for name, n in Counter(name for name, _ in pairs).items() if n > 1)
         return dict(pairs)
 
+    body = await request.body()
+    if len(body) > MAX_JSON_BYTES:
+        raise HTTPException(
+            413,
+            f"The JSON is larger than {MAX_JSON_BYTES >> 20} MiB, the server's limit; send less.",
+        )
     try:
-        sent: Any = parse_json(await request.body(), pairs=once)
+        sent: Any = parse_json(body, pairs=once)
     except ValueError:
         sent = None
     if not isinstance(sent, dict):
