@@ -25,6 +25,10 @@ class IndexReadError(PlaceSearchError):
     """A file of an index that the system refuses to read, though it may be whole."""
 
 
+class ClosedIndexError(PlaceSearchError):
+    """An index that was closed is used."""
+
+
 class IndexWriteError(PlaceSearchError):
     """An index that cannot be written: a full disk, a read-only or foreign folder."""
 

@@ -19,6 +19,7 @@ from place_search.core.geodesy import Box, to_utm
 from place_search.core.memory import return_freed_memory
 from place_search.core.rows import read_only, spread_rows
 from place_search.core.tables import is_whole, require_number
+from place_search.indexer.closing import Closable
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, UnknownPlaceError
 from place_search.indexer.filters import Filter, FilterColumns, SortedRows
 from place_search.indexer.places import Place
@@ -40,8 +41,8 @@ _NAMES_PER_READ = 64
 """Reading a single name takes about as long as reading this many names of a whole column."""
 
 
-class Index:
-    """An index of places: one version of it, however long it stays open. Thread-safe."""
+class Index(Closable):
+    """An index of places: one version of it, until it is closed. Thread-safe."""
 
     def __init__(self, folder: Path, manifest: Manifest) -> None:
         """Open the version that a manifest describes; see `open_index`."""
@@ -144,7 +145,8 @@ class Index:
         return self.count
 
     def __repr__(self) -> str:
-        return f"<Index {self.folder}: {self.count} places, {self.model_id} in {self.precision}>"
+        places = self.manifest.places
+        return f"<Index {self.folder}: {places} places, {self.model_id} in {self.precision}>"
 
     def check_model(self, model: Model) -> None:
         """Make sure that a model's descriptors can be searched for in this index.
@@ -186,8 +188,7 @@ class Index:
             raise UnknownPlaceError(
                 f"{place!r:.80} is neither the id nor the name of a place; give one of them."
             )
-        names = self.names(np.arange(self.count))
-        rows = [row for row, name in enumerate(names) if name == place]
+        rows = [row for row, name in enumerate(self.names(np.arange(self.count))) if name == place]
         if len(rows) == 1:
             return int(self.place_ids[rows[0]])
         if not rows:
@@ -339,8 +340,7 @@ class Index:
             )
         unit = query / norm if norm > 0 else query
         # The store knows the positions of photos only, not the corrected positions.
-        box = None if self._moved else box
-        return self._store.search(unit, k, only=ids, box=box)
+        return self._store.search(unit, k, only=ids, box=None if self._moved else box)
 
     def descriptors(self) -> ShardRows:
         """All descriptors, on disk: `take(rows)`, `chunks()`, `numpy.asarray`: (n, D) float32."""

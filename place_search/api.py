@@ -79,7 +79,7 @@ def open_model(
 
 
 def open_index(folder: AnyPath) -> "Index":
-    """Open an index that `index` or the command line made.
+    """Open an index that `index` or the command line made, until its `close()` or in a `with`.
 
     Raises:
         PlaceSearchError: the folder holds no index that can be opened.

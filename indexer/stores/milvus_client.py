@@ -5,9 +5,10 @@ import logging.config
 import os
 import threading
 import time
-from functools import lru_cache
+import weakref
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 from place_search.core.text import parse_json
 from place_search.indexer.errors import CollectionLostError, IndexFormatError, StoreOutageError
@@ -22,6 +23,8 @@ _PAUSE = 1.0
 _NOT_FOUND, _NOT_LOADED = 100, 101
 
 _importing = threading.Lock()
+_connections: "WeakValueDictionary[str, MilvusConnection]" = WeakValueDictionary()
+"""The connections of this process by address; each ends with the last index that uses it."""
 _named: set[str] = set()
 """The addresses that the user has named to this process."""
 log = logging.getLogger("place_search.index")
@@ -80,6 +83,7 @@ class MilvusConnection:
                 from pymilvus import MilvusClient
 
                 self._client = MilvusClient(uri=self.uri, token=self._token(), timeout=seconds)
+                weakref.finalize(self, self._client.close).atexit = False
             return self._client
 
     def _token(self) -> str:
@@ -123,16 +127,12 @@ def milvus_connection(uri: str) -> MilvusConnection:
     logger = logging.getLogger("pymilvus")
     if logger.level == logging.NOTSET:  # it logs errors that are raised anyway
         logger.setLevel(logging.CRITICAL)
-    return _link(uri)
+    with _importing:
+        return _connections.setdefault(uri, MilvusConnection(uri))
 
 
 def _ignore_config(config: Any) -> None:
     """Configure nothing."""
-
-
-@lru_cache(maxsize=16)
-def _link(uri: str) -> MilvusConnection:
-    return MilvusConnection(uri)
 
 
 def read_note(path: Path) -> dict[str, Any]:

@@ -227,13 +227,13 @@ def test_a_token_goes_only_to_the_address_that_its_user_names(
     withheld = "PLACE_SEARCH_MILVUS_TOKEN is sent only to the address of --uri or PLACE_SEARCH_URI"
     for named, token in (("", ""), ("http://127.0.0.1:1", ""), (f"{address}/", "root:secret")):
         monkeypatch.setenv("PLACE_SEARCH_URI", named)
-        milvus_client._link.cache_clear()
+        milvus_client._connections.clear()
         with pytest.raises(StoreOutageError) as refused:
             place_search.search(unreachable, street.query(1))
         assert tokens.pop() == (address, token)
         assert (withheld in str(refused.value)) is (not token)
     monkeypatch.delenv("PLACE_SEARCH_URI")
-    milvus_client._link.cache_clear()
+    milvus_client._connections.clear()
     with pytest.raises(StoreOutageError):
         compact_index(unreachable, store="milvus", uri=address)
     assert tokens.pop() == (address, "root:secret")
@@ -309,3 +309,23 @@ def test_service_comes_back_with_the_server(
         assert reply is not None
         assert reply.json()["results"][0]["name"] == "01.jpg"
         assert client.get("/").status_code == 200
+
+
+@pytest.mark.parametrize("uri", ["lite"], indirect=True)
+def test_a_connection_ends_with_the_last_index_that_uses_it(
+    made: Path, street: Any, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[str] = []
+    close = pymilvus.MilvusClient.close
+
+    def noted(client: Any) -> None:
+        closed.append("closed")
+        close(client)
+
+    monkeypatch.setattr("pymilvus.MilvusClient.close", noted)
+    with open_index(made) as index:
+        with open_index(made) as other:
+            assert names(other, street.query(1), model)[0] == "01.jpg"
+        assert names(index, street.query(1), model)[0] == "01.jpg"
+        assert not closed
+    assert closed
