@@ -311,6 +311,14 @@ def _quantization(table: Mapping[str, Any] | None) -> Quantization | None:
     return _made(Quantization, {**table, "measured": rows})
 
 
+def has_id(folder: Path, model_id: str) -> bool:
+    """Whether the card of a folder can be read, and has this id."""
+    try:
+        return read_card(folder).id == model_id
+    except ModelError:
+        return False
+
+
 def write_card(card: ModelCard, folder: Path) -> None:
     """Write a card for `read_card`; an existing card is replaced atomically."""
     table = {

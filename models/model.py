@@ -23,6 +23,7 @@ from place_search.models.card import (
     ModelCard,
     card_of,
     crop_card,
+    has_id,
     read_card,
 )
 from place_search.models.choose_precision import choose_precision
@@ -66,45 +67,39 @@ def find_model(model: str | Path = DEFAULT_MODEL) -> Path:
         ModelError: there is no such model, and the message lists the installed models; or a folder
             in the current one and another installed model have this name.
     """
-    candidates = [Path(model), weights_folder() / model, _shipped_weights() / model]
-    found = [folder for folder in candidates if (folder / CARD_NAME).is_file()]
-    if found:
-        if isinstance(model, str):
-            _require_same_if_bare(model, found)
-        return found[0]
-    if Path(model).is_file():
+    here, installed = Path(model), _installed(str(model))
+    if (here / CARD_NAME).is_file():
+        cards = {(folder / CARD_NAME).read_bytes() for folder in (here, installed or here)}
+        if model == here.name and len(cards) > 1:  # a bare name, no `Path`, may mean either
+            raise ModelError(
+                f"'{model}' is a model in the current folder, and another one is {installed}; name "
+                f"the one you mean by its path, such as ./{model}."
+            )
+        return here
+    if installed is not None:
+        return installed
+    if here.is_file():
         raise ModelError(
             f"{model} is a file; make a model of it with "
             f"{shell_command('weights', 'import', model, '--as', 'ID')}, if it holds weights."
         )
-    folders = sorted(card.parent for card in weights_folder().glob(f"*/{CARD_NAME}"))
-    renamed = [folder for folder in folders if _has_id(folder, str(model))]
-    if len(renamed) == 1:
-        return renamed[0]
     raise ModelError(
         f"There is no model '{model}': name a model folder or one of "
-        f"{', '.join(folder.name for folder in folders) or 'none'}; PLACE_SEARCH_WEIGHTS names "
+        f"{', '.join(folder.name for folder in _folders()) or 'none'}; PLACE_SEARCH_WEIGHTS names "
         "the folder that models are looked for in."
     )
 
 
-def _require_same_if_bare(model: str, found: Sequence[Path]) -> None:
-    """Refuse a bare name that means a model in the current folder, and another installed one."""
-    here = Path(model)
-    if model != here.name or found[0] != here or len(found) == 1:
-        return
-    if (here / CARD_NAME).read_bytes() != (found[1] / CARD_NAME).read_bytes():
-        raise ModelError(
-            f"'{model}' is a model in the current folder, and another one in {found[1].parent}; "
-            f"name the one you mean by its path, such as ./{model}."
-        )
+def _installed(model: str) -> Path | None:
+    """The folder of an installed model of this name, else the only one with this id."""
+    named = [weights_folder() / model, _shipped_weights() / model]
+    found = [folder for folder in named if (folder / CARD_NAME).is_file()]
+    renamed = [] if found else [folder for folder in _folders() if has_id(folder, model)]
+    return found[0] if found else renamed[0] if len(renamed) == 1 else None
 
 
-def _has_id(folder: Path, model_id: str) -> bool:
-    try:
-        return read_card(folder).id == model_id
-    except ModelError:  # a damaged card has none
-        return False
+def _folders() -> list[Path]:
+    return sorted(card.parent for card in weights_folder().glob(f"*/{CARD_NAME}"))
 
 
 def find_verifier(model: str | Path) -> Path:

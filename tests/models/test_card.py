@@ -142,6 +142,23 @@ def test_a_renamed_folder_is_found_by_its_card_s_id(
         find_model("mine")
 
 
+def test_a_bare_name_of_two_models_is_refused_though_one_was_renamed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PLACE_SEARCH_WEIGHTS", str(tmp_path / "weights"))
+    monkeypatch.chdir(tmp_path)
+    for folder in ("weights/renamed", "mine"):
+        Path(folder).mkdir(parents=True)
+    card = replace(read_card(find_model()), id="mine")
+    write_card(card, Path("weights/renamed"))
+    write_card(replace(card, title="Another"), Path("mine"))
+    with pytest.raises(ModelError, match=r"'mine' is a model in the current folder, .*renamed;"):
+        find_model("mine")
+    assert find_model("./mine") == find_model(Path("mine")) == Path("mine")
+    write_card(card, Path("mine"))  # the same model twice
+    assert find_model("mine") == Path("mine")
+
+
 def test_a_folder_without_a_card_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="not a model folder"):
         read_card(tmp_path)
