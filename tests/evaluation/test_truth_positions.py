@@ -1,5 +1,6 @@
 """Truths whose positives come from positions: splits, @ folders, CSV files, Exif."""
 
+import json
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -347,6 +348,28 @@ def test_metres_without_a_zone_beside_degrees_of_metadata(tmp_path: Path) -> Non
     listed.write_text("path,easting,northing\nlisted.jpg,386570,6173971\nown.jpg,,\n")
     with pytest.raises(TruthError, match=r"'listed.jpg', .* in their metadata, as 'own.jpg' has"):
         read_places_truth(listed)
+
+
+def test_degrees_of_metadata_beside_a_model_without_a_place_on_earth(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "exif").mkdir()
+    names = ("a.jpg", "b.jpg", "exif.jpg", "opensfm.jpg")
+    for name in names:
+        take_at(48.0 if name == "exif.jpg" else None, tmp_path / "images" / name)
+    shots = {
+        name: {"rotation": [0, 0, 0], "translation": [step, 0, 0]}
+        for step, name in enumerate(names[:2])
+    }
+    (tmp_path / "reconstruction.json").write_text(json.dumps([{"shots": shots}]))
+    gps = {"gps": {"latitude": 48.2, "longitude": 11.6}}
+    (tmp_path / "exif" / "opensfm.jpg.exif").write_text(json.dumps(gps))
+    truth = read_places_truth(tmp_path)
+    assert truth.queries == names[:2]
+    assert [rows.tolist() for rows in truth.positives] == [[1], [0]]
+    assert any(
+        warning.startswith("2 photos of") and "such as 'exif.jpg', lost a position" in warning
+        for warning in truth.warnings
+    )
 
 
 def test_photos_at_a_pole_have_a_place_among_others() -> None:

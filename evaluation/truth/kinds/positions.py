@@ -4,11 +4,13 @@ import math
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.text import counted
 from place_search.evaluation.errors import TruthError
 from place_search.evaluation.truth.ground_truth import GroundTruth, Order
 from place_search.evaluation.truth.positives import RADIUS_M, metres_of, within
@@ -101,7 +103,9 @@ def read_places_truth(
     places = open_source(database)
     query_source = None if queries is None else open_source(queries)
     radius = RADIUS_M if radius_m is None else radius_m
-    listed = [*_placed(places), *(_placed(query_source) if query_source else ())]
+    sources = [places] if query_source is None else [places, query_source]
+    placed_photos, incomparable = zip(*map(_placed, sources), strict=True)
+    listed = [*chain.from_iterable(placed_photos)]
     root = _root([places.root, (query_source or places).root], listed)
     metres = metres_of(listed)
     if query_source is not None:
@@ -132,10 +136,10 @@ def read_places_truth(
         warnings=(
             *(
                 sentence
-                for source in (places, query_source)
-                if source is not None
+                for source in sources
                 for sentence in (*source.left_unread, *source.intake.warnings)
             ),
+            *filter(None, incomparable),
             *_without_positions(
                 has_position[:count],
                 "photos that are searched",
@@ -188,12 +192,24 @@ def _root(roots: Sequence[Path], photos: Sequence[PlacePhoto]) -> Path:
     return Path(os.path.commonpath(folders))
 
 
-def _placed(source: Source) -> Sequence[PlacePhoto]:
-    """Photos with the positions that an index of them has: the source's, else their metadata's."""
-    return [
+def _placed(source: Source) -> tuple[list[PlacePhoto], str]:
+    """Photos with the positions that an index of them has: the source's, else their metadata's.
+
+    The metres of a model that names no place on Earth cannot be compared with degrees of metadata:
+    photos that have only these have no position, and a sentence says so, else "".
+    """
+    photos = [
         photo if photo.is_placed else replace(photo, position=read_position(photo.path))
         for photo in source.photos
     ]
+    lost = [] if source.centres is None else [photo for photo in photos if photo.position]
+    if not lost:
+        return photos, ""
+    return [replace(photo, position=None) for photo in photos], (
+        f"{counted(len(lost), 'photo')} of {source.root}, such as '{lost[0].name}', lost a "
+        "position: it is in degrees, which cannot be compared with the metres of a model that does "
+        "not name its place on Earth."
+    )
 
 
 def _pair_name(database: Path, queries: Path) -> str:
