@@ -13,6 +13,7 @@ import numpy as np
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.difference import compare
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
+from place_search.indexer.changes.kept_files import settle_kept_files
 from place_search.indexer.changes.missing_photos import edits_of_missing, groups_of_missing
 from place_search.indexer.changes.regroup import group_views
 from place_search.indexer.changes.shard_workers import ShardWorkers
@@ -186,7 +187,7 @@ def build_index(
             notes = [] if old is None or outcome else _brought_back_notes(old, source)
             report = _report(out, source, outcome or builder.run(), clock, started)
             report.notes.extend(notes)
-            KeptPhotos(out).settle(report.manifest)  # no removed place can be restored any more
+            settle_kept_files(out, report.manifest)  # no removed place can be restored any more
     if source.panoramas:
         group_views(out)
     return report
@@ -223,19 +224,18 @@ def _draft(
     local_features: bool,
     descriptor_type: DescriptorType,
 ) -> VersionSpec:
-    photos = source.photos
-    parts = split_ids(range(len(photos)), per_shard)
+    parts = split_ids(range(len(source.photos)), per_shard)
     without = "" if local_features else " without cells"
     verifier = model.verifier if local_features else None
     verified = "" if verifier is None else f" verified by {verifier.fingerprint}"
     return VersionSpec(
         request=f"index {store.requested} {descriptor_type}{without}{verified}"
         f"{model.limit_in_words}",
-        plan=Plan(first_free_number(old), parts, photos),
+        plan=Plan(first_free_number(old), parts, source.photos),
         model_entry=model_entry(model),
         verifier_entry=None if verifier is None else model_entry(verifier),
         source={"root": str(source.root), "kind": source.kind},
-        next_place_id=len(photos),
+        next_place_id=len(source.photos),
         store=store,
         listed_count=listed_count,
         local_features=local_features,

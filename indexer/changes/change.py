@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.duplicates import Duplicate
+from place_search.indexer.changes.kept_files import settle_kept_files
 from place_search.indexer.changes.version_builder import (
     Outcome,
     VersionBuilder,
@@ -239,12 +240,12 @@ def changing(folder: Path, progress: Progress = silent) -> Iterator[Change]:
         journal = Journal(folder)
         if journal.has_committed(manifest):
             finish_commit(folder, manifest, journal)
-        KeptPhotos(folder).settle(manifest)
+        settle_kept_files(folder, manifest)
         change = Change(folder, manifest, progress)
         yield change
         if not change.committed:
             finish_commit(folder, change.manifest, journal)
-        KeptPhotos(folder).settle(change.manifest)
+        settle_kept_files(folder, change.manifest)
 
 
 def collect_leftovers(folder: Path) -> None:

@@ -1,5 +1,6 @@
 """Compaction: shards without removed rows, few small shards, and an updated vector store."""
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -14,7 +15,7 @@ from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.missing_photos import edits_of_missing, groups_of_missing
 from place_search.indexer.changes.regroup import stored_groups
 from place_search.indexer.changes.version_spec import VersionSpec
-from place_search.indexer.sources.kept_views import drop_views, panorama_of
+from place_search.indexer.sources.kept_views import drop_views, panorama_of, panoramas_in
 from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.edits import write_edits
 from place_search.indexer.storage.groups import Groups
@@ -121,7 +122,7 @@ def _commit_without_removed(change: Change, draft: VersionSpec) -> None:
     remaining = replace(draft, edits=_remaining_edits(change), new_groups=_remaining_groups(change))
     change.commit(replace(remaining, removed=np.empty(0, np.int64)))
     for panorama in panoramas:
-        drop_views(change.folder, panorama)
+        drop_views(change.folder, panoramas_in(f"{os.fsdecode(panorama)}/")[0])
 
 
 def _removed_panoramas(change: Change) -> set[bytes]:

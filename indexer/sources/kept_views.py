@@ -1,9 +1,9 @@
 """The folder of panoramas' views: `INDEX-views`, beside the index."""
 
-import os
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 
+from place_search.core.files import PART
 from place_search.indexer.storage.kept_photos import KeptPhotos, beside
 
 SUFFIX = "-views"
@@ -29,14 +29,22 @@ def view_name(number: int) -> str:
     return f"view_{number:02d}.jpg"
 
 
-def drop_views(index: Path, panorama: bytes) -> None:
-    """Delete the views of a panorama, by its path from `panorama_of`; other files stay."""
-    folder = views_folder(index) / os.fsdecode(panorama.partition(_INSIDE.encode())[2])
-    if (folder / MARK).is_file():
-        for view in (*folder.glob("view_*.jpg"), folder / MARK):
-            view.unlink(missing_ok=True)
-        with suppress(OSError):  # the folder holds other files
-            folder.rmdir()
+def drop_views(index: Path, panorama: str) -> None:
+    """Delete the views of a panorama, by its path below the folder of views; other files stay."""
+    folder = views_folder(index) / panorama
+    for view in (*folder.glob("view_*.jpg*"), folder / f"{MARK}{PART}", folder / MARK):
+        view.unlink(missing_ok=True)
+    with suppress(OSError):  # the folder holds other files, or does not exist
+        folder.rmdir()
+
+
+def panoramas_in(path: str) -> list[str]:
+    """What may be the path of a panorama below the folder of views, in the stored path of a view.
+
+    Other folders above may be called as that of views is.
+    """
+    parts = path.rpartition("/")[0].split(_INSIDE)
+    return [_INSIDE.join(parts[start:]) for start in range(1, len(parts))]
 
 
 def path_in_source(path: bytes) -> bytes:

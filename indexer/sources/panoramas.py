@@ -9,6 +9,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeAlias
@@ -27,7 +28,7 @@ from place_search.indexer.sources.kept_views import (
 )
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.video_request import VideoRequest
-from place_search.indexer.storage.kept_photos import make_beside
+from place_search.indexer.storage.added_folders import Adding
 from place_search.photos import PhotoError, encode_jpeg, read_capture_time
 from place_search.photos.decoding import inspect_position
 from place_search.photos.panorama import (
@@ -82,7 +83,12 @@ def cut_panoramas(source: Source, request: VideoRequest) -> Source:
     if not cut_count:
         return replace(source, warnings=tuple(warnings))
     return replace(
-        source, photos=photos, warnings=tuple(warnings), panoramas=cut_count, centres=None
+        source,
+        photos=photos,
+        warnings=tuple(warnings),
+        panoramas=cut_count,
+        centres=None,
+        adding=(*source.adding, cutter.adding),
     )
 
 
@@ -127,7 +133,7 @@ _CutPhoto: TypeAlias = tuple[Inspection, dict[int, Path] | None]
 """The inspection of a photo, and the files of its views by number; None where it is not cut."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Cutter:
     """Cuts panoramas, and writes their views into `folder`, by the panoramas' paths under `root`.
 
@@ -138,7 +144,15 @@ class _Cutter:
     folder: Path
     assumed: bool
     marking: Lock = field(default_factory=Lock)
-    """Lets one thread at a time write the mark of the folder."""
+    """Lets one thread at a time prepare the folder."""
+
+    @cached_property
+    def adding(self) -> Adding:
+        """Keeps the views from being deleted; made when the first panorama is cut."""
+        adding = Adding(self.folder.parent)
+        if not (self.folder.parent / MARK).exists():
+            write_whole(self.folder.parent / MARK, b"{}")
+        return adding
 
     def all(
         self, photos: Sequence[PlacePhoto], progress: Progress
@@ -187,6 +201,8 @@ class _Cutter:
         )
         folder = panorama_folder(self.folder, stored_path(path, self.root))
         files = {number: folder / view_name(number) for number in range(VIEWS)}
+        with self.marking:
+            adding = self.adding
         mark = _read_mark(folder)
         if mark.get("views_of") == identity:
             existing = {number: files[number] for number in mark["numbers"] if number in files}
@@ -198,11 +214,8 @@ class _Cutter:
             jpeg = encode_jpeg(view.pixels, VIEW_SIZE, quality=VIEW_QUALITY)
             jpegs[round(view.facing.yaw * VIEWS / 360)] = jpeg
         new_mark = {"views_of": identity, "numbers": list(jpegs)}
-        make_beside(self.folder.parent)
+        adding.note(folder.relative_to(self.folder).as_posix())
         folder.mkdir(parents=True, exist_ok=True)
-        with self.marking:
-            if not (self.folder.parent / MARK).exists():
-                write_whole(self.folder.parent / MARK, b"{}")
         for number, jpeg in jpegs.items():
             write_whole(files[number], jpeg)
         write_whole(folder / MARK, json.dumps(new_mark).encode())

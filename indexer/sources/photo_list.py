@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from place_search.core.geodesy import Position, Utm, is_zone, look_like_degrees, metres_in
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.sources.walk import count_kinds
+from place_search.indexer.storage.added_folders import Adding
 from place_search.indexer.storage.manifest import Skipped
 
 _NUMBERS = ("latitude", "longitude", "easting", "northing", "taken", "heading")
@@ -191,7 +192,8 @@ class Source:
     `unlisted` are folders that may not be read; `doubts` are about the positions that the source
     gives; `warnings` are other sentences on positions and panoramas; `panoramas` is the number of
     panoramas that were cut into views. `centres` are (N, 3) camera positions in the frame of a
-    model that does not say where on Earth it is, NaN for none.
+    model that does not say where on Earth it is, NaN for none. While the source is in use, `adding`
+    keeps its frames and views from being deleted.
     """
 
     root: Path
@@ -203,6 +205,7 @@ class Source:
     warnings: tuple[str, ...] = ()
     panoramas: int = 0
     centres: NDArray[np.float64] | None = field(default=None, repr=False, compare=False)
+    adding: tuple[Adding, ...] = field(default=(), repr=False, compare=False)
 
     @property
     def intake(self) -> Intake:

@@ -11,7 +11,7 @@ from place_search.core.progress import Progress, silent
 from place_search.core.tables import require_number
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.gpx import parse_time
-from place_search.indexer.storage.kept_photos import beside
+from place_search.indexer.sources.kept_frames import frames_folder
 from place_search.photos.video import require_sampling
 
 Panoramas: TypeAlias = Literal["auto", "2:1", "off"]
@@ -70,7 +70,7 @@ class VideoRequest:
     @property
     def folder(self) -> Path:
         """The folder of the frames, with a folder for each video."""
-        return beside(self.index, "-frames")
+        return frames_folder(self.index)
 
     @property
     def is_for_video(self) -> bool:

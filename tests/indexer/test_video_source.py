@@ -22,15 +22,18 @@ METRE = 1 / 111_195
 """In degrees of latitude."""
 
 
-def write_video(path: Path, recorded: str = RECORDED, seconds: int = 6) -> Path:
-    """Ten frames a second, each brighter than the one before."""
+def write_video(
+    path: Path, recorded: str = RECORDED, seconds: int = 6, size: tuple[int, int] = (64, 96)
+) -> Path:
+    """Ten frames a second, each brighter than the one before; `size` is height and width."""
     with av.open(str(path), "w") as container:
         if recorded:
             container.metadata["creation_time"] = recorded
         stream = container.add_stream("mpeg4", rate=10)
-        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        stream.height, stream.width = size
+        stream.pix_fmt = "yuv420p"
         for number in range(10 * seconds):
-            shade = np.full((64, 96, 3), 20 + 3 * number, np.uint8)
+            shade = np.full((*size, 3), 20 + 3 * number, np.uint8)
             frame = av.VideoFrame.from_ndarray(shade, format="rgb24")
             frame.pts, frame.time_base = number, Fraction(1, 10)
             container.mux(stream.encode(frame))

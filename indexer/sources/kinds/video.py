@@ -10,16 +10,15 @@ from place_search.core.files import PART, open_regular, read_regular, write_whol
 from place_search.core.text import parse_json
 from place_search.indexer.errors import IndexWriteError, SourceError
 from place_search.indexer.sources.gpx import GpxTrack, in_utc, time_in_words
+from place_search.indexer.sources.kept_frames import MARK, frame_name
 from place_search.indexer.sources.photo_list import PhotoList, Source
 from place_search.indexer.sources.video_request import VideoRequest
+from place_search.indexer.storage.added_folders import Adding
 from place_search.indexer.storage.commit import check_folder
-from place_search.indexer.storage.kept_photos import make_beside
 from place_search.photos import encode_jpeg
 from place_search.photos.video import FPS, Sampling, Video, is_video
 
 ACCEPTS = "a video"
-MARK = ".frames.json"
-"""The hidden file that names the video and the frames of a folder; no listing has it."""
 QUALITY = 92
 _ENDS = 1 << 20
 
@@ -48,19 +47,21 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
     track = None if video.gpx is None else _VideoTrack(opened, GpxTrack(video.gpx), video)
     if track is not None and video.every_m is not None:
         opened = Video(data, track.every(video.every_m))
-    frames = _find_folder(video.folder, opened)
-    if not frames.is_whole:
-        try:
+    try:
+        adding = Adding(video.folder)
+        frames = _find_folder(video.folder, opened)
+        if not frames.is_whole:
+            adding.note(frames.path.name)
             _write_frames(opened, frames, video)
-        except OSError as error:
-            raise IndexWriteError(
-                f"Frames cannot be kept in {frames.path} ({error.strerror}); mend that, and the "
-                "same command goes on."
-            ) from error
+    except OSError as error:
+        raise IndexWriteError(
+            f"Frames cannot be kept in {video.folder} ({error.strerror}); mend that, and the same "
+            "command goes on."
+        ) from error
     photos = PhotoList(video.folder)
     positions = [None if track is None else track.place(seconds) for seconds in frames.seconds]
     for number, position in enumerate(positions):
-        photos.append(f"{frames.path.name}/{_frame_name(number)}", position=position)
+        photos.append(f"{frames.path.name}/{frame_name(number)}", position=position)
     warnings = list(frames.notes)
     if track is not None:
         warnings += track.warnings
@@ -70,7 +71,7 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
                 f"video starts at {time_in_words(track.start)}, and {track.gpx.path.name} goes "
                 f"from {track.gpx.span}."
             )
-    return Source(video.folder, photos, "video", warnings=tuple(warnings))
+    return Source(video.folder, photos, "video", warnings=tuple(warnings), adding=(adding,))
 
 
 class _VideoTrack:
@@ -126,17 +127,13 @@ class _FrameFolder:
     def is_whole(self) -> bool:
         """Whether all frames were written and still exist."""
         return self.whole and all(
-            (self.path / _frame_name(number)).is_file() for number in range(len(self.seconds))
+            (self.path / frame_name(number)).is_file() for number in range(len(self.seconds))
         )
 
     def write_mark(self) -> None:
         """Write the mark: the folder's video, frames and notes."""
         mark = {"video_frames": self.identity, "seconds": self.seconds, "notes": self.notes}
         write_whole(self.path / MARK, json.dumps({**mark, "whole": self.whole}).encode())
-
-
-def _frame_name(number: int) -> str:
-    return f"frame_{number:06d}.jpg"
 
 
 def _find_folder(root: Path, video: Video) -> _FrameFolder:
@@ -195,13 +192,12 @@ def _identity(video: Video) -> str:
 
 def _write_frames(video: Video, frames: _FrameFolder, request: VideoRequest) -> None:
     """Write the frames that do not exist yet."""
-    make_beside(frames.path.parent)
     frames.path.mkdir(exist_ok=True)
     frames.seconds, frames.whole = [], False
     frames.write_mark()
     for number, frame in enumerate(video.frames()):
         request.progress("Taking frames", number, max(video.expected, number + 1))
-        path = frames.path / _frame_name(number)
+        path = frames.path / frame_name(number)
         if not path.is_file():
             size = frame.photo.width, frame.photo.height
             write_whole(path, encode_jpeg(frame.photo.pixels, size, quality=QUALITY))

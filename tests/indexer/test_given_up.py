@@ -1,0 +1,83 @@
+"""Frames and views of an addition that failed: the next change of the index deletes them."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from place_search.indexer import (
+    VideoRequest,
+    add_photos,
+    build_index,
+    edit_place,
+    open_source,
+    remove_places,
+)
+from place_search.models import Model
+from tests.indexer.test_video_source import write_video
+from tests.panoramas import gpano, photo, scene, sizes
+
+pytest.importorskip("av")
+
+
+def write_panorama(path: Path) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(photo(scene(1), gpano(**sizes(2048, 1024), PoseHeadingDegrees=30)))
+    return path
+
+
+def kept(index: Path) -> set[str]:
+    """The files beside an index, without hidden ones."""
+    return {
+        path.relative_to(index.parent).as_posix()
+        for suffix in ("-frames", "-views")
+        for path in index.with_name(index.name + suffix).rglob("*")
+        if path.is_file() and path.name not in (".adding", ".views.json")
+    }
+
+
+def read(index: Path, data: Path, **options: Any) -> Any:
+    return open_source(data, None, VideoRequest(index, **options))
+
+
+def test_what_nobody_adds_any_more_goes_with_the_next_change(built: Path, tmp_path: Path) -> None:
+    clip = write_video(tmp_path / "clip.mp4")
+    write_panorama(tmp_path / "more" / "round.jpg")
+    sources = [read(built, clip, fps=1), read(built, tmp_path / "more")]
+    assert len(kept(built)) == 7 + 12
+    edit_place(built, 0, {"note": "an addition is under way"})
+    assert len(kept(built)) == 7 + 12
+    del sources
+    edit_place(built, 0, {"note": "it was given up"})
+    assert not kept(built)
+    assert not (tmp_path / "index-frames" / "clip").exists()
+
+
+def test_what_places_have_stays(built: Path, tmp_path: Path, model: Model) -> None:
+    clip = write_video(tmp_path / "clip.mp4")
+    write_panorama(tmp_path / "more" / "round.jpg")
+    add_photos(built, read(built, clip, fps=1), model)
+    add_photos(built, read(built, tmp_path / "more"), model)
+    before = kept(built)
+    remove_places(built, [11, 12], compact=False)  # which can be restored
+    edit_place(built, 0, {"note": "open"})
+    assert kept(built) == before
+    assert len(before) == 7 + 12
+
+
+def test_frames_of_a_panoramic_video_stay_with_their_views(tmp_path: Path, model: Model) -> None:
+    clip = write_video(tmp_path / "clip.mp4", seconds=1, size=(1024, 2048))
+    index = tmp_path / "index"
+    build_index(read(index, clip, fps=1, panoramas="2:1"), index, model)
+    before = kept(index)
+    assert len(before) == 2 + 12
+    edit_place(index, 0, {"note": "open"})
+    assert kept(index) == before
+
+
+def test_other_files_there_stay(built: Path, tmp_path: Path) -> None:
+    read(built, write_video(tmp_path / "clip.mp4"), fps=1)
+    own = tmp_path / "index-frames" / "clip" / "mine.txt"
+    own.write_text("mine")
+    edit_place(built, 0, {"note": "open"})
+    assert kept(built) == {"index-frames/clip/mine.txt"}
