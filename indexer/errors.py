@@ -38,7 +38,7 @@ class StoreOutageError(PlaceSearchError):
 
 
 class CollectionLostError(StoreOutageError):
-    """The engine no longer has the collection of an index."""
+    """The engine no longer has the collection of an index, or another one by its name."""
 
 
 class ClusterError(PlaceSearchError):

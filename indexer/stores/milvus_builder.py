@@ -23,7 +23,14 @@ from place_search.indexer.stores.milvus_client import (
     milvus_connection,
     read_note,
 )
-from place_search.indexer.stores.milvus_store import CHANGES, SEARCHES, VECTORS, MilvusStore
+from place_search.indexer.stores.milvus_store import (
+    CHANGES,
+    FIELDS,
+    SEARCHES,
+    VECTORS,
+    MilvusStore,
+    require_own,
+)
 from place_search.indexer.stores.store_card import DEAD_SHARE, EXACT_BYTES, StoreCard
 from place_search.indexer.stores.tuning import tune
 from place_search.indexer.stores.vectors import Descriptors, VectorStore
@@ -85,6 +92,7 @@ class MilvusBuilder:
             return self.build(card, rows, path)
         count = card.count + rows.shape[0] - stored_count
         link = milvus_connection(card.uri)
+        require_own(link, note["collection"], rows.shape[1])
         # A killed run may have sent some of the rows already.
         _send_rows(link, note["collection"], rows, stored_count, "upsert")
         _await(link, note["collection"], count)
@@ -124,11 +132,13 @@ def _create(link: MilvusConnection, name: str, dims: int) -> None:
     from pymilvus import DataType, MilvusClient
 
     schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
-    schema.add_field("place_id", DataType.INT64, is_primary=True)
-    schema.add_field(VECTORS, DataType.FLOAT_VECTOR, dim=dims)
-    schema.add_field("latitude", DataType.DOUBLE)
-    schema.add_field("longitude", DataType.DOUBLE)
-    schema.add_field("name", DataType.VARCHAR, max_length=_LONGEST_NAME)
+    options: dict[str, dict[str, Any]] = {
+        "place_id": {"is_primary": True},
+        VECTORS: {"dim": dims},
+        "name": {"max_length": _LONGEST_NAME},
+    }
+    for field, kind in FIELDS.items():
+        schema.add_field(field, DataType[kind], **options.get(field, {}))
     link.call("create_collection", name, seconds=LONG, schema=schema, consistency_level=SEARCHES)
 
 

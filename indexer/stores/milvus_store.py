@@ -6,13 +6,29 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
-from place_search.indexer.errors import IndexFormatError
-from place_search.indexer.stores.milvus_client import milvus_connection, read_note
+from place_search.indexer.errors import (
+    CollectionLostError,
+    IndexFormatError,
+    StoreOutageError,
+)
+from place_search.indexer.stores.milvus_client import (
+    MilvusConnection,
+    milvus_connection,
+    read_note,
+)
 from place_search.indexer.stores.snapshot_store import Among, Candidates, SnapshotStore
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors, Hit, best
 
 VECTORS = "descriptor"
+FIELDS = {
+    "place_id": "INT64",
+    VECTORS: "FLOAT_VECTOR",
+    "latitude": "DOUBLE",
+    "longitude": "DOUBLE",
+    "name": "VARCHAR",
+}
+"""The fields of a collection, and Milvus's names of their types."""
 PAGE = 16_384
 """The greatest number of results of a search or query of Milvus."""
 SEARCHES = "Bounded"
@@ -41,6 +57,7 @@ class MilvusStore(SnapshotStore):
         self.collection: str = note["collection"]
         self._searched = note["searched"]
         self._link = milvus_connection(card.uri)
+        self._is_checked = False
 
     def _in_snapshot(
         self,
@@ -85,20 +102,32 @@ class MilvusStore(SnapshotStore):
     def _nearest(self, query: NDArray[np.float32], limit: int, condition: str) -> NDArray[np.int64]:
         """The ids of about `limit` nearest vectors that fit a `condition` of Milvus."""
         settings = {"ef": limit} if self._searched == "HNSW" else {}
-        (hits,) = self._link.call(
-            "search",
-            self.collection,
-            data=[query],
-            anns_field=VECTORS,
-            limit=limit,
-            filter=condition,
-            search_params={"metric_type": "IP", "params": settings},
-            output_fields=["place_id"],
-            consistency_level=SEARCHES,
-        )
+        self._check()
+        try:
+            (hits,) = self._link.call(
+                "search",
+                self.collection,
+                data=[query],
+                anns_field=VECTORS,
+                limit=limit,
+                filter=condition,
+                search_params={"metric_type": "IP", "params": settings},
+                output_fields=["place_id"],
+                consistency_level=SEARCHES,
+            )
+        except StoreOutageError:
+            self._is_checked = False  # Milvus may come back with another collection
+            raise
         return np.unique(np.array([hit["entity"]["place_id"] for hit in hits], np.int64))
 
+    def _check(self) -> None:
+        """Make sure once that the collection is that of the index. Raises as `require_own`."""
+        if not self._is_checked:
+            require_own(self._link, self.collection, self._rows.shape[1])
+            self._is_checked = True
+
     def _stored_ids(self) -> NDArray[np.int64]:
+        self._check()
         parts = [np.empty(0, np.int64)]
         for start in range(0, self._card.max_place_id + 1, PAGE):
             rows = self._link.call(
@@ -111,6 +140,30 @@ class MilvusStore(SnapshotStore):
             )
             parts.append(np.array([row["place_id"] for row in rows], np.int64))
         return np.concatenate(parts)
+
+
+def require_own(link: MilvusConnection, collection: str, dims: int) -> None:
+    """Make sure that a collection has the fields of an index, with vectors of `dims` numbers.
+
+    Raises:
+        CollectionLostError: there is none, or it is another one.
+        StoreOutageError: Milvus does not answer.
+    """
+    described = link.call("describe_collection", collection)["fields"]
+    types = {field["name"]: field["type"].name for field in described}
+    sizes = {field["name"]: field["params"].get("dim", dims) for field in described}
+    if wrong := [name for name, kind in FIELDS.items() if types.get(name) != kind]:
+        name = wrong[0]
+        found = f"is {types[name]}" if name in types else "does not exist"
+        difference = f"the field {name} {found} there, and {FIELDS[name]} in the index"
+    elif int(sizes[VECTORS]) != dims:
+        difference = f"its vectors have {sizes[VECTORS]} numbers, and those of the index {dims}"
+    else:
+        return
+    raise CollectionLostError(
+        f"The collection {collection} of Milvus at {link.uri} is not that of the index: "
+        f"{difference}; make it again with `place-search verify INDEX --repair`."
+    )
 
 
 def _inside(box: Box) -> str:

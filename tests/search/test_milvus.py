@@ -30,9 +30,10 @@ from place_search.indexer import (
     repair_index,
     verify_index,
 )
-from place_search.indexer.stores import milvus_client
+from place_search.indexer.stores import milvus_builder, milvus_client
 from place_search.indexer.stores.milvus_builder import LEDGER
 from place_search.indexer.stores.milvus_client import milvus_connection
+from place_search.indexer.stores.milvus_store import FIELDS
 from place_search.models import Model
 from place_search.search.engine import Engine
 from tests.waiting import SECONDS, wait_until
@@ -147,6 +148,46 @@ def test_a_lost_collection_is_made_again_of_the_shards(
     assert problem.file == "index.milvus"
     report = repair_index(made, lambda: pytest.fail("no photo needs to be described"))
     assert (report.whole, report.repaired) == (True, ["index.milvus"])
+    assert names(open_index(made), street.query(1), model)[0] == "01.jpg"
+
+
+@pytest.mark.parametrize(
+    ("dims", "lacking", "difference"),
+    [
+        (32, "", "its vectors have 32 numbers, and those of the index "),
+        (0, "latitude", "the field latitude does not exist there, and DOUBLE in the index"),
+    ],
+)
+def test_another_collection_of_the_name_is_no_outage(
+    made: Path,
+    uri: str,
+    photos: Path,
+    street: Any,
+    model: Model,
+    dims: int,
+    lacking: str,
+    difference: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    add_photos(made, open_source(photos), model)
+    link, name = milvus_connection(uri), collection(made)
+    link.call("drop_collection", name)
+    with monkeypatch.context() as patched:
+        fields = {
+            f"own_{field}" if field == lacking else field: kind for field, kind in FIELDS.items()
+        }
+        patched.setattr(milvus_builder, "FIELDS", fields)
+        milvus_builder._create(link, name, dims or model.card.dims)
+        milvus_builder._index(link, name, "FLAT")
+    for use in (
+        lambda: names(open_index(made), street.query(1), model),
+        lambda: compact_index(made),
+    ):
+        with pytest.raises(StoreOutageError, match=rf"not that of the index: {difference}.*repair"):
+            use()
+    (problem,) = verify_index(made).problems
+    assert problem.file == "index.milvus"
+    assert repair_index(made, lambda: pytest.fail("no photo needs to be described")).whole
     assert names(open_index(made), street.query(1), model)[0] == "01.jpg"
 
 
