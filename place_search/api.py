@@ -112,13 +112,14 @@ def index(
     verified; `verify_with` names the model that gives local features in place of `model`.
     The store "milvus" keeps vectors in the Milvus at `uri`, http://HOST:19530 or a file NAME.db.
     `descriptor_type` is int8, a quarter of the bytes, but float32 by default with `descriptors`.
-    Called again, it continues an interrupted run; an older index works until the new one is whole.
+    Called again, it continues an interrupted run; an older index works until the new one is whole,
+    which has the older one's model unless another is named.
 
     Raises:
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
     from place_search.indexer import store_address
-    from place_search.indexing import index_input
+    from place_search.indexing import index_input, kept_model
 
     if verify_with is not None and (descriptors is not None or not local_features):
         conflict = "local_features=False" if descriptors is None else "descriptors"
@@ -126,12 +127,20 @@ def index(
     address = "" if uri is None else fspath(uri)
     if address and not store_address(store, address):
         raise PlaceSearchError(f"uri does not work with the store {store}; leave one of them out.")
+
+    def opened() -> "Model":
+        kept = kept_model(folder) if model is None else None
+        if kept is None:
+            return opened_model(model, verify_with)
+        return open_model(kept.id, dims=kept.dims, verify_with=verify_with)
+
+    folder = as_path(out)
     with reporting(progress) as report:
         return index_input(
             as_path(data),
-            as_path(out),
-            video_of(as_path(out), video, report),
-            partial(opened_model, model, verify_with),
+            folder,
+            video_of(folder, video, report),
+            opened,
             root=path_of(root),
             descriptors=path_of(descriptors),
             model_named=model is not None,

@@ -3,19 +3,21 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
 
 from place_search.core.progress import Progress
 from place_search.indexer import (
     add_photos,
     build_index,
     descriptor_file_model,
+    holds_index,
     keep_listed_fields,
     open_descriptor_file,
     open_source,
     read_listed_fields,
     read_manifest,
 )
+from place_search.models import ModelError, find_model
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.search.calibrating.upkeep import keep_calibrated
 
@@ -40,6 +42,35 @@ class IndexingResult(Generic[_Report]):
     fields: "ListedFields | None"
     places_with_fields: int
     calibration_summary: str | None
+
+
+class KeptModel(NamedTuple):
+    """The id of the model that made an index, and the dimensions that it was cropped to."""
+
+    id: str
+    dims: int | None
+
+
+def kept_model(out: Path) -> KeptModel | None:
+    """The model that an index which is made again keeps, unless another one is named.
+
+    None without an index in `out`, or where its model is unknown.
+
+    Raises:
+        ModelError: the model is not installed.
+    """
+    manifest = read_manifest(out) if holds_index(out) else None
+    if manifest is None or not manifest.has_known_model:
+        return None
+    made_by = manifest.model
+    try:
+        find_model(str(made_by["id"]))
+    except ModelError:
+        raise ModelError(
+            f"{out} was made with the model '{made_by['id']}', which is not installed; bring it "
+            "back, or name another one, which describes all photos anew."
+        ) from None
+    return KeptModel(str(made_by["id"]), int(made_by["dims"]) if made_by.get("cropped") else None)
 
 
 def index_input(

@@ -62,7 +62,9 @@ def command(
     model: Annotated[
         str | None,
         typer.Option(
-            MODEL.flag, help=f"{MODEL.help.removesuffix('.')} (default: {MODEL.default})."
+            MODEL.flag,
+            help=f"{MODEL.help.removesuffix('.')} (default: that of INDEX, and {MODEL.default} for "
+            "a new one).",
         ),
     ] = None,
     store: Annotated[str, STORE.option(callback=known_store)] = STORE.default,
@@ -105,7 +107,7 @@ def command(
     from --gpx by time, or from the photos' Exif or XMP. Frames of a video are kept in the folder
     INDEX-frames, views of 360° panoramas in INDEX-views.
     """
-    from place_search.indexing import index_input
+    from place_search.indexing import index_input, kept_model
     from place_search.models import open_model
 
     if verify_with is not None and not local_features:
@@ -118,24 +120,33 @@ def command(
         raise typer.BadParameter("--descriptors does not work with --engine ray.")
     address = store_uri(store, uri)
     require_out(data, out, "index")
-    opener = partial(
-        open_model,
-        model or MODEL.in_environment or MODEL.default,
-        mode="throughput",
-        threads=threads,
-        dims=dims,
-        precision=precision,
-        max_pixels=max_megapixels * 10**6,
-        verify=local_features and descriptors is None,
-        verify_with=verify_with,
-    )
+    named = model or MODEL.in_environment
+
+    def opened() -> "Model":
+        kept = None if named else kept_model(out)
+        if kept is not None and kept.id != MODEL.default:
+            print_message(
+                f"{out} keeps its model, {kept.id}; with --model {MODEL.default} it gets the one "
+                "of new indexes."
+            )
+        return open_model(
+            named or (kept.id if kept else MODEL.default),
+            mode="throughput",
+            threads=threads,
+            dims=dims or (kept.dims if kept else None),
+            precision=precision,
+            max_pixels=max_megapixels * 10**6,
+            verify=local_features and descriptors is None,
+            verify_with=verify_with,
+        )
+
     try:
         with progress() as advance:
             result = index_input(
                 data,
                 out,
                 video_request(out, gpx, every, fps, video_start, clock_offset, panoramas, advance),
-                opener,
+                opened,
                 root=root,
                 descriptors=descriptors,
                 model_named=model is not None,
