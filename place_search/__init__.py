@@ -13,6 +13,7 @@ import place_search.core.startup
 
 # A room's first import binds its name here: the room `search` must come before the function.
 import place_search.search  # noqa: F401
+from place_search.adding import add_photo
 from place_search.api import (
     add,
     calibrate,
@@ -39,6 +40,7 @@ __all__ = [
     "PlaceSearchError",
     "__version__",
     "add",
+    "add_photo",
     "calibrate",
     "compare",
     "describe",
