@@ -101,6 +101,8 @@ def index(
     local_features: bool = True,
     verify_with: AnyPath | None = None,
     descriptor_type: Literal["int8", "float32"] | None = None,
+    engine: Literal["local", "ray"] = "local",
+    exchange: str = "",
     progress: AnyProgress = False,
     **video: "Unpack[VideoArguments]",
 ) -> "BuildReport":
@@ -112,6 +114,8 @@ def index(
     verified; `verify_with` names the model that gives local features in place of `model`.
     The store "milvus" keeps vectors in the Milvus at `uri`, http://HOST:19530 or a file NAME.db.
     `descriptor_type` is int8, a quarter of the bytes, but float32 by default with `descriptors`.
+    With the `engine` "ray" the nodes of the cluster at RAY_ADDRESS describe photos, or several
+    processes of this machine; nodes without its disks take photos from the URL `exchange`.
     Called again, it continues an interrupted run; an older index works until the new one is whole,
     which has the older one's model unless another is named.
 
@@ -119,8 +123,16 @@ def index(
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
     from place_search.indexer import store_address
-    from place_search.indexing import index_input, kept_model
+    from place_search.indexing import index_input, kept_model, ray_workers
 
+    if engine not in ("local", "ray"):
+        raise PlaceSearchError(f"engine is {engine!r:.40}, but it must be 'local' or 'ray'.")
+    if exchange and engine != "ray":
+        raise PlaceSearchError("exchange only works with the engine 'ray'; leave it out.")
+    if descriptors is not None and engine == "ray":
+        raise PlaceSearchError(
+            "descriptors does not work with the engine 'ray'; leave one of them out."
+        )
     if verify_with is not None and (descriptors is not None or not local_features):
         conflict = "local_features=False" if descriptors is None else "descriptors"
         raise PlaceSearchError(f"verify_with does not work with {conflict}; leave one of them out.")
@@ -148,6 +160,7 @@ def index(
             uri=address,
             local_features=switch("local_features", local_features),
             descriptor_type=descriptor_type,
+            workers=partial(ray_workers, exchange=exchange) if engine == "ray" else None,
             progress=report,
         ).report
 

@@ -73,6 +73,13 @@ def kept_model(out: Path) -> KeptModel | None:
     return KeptModel(str(made_by["id"]), int(made_by["dims"]) if made_by.get("cropped") else None)
 
 
+def ray_workers(model: "Model", exchange: str) -> "ShardWorkers":
+    """The nodes of a Ray cluster as workers. Raises `ClusterError` without Ray, as `RayWorkers`."""
+    from place_search.indexer.distributed.ray_engine import RayWorkers
+
+    return RayWorkers(model, exchange=exchange)
+
+
 def index_input(
     data: Path,
     out: Path,

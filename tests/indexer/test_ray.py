@@ -16,7 +16,9 @@ import numpy as np
 import psutil
 import pytest
 
+import place_search
 from place_search.indexer import (
+    SourceError,
     build_index,
     open_index,
     open_source,
@@ -108,14 +110,10 @@ def test_it_is_the_index_of_a_local_run(
 
 
 def test_a_shipped_model_gives_the_same(photos: Path, tmp_path: Path, bucket: str) -> None:
-    from place_search.indexer.distributed.ray_engine import RayWorkers
-
     model = open_model(mode="throughput", threads=1)
-    source = open_source(photos)
-    build_index(source, tmp_path / "local", model)
-    build_index(
-        source, tmp_path / "spread", model, workers=RayWorkers(model, exchange=f"{bucket}/b")
-    )
+    place_search.index(photos, tmp_path / "local", model=model)
+    exchange = f"{bucket}/b"
+    place_search.index(photos, tmp_path / "spread", model=model, engine="ray", exchange=exchange)
     local, spread = open_index(tmp_path / "local"), open_index(tmp_path / "spread")
     assert [place.name for place in spread.places()] == [place.name for place in local.places()]
     assert spread.place_ids.tolist() == local.place_ids.tolist()
@@ -226,13 +224,47 @@ sys.modules["block_model"] = blocks
 spec.loader.exec_module(blocks)
 import ray
 ray.cloudpickle.register_pickle_by_value(blocks)
-from indexer import build_index, open_source
+from place_search.indexer import build_index, open_source
 from place_search.indexer.distributed.ray_engine import RayWorkers
 model = blocks.block_model()
 workers = RayWorkers(model, opened=lambda: blocks.block_model(0.3), exchange=sys.argv[4])
 build_index(open_source(Path(sys.argv[2])), Path(sys.argv[3]), model, photos_per_shard=2,
             workers=workers)
 """
+
+
+def test_shards_of_another_limit_are_made_again(
+    photos: Path,
+    tmp_path: Path,
+    blocks: ModuleType,
+    bucket: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An exchange keeps the shards of an interrupted run, from which large photos are missing."""
+    source, exchange = open_source(photos), f"{bucket}/limits"
+    small = blocks.block_model()
+    small.max_pixels = 100
+
+    def opened() -> Model:
+        model: Model = blocks.block_model()
+        model.max_pixels = 100
+        return model
+
+    from place_search.indexer.distributed.ray_engine import RayWorkers
+
+    interrupted = RayWorkers(small, opened=opened, exchange=exchange)
+    monkeypatch.setattr(interrupted._exchange, "clear", lambda: None)
+    with pytest.raises(SourceError):
+        build_index(source, tmp_path / "index", small, photos_per_shard=4, workers=interrupted)
+    large = blocks.block_model()
+    report = build_index(
+        source,
+        tmp_path / "index",
+        large,
+        photos_per_shard=4,
+        workers=workers(blocks, large, exchange=exchange),
+    )
+    assert (report.places, report.skipped) == (11, [])
 
 
 def test_what_goes_wrong_is_one_sentence(

@@ -35,6 +35,18 @@ def at_home(photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             "verify_with does not work with descriptors; leave one of them out.",
         ),
         (
+            lambda: place_search.index(PLACES, "town", engine="dask"),  # type: ignore[arg-type]
+            "engine is 'dask', but it must be 'local' or 'ray'.",
+        ),
+        (
+            lambda: place_search.index(PLACES, "town", exchange="s3://a"),
+            "exchange only works with the engine 'ray'; leave it out.",
+        ),
+        (
+            lambda: place_search.index(PLACES, "town", engine="ray", descriptors="a.npz"),
+            "descriptors does not work with the engine 'ray'; leave one of them out.",
+        ),
+        (
             lambda: place_search.index(PLACES, "town", local_features=False, verify_with="b"),
             "verify_with does not work with local_features=False; leave one of them out.",
         ),

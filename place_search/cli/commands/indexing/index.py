@@ -23,7 +23,6 @@ from place_search.settings import DIMS, ENGINE, EXCHANGE, STORE, URI
 
 if TYPE_CHECKING:
     from place_search.indexer import BuildReport, StoreCard
-    from place_search.indexer.changes.shard_workers import ShardWorkers
     from place_search.models import Model
 
 
@@ -107,7 +106,7 @@ def command(
     from --gpx by time, or from the photos' Exif or XMP. Frames of a video are kept in the folder
     INDEX-frames, views of 360° panoramas in INDEX-views.
     """
-    from place_search.indexing import index_input, kept_model
+    from place_search.indexing import index_input, kept_model, ray_workers
     from place_search.models import open_model
 
     if verify_with is not None and not local_features:
@@ -155,7 +154,7 @@ def command(
                 uri=address,
                 local_features=local_features,
                 descriptor_type=descriptor_type,
-                workers=partial(_workers, exchange=exchange) if engine == "ray" else None,
+                workers=partial(ray_workers, exchange=exchange) if engine == "ray" else None,
                 progress=advance,
             )
     except KeyboardInterrupt:
@@ -178,13 +177,6 @@ def command(
     _print_store(result.report.store)
     if context.info_name != "demo":  # the demo groups photos next
         print_ungrouped(out)
-
-
-def _workers(model: "Model", exchange: str) -> "ShardWorkers":
-    """Ray's nodes as workers; imports Ray, which nothing else needs."""
-    from place_search.indexer.distributed.ray_engine import RayWorkers
-
-    return RayWorkers(model, exchange=exchange)
 
 
 def _print_store(store: "StoreCard") -> None:
