@@ -68,6 +68,7 @@ class RayWorkers:
         self._opened = opened or ship_model(model)
         self._fingerprint = model.fingerprint
         self._verifier = model.verifier and model.verifier.fingerprint
+        self._limit = model.limit_in_words  # beyond it, photos are skipped
         self._url = exchange
         self._exchange = ObjectStoreStaging(exchange) if exchange else None
         self._stall_seconds = stall_seconds
@@ -97,7 +98,7 @@ class RayWorkers:
             for shard in shards
         ]
         # The exchange keeps shards of interrupted runs under this key.
-        kind = f"{self._fingerprint}-{descriptor_type}"
+        kind = f"{self._fingerprint}-{descriptor_type}{self._limit}"
         if not local_features:
             kind += "-without-cells"
         if local_features and self._verifier is not None:
