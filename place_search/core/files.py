@@ -294,10 +294,16 @@ def _writable(path: Path) -> Iterator[None]:
 
 
 def sync_folder(folder: Path) -> None:
-    """Sync a folder, so that renames and removals in it survive a power cut."""
+    """Sync a folder, so that renames and removals in it survive a power cut.
+
+    Some network drives and shared folders cannot sync a folder: they go without.
+    """
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.EBADF, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 

@@ -1,12 +1,14 @@
 """Why a file cannot be written is said in one sentence, and what was there stays."""
 
+import errno
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import require_writable, telling_unwritable, write_files
+from place_search.core.files import require_writable, telling_unwritable, write_files, write_whole
 from tests.full_disk import files_up_to
 
 
@@ -57,3 +59,24 @@ def test_a_read_only_folder_is_told_before_the_work(
         require_writable(tmp_path / "out.csv")
     assert str(told.value) == f"{tmp_path} may not be written; name a file in another folder."
     assert asked == [(tmp_path, os.W_OK | os.X_OK)]
+
+
+@pytest.mark.parametrize(("number", "is_written"), [(errno.EINVAL, True), (errno.EIO, False)])
+def test_a_drive_that_cannot_sync_folders_holds_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, is_written: bool
+) -> None:
+    """A shared folder of a virtual machine, or an old network drive, refuses it with EINVAL."""
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    if is_written:
+        write_whole(tmp_path / "a.txt", b"whole")
+        assert (tmp_path / "a.txt").read_bytes() == b"whole"
+    else:
+        with pytest.raises(OSError, match="Input/output error"):
+            write_whole(tmp_path / "a.txt", b"whole")
