@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from place_search.core.ahead import work_ahead
-from place_search.core.files import open_regular
+from place_search.core.files import changed_ns, open_regular
 from place_search.core.geodesy import both_positions
 from place_search.core.memory import keep_freed_memory
 from place_search.indexer.errors import SourceError
@@ -249,7 +249,7 @@ def _read(path: Path, root: Path) -> tuple[bytes, int, int]:
             if status.st_size > MAX_FILE_BYTES:
                 limit = f"{MAX_FILE_BYTES >> 20} MB"
                 raise _NotReadError(f"its file is over {limit}; save it in a smaller format")
-            return stream.read(), status.st_size, status.st_mtime_ns
+            return stream.read(), status.st_size, changed_ns(status)
     except OSError as error:
         reason = _FAULTS_OF_FILE.get(error.errno or 0)
         if reason is not None and root.is_dir():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.files import FileStamp, sha256_of
+from place_search.core.files import FileStamp, changed_ns, sha256_of
 from place_search.indexer.changes.change import Change
 from place_search.indexer.pipeline import stored_path
 from place_search.indexer.sources.kept_views import panorama_of, path_in_source
@@ -108,7 +108,7 @@ def _size_and_time(photo: Path) -> tuple[int, int] | None:
         status = photo.stat()
     except OSError:
         return None
-    return status.st_size, status.st_mtime_ns
+    return status.st_size, changed_ns(status)
 
 
 def _is_untouched(contents: Contents, row: int, photo: Path) -> bool:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from place_search.core.files import FileStamp, sync_folder, write_whole
+from place_search.core.files import FileStamp, changed_ns, sync_folder, write_whole
 from place_search.core.geodesy import both_positions
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.shard_workers import ShardWorkers
@@ -236,7 +236,7 @@ class VersionBuilder:
             return row
         photo = entry.photo
         try:
-            mtime_ns = photo.path.stat().st_mtime_ns
+            mtime_ns = changed_ns(photo.path.stat())
         except OSError:
             return Skipped(photo.name, MISSING_FILE)
         if photo.is_placed:

@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from place_search.core.files import changed_ns
 from place_search.indexer.distributed.ray_worker import (
     EmbedShard,
     Job,
@@ -158,7 +159,7 @@ def _job(shard: ShardPlan, root: Path, *, with_names: bool) -> Job:
     for entry in shard.entries:
         assert entry.photo is not None  # noqa: S101 - only photos are planned for a cluster
         try:
-            mtime_ns = entry.photo.path.stat().st_mtime_ns
+            mtime_ns = changed_ns(entry.photo.path.stat())
         except OSError:
             mtime_ns = 0
         name = photo_name(entry.photo.path, root) if with_names else ""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.errors import shell_command
-from place_search.core.files import allow_open_files, sha256_of
+from place_search.core.files import allow_open_files, changed_ns, sha256_of
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.places import PlacePhoto
@@ -156,7 +156,7 @@ class Contents:
         status = photo.stat()
         if status.st_size != self.rows.value("size", row):
             return False
-        return True if status.st_mtime_ns == self.rows.value("mtime_ns", row) else None
+        return True if changed_ns(status) == self.rows.value("mtime_ns", row) else None
 
     def rows_holding(self, photos: Collection[bytes]) -> dict[bytes, int]:
         """The first row with each of these photos, by sha256; photos without a row are missing."""

@@ -308,6 +308,14 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def changed_ns(status: os.stat_result) -> int:
+    """The time of a file's last change, in nanoseconds since 1970, by a clock that may be wrong.
+
+    A time after 2262, which 64 bits cannot hold, counts as the last one that they hold.
+    """
+    return min(status.st_mtime_ns, (1 << 63) - 1)
+
+
 def sha256_of(path: Path) -> str:
     """The sha256 of a file, in hex."""
     with open_regular(path) as stream:

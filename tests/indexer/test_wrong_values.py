@@ -1,7 +1,9 @@
 """Values of NumPy work as those of Python; values that mean nothing are refused in one sentence."""
 
 import copy
+import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,15 +16,20 @@ from place_search.indexer import (
     Index,
     ModelMismatchError,
     UnknownPlaceError,
+    build_index,
     declare_fields,
     edit_place,
     open_index,
+    open_source,
     remove_places,
     restore_places,
+    sync_photos,
+    verify_index,
 )
 from place_search.indexer.sources.at_names import read_photo_list
 from place_search.indexer.sources.kept_views import views_folder
 from place_search.indexer.storage.kept_photos import KeptPhotos
+from place_search.models import Model
 
 
 @pytest.mark.parametrize("place_id", [None, True, 1.0, [1], np.array([1]), "1"], ids=repr)
@@ -125,3 +132,18 @@ def test_the_root_folder_has_neighbours_too() -> None:
     assert views_folder(Path("/")).parent == Path("/-views")
     assert KeptPhotos(Path("/")).folder == Path("/-photos")
     assert read_photo_list(Path("/")) is None
+
+
+def test_a_photo_from_a_wrong_clock_is_a_place(photos: Path, tmp_path: Path, model: Model) -> None:
+    """64 bits of nanoseconds end in 2262; ext4 and tmpfs hold later times."""
+    late = 13_600_000_000 * 10**9
+    os.utime(photos / "p01.jpg", ns=(late, late))
+    if (photos / "p01.jpg").stat().st_mtime_ns != late:
+        pytest.skip("this file system holds no such time")
+    index = tmp_path / "index"
+    assert build_index(open_source(photos), index, model).places == 11
+    shutil.copy(photos / "p01.jpg", photos / "copy.jpg")
+    os.utime(photos / "copy.jpg", ns=(late, late))
+    report = sync_photos(index, open_source(photos), model)
+    assert (report.added, report.copied, report.unchanged) == (1, 1, 11)
+    assert verify_index(index).problems == []
