@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from place_search.indexer import (
+    IndexWriteError,
     VideoRequest,
     add_photos,
     build_index,
@@ -14,6 +15,7 @@ from place_search.indexer import (
     remove_places,
 )
 from place_search.models import Model
+from tests.indexer.conftest import render
 from tests.indexer.test_video_source import write_video
 from tests.panoramas import gpano, photo, scene, sizes
 
@@ -81,3 +83,20 @@ def test_other_files_there_stay(built: Path, tmp_path: Path) -> None:
     own.write_text("mine")
     edit_place(built, 0, {"note": "open"})
     assert kept(built) == {"index-frames/clip/mine.txt"}
+
+
+def test_what_another_user_left_stops_no_change(unprivileged: Path, model: Model) -> None:
+    render(unprivileged / "photos" / "a.jpg", 1)
+    index = unprivileged / "index"
+    build_index(open_source(unprivileged / "photos"), index, model)
+    read(index, write_video(unprivileged / "clip.mp4"), fps=1)
+    note = unprivileged / "index-frames" / ".adding"
+    note.chmod(0o400)
+    assert len(read(index, unprivileged / "clip.mp4", fps=1).photos) == 6
+    with pytest.raises(IndexWriteError, match=r"Frames cannot be kept in .*Permission denied"):
+        read(index, unprivileged / "clip.mp4", fps=2)
+    edit_place(index, 0, {"note": "not by the owner of the frames"})
+    assert len(kept(index)) == 7
+    note.chmod(0o600)
+    edit_place(index, 0, {"note": "by the owner"})
+    assert not kept(index)
