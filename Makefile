@@ -1,17 +1,19 @@
 # place-search: every target makes .venv and installs what it lacks. `make help` lists them.
 #
 #   DATA    photos to index: a folder, or a CSV with path,latitude,longitude[,name]
-#   INDEX   folder of the index            MODEL  id under weights/, or a model folder
+#   INDEX   folder of the index            MODEL  id under weights/, or a model folder, for another
+#           than the default one, or than the index's own
 #   SPLIT   truth to evaluate on (.csv, .mat, .npz), its photos under DATA   PORT  of the server
 #   PHOTOS  of which the default model is made   OUT  where `make model` writes it
 #   DATABASE  with SPLIT=….csv: the photos to search, a folder or CSV (all of DATA)
 DATA ?=
 INDEX ?= indexes/places
-MODEL ?= lite0-netvlad-1024
+MODEL ?=
 SPLIT ?=
 DATABASE ?= $(DATA)
 PORT ?= 8000
 PHOTOS ?=
+WITH_MODEL = $(if $(MODEL),--model '$(MODEL)')
 OUT ?= build/lite0-netvlad-1024
 
 VENV := .venv
@@ -53,34 +55,34 @@ help:
 	@echo 'make screenshots      make the pictures of the pages in docs/, from the demo'
 	@echo 'make model PHOTOS=DIR fit the default model anew, but for its taught network'
 	@echo 'make weights          list the models          make clean   remove what make made'
-	@echo 'Variables: DATA INDEX=$(INDEX) MODEL=$(MODEL) SPLIT PORT=$(PORT)'
+	@echo 'Variables: DATA INDEX=$(INDEX) MODEL SPLIT PORT=$(PORT)'
 
 setup: $(ALL)
 
 demo: $(SERVES)
-	@exec $(RUN) demo --port $(PORT) --model '$(MODEL)'
+	@exec $(RUN) demo --port $(PORT) $(WITH_MODEL)
 
 index: $(SERVES)
 	@test -n '$(DATA)' || { echo 'Say which photos: make index DATA=FOLDER' >&2; exit 2; }
-	@exec $(RUN) index '$(DATA)' --out '$(INDEX)' --model '$(MODEL)'
+	@exec $(RUN) index '$(DATA)' --out '$(INDEX)' $(WITH_MODEL)
 
 serve: $(SERVES)
 	@exec $(RUN) serve '$(INDEX)' --port $(PORT)
 
 eval: $(SERVES)
 ifeq ($(SPLIT),)
-	@exec $(RUN) demo --no-serve --model '$(MODEL)'
+	@exec $(RUN) demo --no-serve $(WITH_MODEL)
 else
 	@test -n '$(DATA)' || { echo 'Say where the photos are: make eval SPLIT=$(SPLIT) DATA=FOLDER' >&2; exit 2; }
-	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--database '$(DATABASE)' --truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
+	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--database '$(DATABASE)' --truth,--split) '$(SPLIT)' --root '$(DATA)' $(WITH_MODEL)
 endif
 
 doctor: $(SERVES)
 	@test -n '$(DATA)' || { echo 'Say which photos: make doctor DATA=FOLDER' >&2; exit 2; }
 ifeq ($(SPLIT),)
-	@exec $(RUN) doctor '$(DATA)' --model '$(MODEL)'
+	@exec $(RUN) doctor '$(DATA)' $(WITH_MODEL)
 else
-	@exec $(RUN) doctor $(if $(filter %.csv,$(SPLIT)),--database '$(DATABASE)' --truth,--split) '$(SPLIT)' --root '$(DATA)' --model '$(MODEL)'
+	@exec $(RUN) doctor $(if $(filter %.csv,$(SPLIT)),--database '$(DATABASE)' --truth,--split) '$(SPLIT)' --root '$(DATA)' $(WITH_MODEL)
 endif
 
 check: $(CHECKS)
