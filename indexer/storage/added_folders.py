@@ -7,12 +7,12 @@ such folders still lives: it locks the note.
 
 import fcntl
 import json
-import os
 import weakref
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from place_search.core.files import append, open_note
 from place_search.indexer.storage.kept_photos import make_beside
 
 NOTE = ".adding"
@@ -26,19 +26,18 @@ class Adding:
         self._refusal: PermissionError | None = None
         try:
             make_beside(folder)
-            self._note = os.open(folder / NOTE, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
+            self._note = open_note(folder / NOTE)
         except PermissionError as error:  # what is there already can be used
             self._refusal = error
             return
-        weakref.finalize(self, os.close, self._note)
+        weakref.finalize(self, self._note.close)
         fcntl.flock(self._note, fcntl.LOCK_SH)
 
     def note(self, name: str) -> None:
         """Note a folder, by its path below that of all, before anything is written into it."""
         if self._refusal is not None:
             raise self._refusal
-        os.write(self._note, json.dumps(name).encode() + b"\n")
-        os.fsync(self._note)
+        append(self._note, json.dumps(name).encode() + b"\n")
 
 
 def settle(folder: Path, uses: Callable[[str], bool], delete: Callable[[str], None]) -> None:
@@ -47,19 +46,19 @@ def settle(folder: Path, uses: Callable[[str], bool], delete: Callable[[str], No
     with suppress(OSError):
         if not (folder / NOTE).stat().st_size:
             return
-        with (folder / NOTE).open("r+", encoding="ascii") as note:
+        with open_note(folder / NOTE) as note:
             fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            note.seek(0)
             for name in _names(note.read()):
                 if not uses(name):
                     delete(name)
             note.truncate(0)
 
 
-def _names(lines: str) -> set[str]:
+def _names(lines: bytes) -> set[str]:
+    """The folders that a note names; none outside its own, to which a stranger's note may lead."""
     names = set()
     for line in lines.splitlines():
-        try:
+        with suppress(ValueError):  # a full disk has cut the line short, before the folder was made
             names.add(str(json.loads(line)))
-        except ValueError:  # a full disk has cut the line short, before the folder was made
-            continue
-    return names
+    return {name for name in names if not name.startswith("/") and ".." not in name.split("/")}

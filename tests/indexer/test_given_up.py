@@ -1,5 +1,6 @@
 """Frames and views of an addition that failed: the next change of the index deletes them."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +101,26 @@ def test_what_another_user_left_stops_no_change(unprivileged: Path, model: Model
     note.chmod(0o600)
     edit_place(index, 0, {"note": "by the owner"})
     assert not kept(index)
+
+
+@pytest.mark.parametrize("name", ["../mine", "/{tmp}/mine", "clip/../../mine"])
+def test_a_note_leads_out_of_its_folder_by_no_name(built: Path, tmp_path: Path, name: str) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "frame_1.jpg").write_bytes(b"mine")
+    (tmp_path / "mine" / ".frames.json").write_bytes(b"{}")
+    (tmp_path / "index-frames" / "clip").mkdir(parents=True)
+    note = tmp_path / "index-frames" / ".adding"
+    note.write_text(json.dumps(name.format(tmp=str(tmp_path)[1:])) + "\n")
+    edit_place(built, 0, {"note": "open"})
+    assert (tmp_path / "mine" / "frame_1.jpg").exists()
+    assert not note.read_text()
+
+
+def test_a_link_in_place_of_a_note_empties_no_other_file(built: Path, tmp_path: Path) -> None:
+    (tmp_path / "index-frames").mkdir()
+    (tmp_path / "diary.txt").write_text("mine")
+    (tmp_path / "index-frames" / ".adding").symlink_to(tmp_path / "diary.txt")
+    edit_place(built, 0, {"note": "open"})
+    with pytest.raises(IndexWriteError, match="symbolic links"):
+        read(built, write_video(tmp_path / "clip.mp4"), fps=1)
+    assert (tmp_path / "diary.txt").read_text() == "mine"
