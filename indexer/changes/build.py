@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from place_search.core.errors import shell_command
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.difference import compare
 from place_search.indexer.changes.duplicates import Duplicate, duplicates_in
@@ -68,7 +69,7 @@ from place_search.models import Model
 BROUGHT_BACK = "its place was removed, and is there again; `sync`, not `index`, leaves it out"
 _KEPT_PHOTOS_UNKNOWN = (
     "which of the photos in {0} were places cannot be read from the damaged index that was there; "
-    "`place-search add {1} {0}` adds them all."
+    "{1} adds them all."
 )
 _KEPT_PHOTOS_MISSING = (
     "{0} places of {1} were added over HTTP, and {2} with their photos is not there; bring it to "
@@ -255,8 +256,9 @@ def _with_kept_photos(source: Source, out: Path, old: Manifest) -> Source:
             if kept_photos.keeps(path, root):
                 added[path] = contents.photo(row, path)
     except IndexFormatError:
-        unknown = [_KEPT_PHOTOS_UNKNOWN.format(folder, out)] if any(folder.glob("*.jpg")) else []
-        return replace(source, warnings=(*source.warnings, *unknown))
+        unknown = _KEPT_PHOTOS_UNKNOWN.format(folder, shell_command("add", out, folder))
+        warnings = [unknown] if any(folder.glob("*.jpg")) else []
+        return replace(source, warnings=(*source.warnings, *warnings))
     if not added:
         return source
     for photo in source.photos:
@@ -276,8 +278,7 @@ def _with_edits_and_groups(
     """The draft of an index that is made again, with the edits and groups of the old index."""
     if not edits_file(old.files) and GROUPS not in old.files:
         return draft
-    paths = [stored_path(photo.path, source.root) for photo in source.photos]
-    numbers = {path: number for number, path in enumerate(paths)}
+    numbers = {stored_path(photo.path, source.root): n for n, photo in enumerate(source.photos)}
     edits, groups = _readable_edits(out, old), _groups_made_by_hand(out, old)
     same_root = old.source["root"] == str(source.root)
     try:
@@ -385,13 +386,12 @@ def _report(
     duplicates = duplicates_in(
         contents.rows.place_ids, contents.column("name"), contents.column("content")
     )
-    seconds = {**clock.seconds(), "total": time.perf_counter() - started}
     return BuildReport(
         index_id=manifest.index_id,
         places=manifest.places,
         skipped=outcome.skipped,
         reused=outcome.reused,
-        seconds=seconds,
+        seconds={**clock.seconds(), "total": time.perf_counter() - started},
         duplicates=duplicates,
         manifest=manifest,
         positioned=contents.count_positions(read_edits(out, manifest.files)),
