@@ -14,7 +14,7 @@ class Closable:
     """The attributes that closing has let go of."""
 
     def close(self) -> None:
-        """Let go of all files, memory and connections; searches of other threads still end.
+        """Let go of all files, memory and connections; other uses, by threads too, end in an error.
 
         Only the `folder` and the `manifest` stay. What was taken from the index, such as the rows
         of `descriptors`, keeps the files that it needs.

@@ -25,6 +25,7 @@ def open_index_model(
     *,
     mode: Mode = "latency",
     threads: int | None = None,
+    dims: int | None = None,
     precision: AskedPrecision = "auto",
     max_pixels: int = MAX_PIXELS,
     verify: bool = True,
@@ -32,7 +33,8 @@ def open_index_model(
 ) -> Model:
     """Open the model that an index was made with, or another id or folder of the same weights.
 
-    `precision` "auto" is that of the index, whatever the processor. A second model that gave the
+    `precision` "auto" is that of the index, whatever the processor, and its dimensions are those of
+    the index without `dims`. A second model that gave the
     index its local features is opened too, unless `verify` is false; `verify_with` is another id or
     folder of the second model.
 
@@ -52,7 +54,7 @@ def open_index_model(
         folder,
         mode=mode,
         threads=threads,
-        dims=_dims_of(made_by, card),
+        dims=dims or _dims_of(made_by, card),
         precision=_precision_of(made_by, card) if precision == "auto" else precision,
         max_pixels=max_pixels,
     )

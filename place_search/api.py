@@ -123,7 +123,7 @@ def index(
         PlaceSearchError: photos, model or folder cannot be used; the text says why.
     """
     from place_search.indexer import store_address
-    from place_search.indexing import index_input, kept_model, ray_workers
+    from place_search.indexing import index_input, open_kept_model, ray_workers
 
     if engine not in ("local", "ray"):
         raise PlaceSearchError(f"engine is {engine!r:.40}, but it must be 'local' or 'ray'.")
@@ -141,10 +141,9 @@ def index(
         raise PlaceSearchError(f"uri does not work with the store {store}; leave one of them out.")
 
     def opened() -> "Model":
-        kept = kept_model(folder) if model is None else None
-        if kept is None:
-            return opened_model(model, verify_with)
-        return open_model(kept.id, dims=kept.dims, verify_with=verify_with)
+        options = {"verify": local_features, "verify_with": verify_with}
+        kept = open_kept_model(folder, **options) if model is None else None
+        return kept or opened_model(model, verify_with)
 
     folder = as_path(out)
     with reporting(progress) as report:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from place_search.core.progress import Progress
 from place_search.indexer import (
@@ -13,11 +13,12 @@ from place_search.indexer import (
     holds_index,
     keep_listed_fields,
     open_descriptor_file,
+    open_index_model,
     open_source,
     read_listed_fields,
     read_manifest,
 )
-from place_search.models import ModelError, find_model
+from place_search.models import ModelError
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.search.calibrating.upkeep import keep_calibrated
 
@@ -44,33 +45,25 @@ class IndexingResult(Generic[_Report]):
     calibration_summary: str | None
 
 
-class KeptModel(NamedTuple):
-    """The id of the model that made an index, and the dimensions that it was cropped to."""
-
-    id: str
-    dims: int | None
-
-
-def kept_model(out: Path) -> KeptModel | None:
+def open_kept_model(out: Path, **options: Any) -> "Model | None":
     """The model that an index which is made again keeps, unless another one is named.
 
-    None without an index in `out`, or where its model is unknown.
+    None without an index in `out`, or where its model is unknown. The options are those of
+    `open_index_model`.
 
     Raises:
-        ModelError: the model is not installed.
+        ModelError: the model cannot be opened.
     """
     manifest = read_manifest(out) if holds_index(out) else None
     if manifest is None or not manifest.has_known_model:
         return None
-    made_by = manifest.model
     try:
-        find_model(str(made_by["id"]))
-    except ModelError:
+        return open_index_model(manifest, mode="throughput", **options)
+    except ModelError as error:
         raise ModelError(
-            f"{out} was made with the model '{made_by['id']}', which is not installed; bring it "
-            "back, or name another one, which describes all photos anew."
+            f"{out} keeps its model, {manifest.model['id']}, unless another one is named, which "
+            f"describes all photos anew. {error}"
         ) from None
-    return KeptModel(str(made_by["id"]), int(made_by["dims"]) if made_by.get("cropped") else None)
 
 
 def ray_workers(model: "Model", exchange: str) -> "ShardWorkers":

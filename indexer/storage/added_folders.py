@@ -59,6 +59,11 @@ def _names(lines: bytes) -> set[str]:
     """The folders that a note names; none outside its own, to which a stranger's note may lead."""
     names = set()
     for line in lines.splitlines():
-        with suppress(ValueError):  # a full disk has cut the line short, before the folder was made
+        # A full disk may have cut a line short, before the folder was made.
+        with suppress(ValueError, RecursionError):
             names.add(str(json.loads(line)))
-    return {name for name in names if not name.startswith("/") and ".." not in name.split("/")}
+    return {name for name in names if _is_inside(name)}
+
+
+def _is_inside(name: str) -> bool:
+    return not name.startswith("/") and ".." not in name.split("/") and "\0" not in name

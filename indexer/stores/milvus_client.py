@@ -82,7 +82,10 @@ class MilvusConnection:
             if self._client is None:
                 from pymilvus import MilvusClient
 
-                self._client = MilvusClient(uri=self.uri, token=self._token(), timeout=seconds)
+                # Closing one that shares its connection leaves the connection open.
+                self._client = MilvusClient(
+                    uri=self.uri, token=self._token(), timeout=seconds, dedicated=True
+                )
                 weakref.finalize(self, self._client.close).atexit = False
             return self._client
 

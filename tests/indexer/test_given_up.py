@@ -23,6 +23,9 @@ from tests.panoramas import gpano, photo, scene, sizes
 pytest.importorskip("av")
 
 
+JUNK = b"\xff\n" + b"[" * 100_000 + b"\n"
+
+
 def write_panorama(path: Path) -> Path:
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(photo(scene(1), gpano(**sizes(2048, 1024), PoseHeadingDegrees=30)))
@@ -103,17 +106,17 @@ def test_what_another_user_left_stops_no_change(unprivileged: Path, model: Model
     assert not kept(index)
 
 
-@pytest.mark.parametrize("name", ["../mine", "/{tmp}/mine", "clip/../../mine"])
+@pytest.mark.parametrize("name", ["../mine", "/{tmp}/mine", "clip/../../mine", "clip\0"])
 def test_a_note_leads_out_of_its_folder_by_no_name(built: Path, tmp_path: Path, name: str) -> None:
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "frame_1.jpg").write_bytes(b"mine")
     (tmp_path / "mine" / ".frames.json").write_bytes(b"{}")
     (tmp_path / "index-frames" / "clip").mkdir(parents=True)
     note = tmp_path / "index-frames" / ".adding"
-    note.write_text(json.dumps(name.format(tmp=str(tmp_path)[1:])) + "\n")
+    note.write_bytes(json.dumps(name.format(tmp=str(tmp_path)[1:])).encode() + b"\n" + JUNK)
     edit_place(built, 0, {"note": "open"})
     assert (tmp_path / "mine" / "frame_1.jpg").exists()
-    assert not note.read_text()
+    assert not note.read_bytes()
 
 
 def test_a_link_in_place_of_a_note_empties_no_other_file(built: Path, tmp_path: Path) -> None:

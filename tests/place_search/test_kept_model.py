@@ -58,6 +58,17 @@ def test_python_keeps_it_with_its_dimensions(few: Path, tmp_path: Path) -> None:
     assert made_by(index) == (OTHER, 7168)
 
 
+def test_it_keeps_what_verifies_its_results(run: Run, few: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index"
+    assert run("index", few, "--out", index, "--verify-with", OTHER).exit_code == 0
+    verifier = read_manifest(index).verifier
+    assert verifier is not None
+    assert run("index", few, "--out", index).exit_code == 0
+    assert read_manifest(index).verifier == verifier
+    place_search.index(few, index)
+    assert read_manifest(index).verifier == verifier
+
+
 def test_a_model_that_is_gone_is_named(
     run: Run,
     check_failure: CheckFailure,
@@ -73,7 +84,5 @@ def test_a_model_that_is_gone_is_named(
     assert run("index", few, "--out", index, "--model", "mine").exit_code == 0
     shutil.rmtree(mine)
     failed = run("index", few, "--out", index)
-    assert "was made with the model 'mine', which is not installed; bring it" in check_failure(
-        failed
-    )
+    assert "keeps its model, mine, unless another one is named" in check_failure(failed)
     assert made_by(index)[0] == "mine"

@@ -2,7 +2,7 @@
 
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -106,7 +106,7 @@ def command(
     from --gpx by time, or from the photos' Exif or XMP. Frames of a video are kept in the folder
     INDEX-frames, views of 360° panoramas in INDEX-views.
     """
-    from place_search.indexing import index_input, kept_model, ray_workers
+    from place_search.indexing import index_input, open_kept_model, ray_workers
     from place_search.models import open_model
 
     if verify_with is not None and not local_features:
@@ -122,22 +122,23 @@ def command(
     named = model or MODEL.in_environment
 
     def opened() -> "Model":
-        kept = None if named else kept_model(out)
-        if kept is not None and kept.id != MODEL.default:
+        choices: dict[str, Any] = {
+            "threads": threads,
+            "dims": dims,
+            "precision": precision,
+            "max_pixels": max_megapixels * 10**6,
+            "verify": local_features and descriptors is None,
+            "verify_with": verify_with,
+        }
+        kept = None if named else open_kept_model(out, **choices)
+        if kept is None:
+            return open_model(named or MODEL.default, mode="throughput", **choices)
+        if kept.card.id != MODEL.default:
             print_message(
-                f"{out} keeps its model, {kept.id}; with --model {MODEL.default} it gets the one "
-                "of new indexes."
+                f"{out} keeps its model, {kept.card.id}; with --model {MODEL.default} it gets the "
+                "one of new indexes."
             )
-        return open_model(
-            named or (kept.id if kept else MODEL.default),
-            mode="throughput",
-            threads=threads,
-            dims=dims or (kept.dims if kept else None),
-            precision=precision,
-            max_pixels=max_megapixels * 10**6,
-            verify=local_features and descriptors is None,
-            verify_with=verify_with,
-        )
+        return kept
 
     try:
         with progress() as advance:
