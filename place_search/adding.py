@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from place_search.arguments import AnyModel, AnyPath, Photo, as_path, model_for, source_of
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, unwritable
 
 if TYPE_CHECKING:
     from place_search.annotations import Place
@@ -46,7 +46,7 @@ def add_photo(
     from place_search.photos import Decoder
     from place_search.photos.sandbox.decoder import DecodeLimits
     from place_search.search.engine import Engine
-    from place_search.search.errors import CannotChangeError
+    from place_search.search.errors import BusyError, CannotChangeError, StorageFullError
     from place_search.search.parameters import switch_of
     from place_search.search.positions import position_of
     from place_search.search.server.content.stored_photos import LONGEST_NAME
@@ -78,11 +78,12 @@ def add_photo(
         writer = Writer(cast("ServerState", service), folder, decoder, engine)
         try:
             answer = writer.add(source, point, name.strip(), panorama=cut, stages=Stages())
-        except CannotChangeError as error:
+        except (BusyError, CannotChangeError, StorageFullError) as error:
             # What clients of a server must not see, such as the names of folders.
-            if isinstance(error.__context__, PlaceSearchError):
-                raise error.__context__ from None
-            raise
+            cause = error.__context__
+            if isinstance(cause, OSError):
+                cause = PlaceSearchError(unwritable(folder, cause))
+            raise cause or error from None
     return service.engine.index.place(answer.body["place_id"])
 
 

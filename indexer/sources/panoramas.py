@@ -150,7 +150,7 @@ class _Cutter:
     def adding(self) -> Adding:
         """Keeps the views from being deleted; made when the first panorama is cut."""
         adding = Adding(self.folder.parent)
-        if not (self.folder.parent / MARK).exists():
+        if self.folder.parent.exists() and not (self.folder.parent / MARK).exists():
             write_whole(self.folder.parent / MARK, b"{}")
         return adding
 

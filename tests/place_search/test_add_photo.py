@@ -1,5 +1,6 @@
 """`place_search.add_photo`: photos that are in no folder, kept as a server keeps them."""
 
+import errno
 import io
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from PIL import Image
 
 import place_search
 from place_search.core.errors import PlaceSearchError
+from place_search.indexer.storage.lock import lock
 from tests.panoramas import gpano, scene, sizes
 from tests.panoramas import photo as photo_with
 from tests.place_search.conftest import photo
@@ -84,3 +86,21 @@ def test_the_reason_is_told_though_servers_do_not(town: Path) -> None:
     (town.parent / "town-photos").write_text("a file")
     with pytest.raises(PlaceSearchError, match=r"town-photos .*\(File exists\)"):
         place_search.add_photo(town, png(2))
+
+
+@pytest.mark.slow
+def test_it_names_the_folder_that_cannot_be_changed(
+    town: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = place_search.open_model()
+    with lock(town), pytest.raises(PlaceSearchError, match=r"town is being written by process \d"):
+        place_search.add_photo(town, png(2), model=model)
+
+    def write(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("place_search.indexer.storage.kept_photos.write_whole", write)
+        with pytest.raises(PlaceSearchError, match="town-photos is on a full disk; free some"):
+            place_search.add_photo(town, png(2), model=model)
+    assert place_search.add_photo(town, png(2), model=model).place_id == 1

@@ -257,7 +257,7 @@ def test_a_token_goes_only_to_the_address_that_its_user_names(
     tokens = []
 
     class Refused(pymilvus.MilvusClient):  # type: ignore[misc]
-        def __init__(self, uri: str, token: str, timeout: float) -> None:
+        def __init__(self, uri: str, token: str, **_: object) -> None:
             tokens.append((uri, token))
             raise ConnectionRefusedError
 
