@@ -159,7 +159,7 @@ def test_a_lock_that_is_being_taken_is_given_back(tmp_path: Path) -> None:
         "from place_search.core.startup import Interruptible\n"
         "class Lock:\n"
         "    acquire = release = None\n"
-        "    __enter__ = functools.partial(signal.raise_signal, signal.SIGINT)\n"
+        "    __enter__ = staticmethod(functools.partial(signal.raise_signal, signal.SIGINT))\n"
         "    def __exit__(self, *error): print('given back')\n"
         "with Interruptible():\n"
         "    try:\n"

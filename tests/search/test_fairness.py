@@ -14,8 +14,8 @@ from PIL import Image
 
 from tests.waiting import SECONDS
 
-BUSY_SECONDS = 15
-"""Three times the bound of an answer: the machine may be busy with other tests."""
+PRESSING = 8
+"""Requests that one client has under way at any time."""
 
 
 def slow_photo() -> bytes:
@@ -38,7 +38,6 @@ def test_slow_photos_of_one_client_keep_no_other_waiting(
     server = start_server(index_folder, "--queue", queue, measured=False)
     stop = threading.Event()
     hostile: Counter[int] = Counter()
-    longest = [0.0]
     under_way = threading.Semaphore(0)
     photo = slow_photo()
 
@@ -48,9 +47,8 @@ def test_slow_photos_of_one_client_keep_no_other_waiting(
                 under_way.release()
                 response = client.post("/v1/search", files={"photo": ("a", photo)})
                 hostile[response.status_code] += 1
-                longest[0] = max(longest[0], response.elapsed.total_seconds())
 
-    threads = [threading.Thread(target=press) for _ in range(8)]
+    threads = [threading.Thread(target=press) for _ in range(PRESSING)]
     for thread in threads:
         thread.start()
     try:
@@ -59,19 +57,21 @@ def test_slow_photos_of_one_client_keep_no_other_waiting(
         with client_at(server, "127.0.0.2") as client:
             for _ in range(6):
                 for _ in range(4):
+                    before = hostile[200]
                     found = client.post(
                         "/v1/search?verify=1", files={"photo": ("a", street.query(3))}
                     )
                     assert found.status_code == 200, found.text
-                    assert found.elapsed.total_seconds() < BUSY_SECONDS
-                alive = client.get("/livez")
-                assert alive.elapsed.total_seconds() < BUSY_SECONDS
+                    # In one queue for all, the other's requests would come before.
+                    assert hostile[200] - before < PRESSING / 2
+                before = hostile[200]
+                assert client.get("/livez").status_code == 200
+                assert hostile[200] - before < PRESSING / 2
     finally:
         stop.set()
         for thread in threads:
             thread.join()
-    assert set(hostile) <= {200, 429}
-    assert longest[0] < BUSY_SECONDS
+    assert set(hostile) <= {200, 429, 503}  # on a busy machine such photos take too long
     assert server.stop() == 0
 
 
