@@ -27,6 +27,10 @@ let frames = [];
 let selected = -1;
 let onSelect = (/** @type {LocatedFrameReply} */ _) => {};
 
+/** The longest line of a frame, whose room is kept so that nothing moves from frame to frame. */
+export const longestLine = `${trackWords.trackLine('perhaps', shortened('n'.repeat(MAX_LETTERS + 1)), 0.995)}, ${trackWords.heading(359)}`;
+description.dataset['longest'] = trackWords.trackFrame(MAX_FRAMES, longestLine);
+
 scrub.addEventListener('input', () => select(Number(scrub.value)));
 strip.addEventListener('keydown', (event) => {
   const target = { ArrowLeft: selected - 1, ArrowRight: selected + 1, Home: 0, End: frames.length - 1 }[event.key];
@@ -110,12 +114,15 @@ function select(target) {
 /** A frame's place, probability and heading, in words. @param {LocatedFrameReply} located */
 export function locatedLine(located) {
   const { place, probability, heading } = located;
-  const { leaf } = splitName({ name: place ?? '' });
-  const letters = [...leaf];
-  const half = MAX_LETTERS / 2;
-  const name = letters.length > MAX_LETTERS ? [...letters.slice(0, half), '…', ...letters.slice(-half)].join('') : leaf;
-  const line = trackWords.trackLine(wordOf(located), name, probability);
+  const line = trackWords.trackLine(wordOf(located), shortened(splitName({ name: place ?? '' }).leaf), probability);
   return located.known && heading !== null ? `${line}, ${trackWords.heading(heading)}` : line;
+}
+
+/** @param {string} name */
+function shortened(name) {
+  const letters = [...name];
+  const half = MAX_LETTERS / 2;
+  return letters.length > MAX_LETTERS ? [...letters.slice(0, half), '…', ...letters.slice(-half)].join('') : name;
 }
 
 /**

@@ -8,7 +8,7 @@ import { watchFiles } from './photo-input.js';
 import { hideProblem, showProblem } from './problem.js';
 import { sendWithRetries } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
-import { addToStrip, clearStrip, locatedLine, watchSelection } from './strip.js';
+import { addToStrip, clearStrip, locatedLine, longestLine, watchSelection } from './strip.js';
 import { trackWords } from './track-words.js';
 
 /** @import { Problem } from './page-types.js' */
@@ -51,6 +51,8 @@ let showLastProblem = () => {};
 let lastAnnounced = null;
 /** The module of the map; null where no place has a position. @type {Promise<typeof import('./track-map.js') | null> | null} */
 let map = null;
+
+currentPlace.dataset['longest'] = trackWords.trackNow(longestLine);
 
 /** @param {File[]} files */
 function addFiles(files) {

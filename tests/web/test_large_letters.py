@@ -1,4 +1,4 @@
-"""Letters twice as large as usual, on a phone: nothing is cut, and no page scrolls sideways."""
+"""Large letters, or those of a wide font, on a phone: nothing is cut or scrolls sideways."""
 
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +9,14 @@ from playwright.sync_api import Page, expect
 from tests.web.test_every_page import LANGUAGES, PAGES, SIZES, opened
 
 TWICE = "document.documentElement.style.fontSize = '200%'"
+WIDE = ":not(svg *) { letter-spacing: .12em !important; word-spacing: .16em !important }"
+"""As wide as a reader may set words (WCAG 1.4.12), which is wider than any usual font."""
+WIDEN = """(style) => {
+    const sheet = new CSSStyleSheet();
+    sheet.replaceSync(style);
+    document.adoptedStyleSheets = [sheet];
+}"""
+"""Adds a style, which the pages' policy forbids to elements."""
 BEYOND = """() => {
     const { clientWidth, scrollWidth } = document.documentElement;
     const parts = [...document.querySelectorAll('body *')].filter((part) =>
@@ -39,11 +47,11 @@ CUT = """() => {
 }"""
 
 
-def check_whole(page: Page) -> None:
+def check_whole(page: Page, width: int = 390) -> None:
     """Nothing lies beyond the page, and no words are cut."""
     # The list of places is laid out anew a frame later.
     page.wait_for_function(f"() => !({BEYOND})().length")
-    assert page.evaluate("visualViewport.width") == 390
+    assert page.evaluate("visualViewport.width") == width
     assert page.evaluate(CUT) == []
 
 
@@ -51,6 +59,19 @@ def check_whole(page: Page) -> None:
 @pytest.mark.parametrize("language", sorted(set(LANGUAGES.values())))
 def test_every_page_holds_large_letters(open_page: Any, address: str, language: str) -> None:
     page = opened(open_page, address, locale=language, **SIZES["phone"])
+    page.evaluate(TWICE)
+    check_whole(page)
+
+
+@pytest.mark.parametrize("address", PAGES.values(), ids=str)
+@pytest.mark.parametrize("language", sorted(set(LANGUAGES.values())))
+def test_every_page_holds_a_wide_font(open_page: Any, address: str, language: str) -> None:
+    page = opened(open_page, address, locale=language, **SIZES["phone"])
+    page.evaluate(WIDEN, WIDE)
+    for width in (390, 320):
+        page.set_viewport_size({"width": width, "height": 844})
+        check_whole(page, width)
+    page.set_viewport_size({"width": 390, "height": 844})
     page.evaluate(TWICE)
     check_whole(page)
 

@@ -13,6 +13,7 @@ from place_search.indexer import change_groups, edit_place
 from place_search.search.groups.by_hand import GroupEdit
 from tests.web.conftest import PLACES, Town, serving
 from tests.web.settling import settle
+from tests.web.test_large_letters import WIDE, WIDEN
 
 LONG = "n" * 200
 PHONE: dict[str, Any] = {"viewport": {"width": 360, "height": 740}, "is_mobile": True}
@@ -32,7 +33,13 @@ LONGEST = """async () => {
 }"""
 """Shows the longest lines of a track."""
 HIGHER = """() => [...document.querySelectorAll('#now, #told')]
-    .filter((line) => line.clientHeight > Math.ceil(parseFloat(getComputedStyle(line).minHeight)))
+    .filter((line) => {
+        const [words, { height }] = [line.textContent, line.getBoundingClientRect()];
+        line.textContent = '';
+        const kept = line.getBoundingClientRect().height;
+        line.textContent = words;
+        return height !== kept || line.scrollHeight > Math.ceil(height);
+    })
     .map((line) => line.textContent)"""
 """The lines that need more than the room which is kept for them."""
 
@@ -115,6 +122,8 @@ def test_a_long_name_leaves_the_figures_of_a_track(
     assert page.evaluate(HIGHER) == []
     check_fits(page)
     page.evaluate(LONGEST)
-    for width in (320, 360, 769, 1280):
-        page.set_viewport_size({"width": width, "height": 740})
-        assert page.evaluate(HIGHER) == [], width
+    for style in ("", WIDE):
+        page.evaluate(WIDEN, style)
+        for width in (320, 360, 769, 1280):
+            page.set_viewport_size({"width": width, "height": 740})
+            assert page.evaluate(HIGHER) == [], width
