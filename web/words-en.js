@@ -179,7 +179,7 @@ export const words = {
   originalGone: 'The original photo is not there any more; this is its thumbnail.',
   originalLater: 'The original photo cannot be loaded now.',
 
-  photoNumber: /** @type {(number: number) => string} */ (number) => (number === 1 ? 'The first photo' : 'The second photo'),
+  photoNumber: (/** @type {number} */ number) => `Photo ${number}`,
   oneMore: 'Now the other photo.',
   comparing: 'Comparing…',
   uploadingBoth: (/** @type {number} */ share) => `Uploading the photos… ${Math.floor(share * 100)}%`,

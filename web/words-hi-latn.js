@@ -163,7 +163,7 @@ export const words = {
   originalGone: 'Asli photo ab wahan nahi hai; yeh uska chhota roop hai.',
   originalLater: 'Asli photo abhi nahi aa sakti.',
 
-  photoNumber: (number) => (number === 1 ? 'Pehli photo' : 'Doosri photo'),
+  photoNumber: (number) => `Photo ${number}`,
   oneMore: 'Ab ek photo aur jodein.',
   comparing: 'Tulna ho rahi hai…',
   uploadingBoth: (share) => `Dono photo bheji ja rahi hain… ${Math.floor(share * 100)}%`,

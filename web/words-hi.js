@@ -163,7 +163,7 @@ export const words = {
   originalGone: 'मूल फ़ोटो अब वहाँ नहीं है; यह उसका छोटा रूप है।',
   originalLater: 'मूल फ़ोटो अभी नहीं आ सकती।',
 
-  photoNumber: (number) => (number === 1 ? 'पहली फ़ोटो' : 'दूसरी फ़ोटो'),
+  photoNumber: (number) => `फ़ोटो ${number}`,
   oneMore: 'अब एक फ़ोटो और जोड़ें।',
   comparing: 'तुलना हो रही है…',
   uploadingBoth: (share) => `फ़ोटो भेजी जा रही हैं… ${Math.floor(share * 100)}%`,

@@ -48,8 +48,8 @@ def test_two_photos_get_one_verdict_from_the_server(open_page: Any, town: Any) -
     expect(page.locator("#live")).to_have_text("Now the other photo.")
     page.set_input_files("#photo-1", town.folder / town.name(3))
     expect(page.locator("#verdict")).to_be_visible()
-    for slot, which in enumerate(("first", "second")):
-        name = f"The {which} photo: Another photo"
+    for slot in range(2):
+        name = f"Photo {slot + 1}: Another photo"
         expect(page.locator(f"#photo-{slot}")).to_have_accessible_name(name)
     expect(page.locator(".grounds")).to_contain_text("Similarity")
     assert int(page.locator(".grounds dd").last.inner_text()) >= 8

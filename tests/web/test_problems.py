@@ -249,6 +249,19 @@ def test_reasons_of_the_server_are_in_the_language_of_the_page(open_page: Any, t
     expect(page.locator("#query-facts")).to_contain_text("पहला लिया गया")
 
 
+@pytest.mark.parametrize(("language", "named"), [("hi", "फ़ोटो 3: "), ("hi-Latn", "Photo 3: ")])
+def test_a_reason_names_each_of_several_photos(
+    open_page: Any, town: Any, language: str, named: str
+) -> None:
+    page = open_page(locale=language, expected=("415",))
+    sentence = REASONS["no-photo"].format(what="the photo")
+    told = PROBLEMS["unsupported-photo"].describe(f"Photo 3: {sentence}")
+    page.route("**/v1/search?*", lambda route: route.fulfill(status=415, json=told))
+    page.set_input_files("#photo", town.query(0))
+    page.locator(".problem summary").click()
+    expect(page.locator(".problem details p")).to_have_text(re.compile(f"^{named}"))
+
+
 def test_a_sentence_without_a_code_is_shown_in_english(open_page: Any, town: Any) -> None:
     page = open_page(locale="hi", expected=("400",))
     told = PROBLEMS["bad-parameter"].describe("Something new is wrong; do this.")
