@@ -31,7 +31,8 @@ from place_search_client.replies import (
 RETRIED = (429, 503)
 NOT_RETRIED = ("/problems/timed-out", "/problems/index-damaged")
 """The problems that a repeated request would meet again."""
-LONGEST_WAIT_S = 30.0
+LONGEST_WAIT_S = 60.0
+"""The largest number of seconds that a server names."""
 UNKNOWN_TRACK = "/problems/unknown-track"
 
 
@@ -54,8 +55,8 @@ class _Base(Generic[Http]):
         """`key` is an API key, `timeout` in seconds.
 
         While the server is busy or still loading, a request is sent up to `retries` times more,
-        each time after at least the seconds that the server names, at most `LONGEST_WAIT_S`. The
-        time grows by chance, so that many clients that were refused at once come one by one.
+        each time after at least the seconds that the server names, of which `LONGEST_WAIT_S` count.
+        The time grows by chance, so that many clients that were refused at once come one by one.
 
         Raises:
             ValueError: an invalid key, or fewer than 0 retries.
@@ -373,8 +374,9 @@ def _wait(response: httpx.Response, tries: int) -> float | None:
     """
     if response.status_code not in RETRIED or _problem(response).type in NOT_RETRIED:
         return None
-    grown = _retry_after(response) * random.uniform(1, 2 + tries)  # noqa: S311
-    return min(grown, LONGEST_WAIT_S)
+    named = min(_retry_after(response), LONGEST_WAIT_S)
+    # The spread comes last: a cap after it would let all clients come at once.
+    return named * random.uniform(1, 2 + tries)  # noqa: S311
 
 
 def _checked(response: httpx.Response) -> httpx.Response:
