@@ -12,7 +12,7 @@ from pmtiles.tile import Compression, TileType
 from place_search.search.engine import Engine
 from place_search.search.errors import ServerError
 from place_search.search.server.app import create_app
-from place_search.search.server.routes.tiles import MOST_BYTES, TileFile
+from place_search.search.server.routes.tiles import MOST_BYTES, MOST_DIRECTORY_BYTES, TileFile
 from place_search.search.server.settings import ServerSettings
 from tests.search.tile_file import picture, write_tiles
 
@@ -111,8 +111,10 @@ def crafted(tmp_path: Path, name: str) -> Path:
     content = bytearray(path.read_bytes())
     if name == "a leaf":
         root = directory(0, 2000, 0)  # pictures in place of a directory
-    elif name == "endless":
-        leaf = gzip.compress(b"\xff" * 100_000)
+    elif name in ("endless", "many entries"):
+        entries = MOST_DIRECTORY_BYTES // 4
+        whole = varint(entries) + bytes(entries) + b"\1" * (3 * entries)
+        leaf = gzip.compress(b"\xff" * 100_000 if name == "endless" else whole)
         root = directory(0, len(leaf), len(content))
         content += leaf
         content[40:48] = bytes(8)
@@ -123,7 +125,9 @@ def crafted(tmp_path: Path, name: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("name", ["a leaf", "endless", "beyond", "large", "bomb", "no gzip"])
+@pytest.mark.parametrize(
+    "name", ["a leaf", "endless", "many entries", "beyond", "large", "bomb", "no gzip"]
+)
 def test_a_crafted_file_is_told_once_and_has_no_tiles(
     engine: Engine, tmp_path: Path, caplog: pytest.LogCaptureFixture, name: str
 ) -> None:

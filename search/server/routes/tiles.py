@@ -38,7 +38,10 @@ MAX_DIRECTORIES = 4
 """The largest number of directories from the root to a tile."""
 HEADER_BYTES = 127
 MOST_BYTES = 8 << 20
-"""The largest size of a tile or a directory, as stored and unpacked."""
+"""The largest size of a tile, as stored and unpacked."""
+MOST_DIRECTORY_BYTES = 1 << 20
+"""The largest size of a directory unpacked: read, it takes some thirty times as much memory."""
+KEPT_DIRECTORIES = 8
 MEDIA_TYPES = {
     TileType.PNG: "image/png",
     TileType.JPEG: "image/jpeg",
@@ -64,7 +67,7 @@ class TileFile:
                 f"{path} cannot be read ({error.strerror}); check --tiles-file."
             ) from None
         self._path, self._is_told = path, False
-        self._directory = lru_cache(64)(self._read_directory)
+        self._directory = lru_cache(KEPT_DIRECTORIES)(self._read_directory)
         try:
             self._header = deserialize_header(self._bytes(0, HEADER_BYTES))
             self._directory(self._header["root_offset"], self._header["root_length"])
@@ -136,7 +139,7 @@ class TileFile:
 
     def _read_directory(self, offset: int, length: int) -> list[Entry]:
         packed = self._bytes(offset, length)
-        if _ENDLESS.search(_unpacked(packed)):
+        if _ENDLESS.search(_unpacked(packed, MOST_DIRECTORY_BYTES)):
             raise ValueError("a number has no end")
         return deserialize_directory(packed)
 
@@ -146,10 +149,10 @@ class TileFile:
         return os.pread(self._file, length, offset)
 
 
-def _unpacked(content: bytes) -> bytes:
+def _unpacked(content: bytes, most: int = MOST_BYTES) -> bytes:
     with gzip.GzipFile(fileobj=io.BytesIO(content)) as stream:
-        plain = stream.read(MOST_BYTES + 1)
-    if len(plain) > MOST_BYTES:
+        plain = stream.read(most + 1)
+    if len(plain) > most:
         raise ValueError("a piece unpacks to far too much")
     return plain
 
