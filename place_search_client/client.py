@@ -33,6 +33,8 @@ NOT_RETRIED = ("/problems/timed-out", "/problems/index-damaged")
 """The problems that a repeated request would meet again."""
 LONGEST_WAIT_S = 60.0
 """The largest number of seconds that a server names."""
+LONGEST_SPREAD_S = 10.0
+"""The most seconds by which the first of several waits grows by chance."""
 UNKNOWN_TRACK = "/problems/unknown-track"
 
 
@@ -376,7 +378,7 @@ def _wait(response: httpx.Response, tries: int) -> float | None:
         return None
     named = min(_retry_after(response), LONGEST_WAIT_S)
     # The spread comes last: a cap after it would let all clients come at once.
-    return named * random.uniform(1, 2 + tries)  # noqa: S311
+    return named + min(named, LONGEST_SPREAD_S) * random.uniform(0, 1 + tries)  # noqa: S311
 
 
 def _checked(response: httpx.Response) -> httpx.Response:

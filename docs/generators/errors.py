@@ -33,7 +33,8 @@ REMEDIES: Mapping[str, str] = {
     "cannot-change": "Try again later. The last place cannot be removed; the server's log says "
     "what else it may be.",
     "wrong-host": "Ask by the server's own name, or add this one with `--allowed-hosts`.",
-    "body-too-large": "Send a smaller photo; the server's `--max-body-mb` is its limit.",
+    "body-too-large": "Send a smaller photo; the server's `--max-body-mb` is its limit, and 1 MiB "
+    "that of JSON.",
     "oversized-photo": "Shrink the photo; `--max-megapixels` and `--decode-mb` are the limits.",
     "unsupported-photo": "Send JPEG, PNG, WebP, AVIF or HEIF. The content counts, not the name.",
     "unreadable-photo": "Send the original file: this one is truncated or corrupt, or takes too "
