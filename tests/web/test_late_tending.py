@@ -218,7 +218,7 @@ def test_a_comparison_that_was_replaced_takes_no_lines(
     page.route("**/v1/compare", lambda route: route.fulfill(status=503, body="{}"), times=1)
     held = hold(page, "/readyz$")
     page.set_input_files("#photo-0", town.query(3))
-    expect(page.get_by_text("Now the other photo.")).to_be_visible()
+    expect(page.locator("#working", has_text="Now the other photo.")).to_be_visible()
     page.set_input_files("#photo-1", town.query(5))
     route = held()
     page.set_input_files("#photo-1", town.query(6))
