@@ -172,7 +172,7 @@ def test_a_place_is_told_though_the_disk_has_no_room_for_its_answer(
     before, key = (RequestKey("me", name, "a") for name in "12")
     assert taking.add(street.query(8), None, "", request_key=before, stages=Stages()).status == 201
     answers.unlink()
-    answers.symlink_to(index)
+    answers.symlink_to("/dev/full")
     first = taking.add(street.query(9), None, "", request_key=key, stages=Stages())
     assert first.status == 201
     assert "is not on disk" in caplog.text
