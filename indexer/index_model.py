@@ -34,9 +34,8 @@ def open_index_model(
     """Open the model that an index was made with, or another id or folder of the same weights.
 
     `precision` "auto" is that of the index, whatever the processor, and its dimensions are those of
-    the index without `dims`. A second model that gave the
-    index its local features is opened too, unless `verify` is false; `verify_with` is another id or
-    folder of the second model.
+    the index without `dims`. A second model that gave the index its local features is opened too,
+    unless `verify` is false; `verify_with` is another id or folder of the second model.
 
     Every model for an index is opened by this function: a model that was cropped by `--dims` must
     be cropped again. `Index.check_model` checks whether the model fits, also one that cannot be

@@ -122,7 +122,7 @@ def _commit_without_removed(change: Change, draft: VersionSpec) -> None:
     remaining = replace(draft, edits=_remaining_edits(change), new_groups=_remaining_groups(change))
     change.commit(replace(remaining, removed=np.empty(0, np.int64)))
     for panorama in panoramas:
-        drop_views(change.folder, panoramas_in(f"{os.fsdecode(panorama)}/")[0])
+        drop_views(change.folder, panoramas_in(os.fsdecode(panorama))[0])
 
 
 def _removed_panoramas(change: Change) -> set[bytes]:

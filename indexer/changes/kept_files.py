@@ -27,7 +27,7 @@ def settle_kept_files(index: Path, manifest: Manifest) -> None:
 
     @cache
     def panoramas() -> set[str]:
-        return {name for path in paths() for name in panoramas_in(path)}
+        return {name for path in paths() for name in panoramas_in(path.rpartition("/")[0])}
 
     # A place of a panoramic video has the path of a view, which goes on from that of the frame.
     settle(

@@ -38,12 +38,12 @@ def drop_views(index: Path, panorama: str) -> None:
         folder.rmdir()
 
 
-def panoramas_in(path: str) -> list[str]:
-    """What may be the path of a panorama below the folder of views, in the stored path of a view.
+def panoramas_in(folder: str) -> list[str]:
+    """What may be the path below the folder of views, in the stored path of a panorama's folder.
 
     Other folders above may be called as that of views is.
     """
-    parts = path.rpartition("/")[0].split(_INSIDE)
+    parts = folder.split(_INSIDE)
     return [_INSIDE.join(parts[start:]) for start in range(1, len(parts))]
 
 
