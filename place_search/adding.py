@@ -1,8 +1,9 @@
 """Adding a photo that is no file of a folder, as a server adds what it is sent."""
 
+import sys
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from place_search.arguments import AnyModel, AnyPath, Photo, as_path, model_for, source_of
 from place_search.core.errors import PlaceSearchError, unwritable
@@ -10,7 +11,6 @@ from place_search.core.errors import PlaceSearchError, unwritable
 if TYPE_CHECKING:
     from place_search.annotations import Place
     from place_search.search.engine import Engine
-    from place_search.search.server.state import ServerState
 
 
 SECONDS = 60.0
@@ -75,7 +75,7 @@ def add_photo(
 
     with closing(Decoder(workers=1, limits=limits)) as decoder:
         service = _Service(engine())
-        writer = Writer(cast("ServerState", service), folder, decoder, engine)
+        writer = Writer(service, folder, decoder, engine)
         try:
             answer = writer.add(source, point, name.strip(), panorama=cut, stages=Stages())
         except (BusyError, CannotChangeError, StorageFullError) as error:
@@ -88,9 +88,10 @@ def add_photo(
 
 
 class _Service:
-    """What a `Writer` needs of a server: it has one user, who waits."""
+    """A service of one user, who waits."""
 
     decode_seconds = SECONDS
+    max_body_bytes = sys.maxsize
 
     def __init__(self, engine: "Engine") -> None:
         self.engine = engine

@@ -9,7 +9,7 @@ from contextlib import suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.geodesy import Position
@@ -37,9 +37,22 @@ from place_search.search.stages import Stages
 if TYPE_CHECKING:
     from place_search.indexer import Groups, Index, Place
     from place_search.search.engine import Engine
-    from place_search.search.server.state import ServerState
 
 log = logging.getLogger("place_search.index")
+
+
+class Service(Protocol):
+    """Answers from an index: what a `Writer` needs of it."""
+
+    decode_seconds: float
+    max_body_bytes: int
+
+    @property
+    def engine(self) -> "Engine":
+        """The engine of the index version that it answers from."""
+
+    def replace(self, engine: "Engine") -> None:
+        """Answer from another engine from now on."""
 
 
 class Writer:
@@ -51,7 +64,7 @@ class Writer:
 
     def __init__(
         self,
-        service: "ServerState",
+        service: Service,
         index_folder: Path,
         decoder: Decoder,
         load: Callable[["Engine"], "Engine"],

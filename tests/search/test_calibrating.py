@@ -45,7 +45,7 @@ def service(street: Any, plain: Model, tmp_path: Path) -> Iterator[Any]:
         engine=load(), decode_seconds=5.0, max_body_bytes=1 << 24, decoder=decoder, load=load
     )
     state.replace = lambda engine: setattr(state, "engine", engine)
-    state.writer = Writer(state, index, decoder, load)  # type: ignore[arg-type]
+    state.writer = Writer(state, index, decoder, load)
     yield state
     decoder.close()
 
