@@ -64,8 +64,8 @@ def compare_photos(
         verification = verify(query, codes, similarity)
     blank = query.is_blank, is_blank(b.local_features)
     photo_notes = [
-        f"{ordinal} photo: {note}"
-        for ordinal, photo, shows_nothing in zip(("First", "Second"), photos, blank, strict=True)
+        f"Photo {number}: {note}"
+        for number, photo, shows_nothing in zip((1, 2), photos, blank, strict=True)
         for note in (*photo.notes, *([NOTHING_TO_MATCH] if shows_nothing else []))
     ]
     notes = [*photo_notes, *calibration_notes]

@@ -95,7 +95,7 @@ REASONS: Mapping[str, str] = {
 }
 """The sentences by code; values stand in braces."""
 
-_OF_PHOTO = re.compile(r"(?:(First|Second) photo|Photo ([0-9]+)): (.+)")
+_OF_PHOTO = re.compile(r"Photo ([0-9]+): (.+)")
 
 
 def reason_of(sentence: str) -> tuple[str, dict[str, str]] | None:
@@ -107,8 +107,7 @@ def reason_of(sentence: str) -> tuple[str, dict[str, str]] | None:
     of_photo = _OF_PHOTO.fullmatch(sentence)
     values, text = {}, sentence
     if of_photo:
-        values["photo"] = of_photo[2] or ("1" if of_photo[1] == "First" else "2")
-        text = of_photo[3]
+        values["photo"], text = of_photo.groups()
     for code, parts in _parts().items():
         matched = _values(text, parts)
         if matched is not None:

@@ -167,9 +167,9 @@ def test_a_photo_in_which_nothing_can_be_matched_is_told(
     engine_of: Callable[[str], Engine], model: Model, street: Street, colour: str
 ) -> None:
     blank, photo = jpeg(Image.new("RGB", (640, 480), colour)), jpeg(street.photo(1))
-    for which, pair in (("First", (blank, photo)), ("Second", (photo, blank))):
+    for number, pair in ((1, (blank, photo)), (2, (photo, blank))):
         assert compare_photos(model, *pair).photo_notes == (
-            f"{which} photo: The photo looks the same all over, so nothing in it can be matched "
+            f"Photo {number}: The photo looks the same all over, so nothing in it can be matched "
             "with others.",
         )
     for verify in (True, False):

@@ -61,7 +61,7 @@ def frames() -> bytes:
 def test_what_is_odd_in_a_photo_has_its_code(make: Callable[[], bytes], code: str) -> None:
     (note,) = decode_photo(make()).notes
     assert reason_of(note) == (code, {})
-    assert reason_of(f"Second photo: {note}") == (code, {"photo": "2"})
+    assert reason_of(f"Photo 2: {note}") == (code, {"photo": "2"})
 
 
 @pytest.mark.parametrize(
