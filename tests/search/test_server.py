@@ -214,6 +214,32 @@ def test_until_it_is_loaded_it_is_alive_but_not_ready(engine: Engine) -> None:
     asyncio.run(ask())
 
 
+def test_others_are_answered_while_the_schema_is_made(engine: Engine) -> None:
+    others_answered = threading.Event()
+
+    async def ask() -> None:
+        app = create_app(engine)
+        make = app.openapi
+
+        def make_late() -> dict[str, Any]:
+            assert others_answered.wait(SECONDS)
+            return make()
+
+        app.openapi = make_late  # type: ignore[method-assign]
+        transport = httpx.ASGITransport(app)
+        async with (
+            app.router.lifespan_context(app),
+            httpx.AsyncClient(transport=transport, base_url="http://test") as client,
+        ):
+            schema = asyncio.create_task(client.get("/openapi.json"))
+            await asyncio.sleep(0)  # it begins
+            assert (await client.get("/livez")).status_code == 200
+            others_answered.set()
+            assert (await schema).status_code == 200
+
+    asyncio.run(ask())
+
+
 def test_what_fails_to_load_is_kept_for_the_server_to_raise() -> None:
     def load() -> Engine:
         raise ModelError("There is no such model.")

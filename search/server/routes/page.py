@@ -116,7 +116,8 @@ def add_docs(app: FastAPI) -> None:
 
 
 @allows("open")
-async def _openapi(request: Request) -> JSONResponse:
+def _openapi(request: Request) -> JSONResponse:
+    # In a thread: the first schema takes half a second to make.
     root_path = request.scope["root_path"]
     servers = {"servers": [{"url": root_path}]} if root_path else {}
     return JSONResponse({**request.app.openapi(), **servers})
