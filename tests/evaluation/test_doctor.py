@@ -14,9 +14,9 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from place_search.core.settings import PRECISION
-from place_search.evaluation import TruthFiles, examine
+from place_search.evaluation import GroundTruth, TruthFiles, examine
 from place_search.evaluation.doctor import examine as examine_module
-from place_search.evaluation.doctor.check_files import check_readable
+from place_search.evaluation.doctor.check_files import check_duplicates, check_readable
 from place_search.evaluation.doctor.check_model import check_centroids
 from place_search.evaluation.doctor.check_positions import check_degrees, check_metres
 from place_search.evaluation.doctor.plan import check_plan
@@ -357,3 +357,29 @@ def test_the_doctor_opens_the_precision_of_an_evaluation(
     examine(TruthFiles(data=root / "000"), sample=0)
     examine(TruthFiles(data=root / "000"), sample=0, precision="f32")
     assert asked == [PRECISION.default, "f32"]
+
+
+def test_photos_that_only_begin_alike_are_no_copies(tmp_path: Path) -> None:
+    """Bitmaps of one camera have one size, and the same first rows at night."""
+    pixels = np.zeros((240, 320, 3), np.uint8)
+    for name, brightness in (("a", 90), ("b", 180), ("copy", 90)):
+        pixels[:20] = brightness  # a bitmap begins with the lowest row
+        Image.fromarray(pixels).save(tmp_path / f"{name}.bmp")
+    names = ("b.bmp", "copy.bmp")
+    truth = GroundTruth(tmp_path, ("a.bmp",), names, (np.array([0]),) * 2, name="night")
+    [found] = check_duplicates(truth)
+    assert (found.count, found.example) == (1, "copy.bmp = a.bmp")
+
+
+def test_copies_are_found_behind_many_photos_of_equal_sizes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("place_search.evaluation.doctor.check_files.HASHED", 2)
+    for number in range(5):
+        (tmp_path / f"{number}.jpg").write_bytes(bytes([number] * 10))
+    (tmp_path / "place.jpg").write_bytes(b"the same photo")
+    (tmp_path / "query.jpg").write_bytes(b"the same photo")
+    database = (*(f"{number}.jpg" for number in range(5)), "place.jpg")
+    truth = GroundTruth(tmp_path, database, ("query.jpg",), (np.array([5]),), name="town")
+    [found] = check_duplicates(truth)
+    assert found.example == "query.jpg = place.jpg"
