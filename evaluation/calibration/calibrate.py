@@ -1,5 +1,6 @@
 """Fits a model's calibration to labelled pairs of photos."""
 
+import os
 import zlib
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -68,10 +69,11 @@ def read_pairs(files: Iterable[tuple[Path, Path]]) -> PairSets:
     A pair of photos counts once, whatever their order and whatever the file.
 
     Raises:
-        TruthError: no file, missing columns, an unknown label, or two labels that contradict.
+        TruthError: no file, missing columns, an unknown label, a photo with itself, or two labels
+            that contradict.
     """
     labels = {"1": True, "0": False, "true": True, "false": False, "same": True, "different": False}
-    labelled: dict[frozenset[Path], _Labelled] = {}
+    labelled: dict[frozenset[str], _Labelled] = {}
     sets = []
     rows = 0
     for file, root in files:
@@ -84,7 +86,13 @@ def read_pairs(files: Iterable[tuple[Path, Path]]) -> PairSets:
                         f"{file} says '{fields['same']}' under same in row {row}; write 1 or 0."
                     )
                 pair = Pair(fields["photo1"], fields["photo2"], label)
-                photos = frozenset((root / pair.photo1, root / pair.photo2))
+                # Each photo has one path, however the list spells it.
+                photos = frozenset(map(os.path.abspath, (root / pair.photo1, root / pair.photo2)))
+                if len(photos) == 1:
+                    raise TruthError(
+                        f"{file} pairs '{pair.photo1}' with itself in row {row}, which tells "
+                        "nothing of two photos; leave the row out."
+                    )
                 rows += 1
                 if photos not in labelled:
                     labelled[photos] = _Labelled(label, file, row)

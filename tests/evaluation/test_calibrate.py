@@ -105,6 +105,9 @@ def test_two_photos_count_once_and_never_as_both(tmp_path: Path) -> None:
     assert both.repeated == 2
     twice = read_pairs([(first, tmp_path), (first, tmp_path)])
     assert ([len(pairs) for _, pairs in twice.sets], twice.repeated) == ([2, 0], 4)
+    second.write_text("photo1,photo2,same\nx/../b.jpg,a.jpg,1\n")
+    assert read_pairs([(first, tmp_path), (second, tmp_path)]).repeated == 2
+    second.write_text("photo1,photo2,same\nb.jpg,c.jpg,0\n./a.jpg,b.jpg,1\n")
     elsewhere = read_pairs([(first, tmp_path), (second, tmp_path / "other")])
     assert [len(pairs) for _, pairs in elsewhere.sets] == [2, 2]
     second.write_text("photo1,photo2,same\nb.jpg,a.jpg,0\n")
@@ -114,3 +117,11 @@ def test_two_photos_count_once_and_never_as_both(tmp_path: Path) -> None:
     )
     with pytest.raises(TruthError, match=f"^{re.escape(said)}$"):
         read_pairs([(first, tmp_path), (second, tmp_path)])
+
+
+def test_a_photo_is_no_pair_with_itself(tmp_path: Path) -> None:
+    """The diagonal of a matrix would make every figure better."""
+    path = tmp_path / "pairs.csv"
+    path.write_text("photo1,photo2,same\na.jpg,b.jpg,0\na.jpg,./a.jpg,1\n")
+    with pytest.raises(TruthError, match=r"pairs\.csv pairs 'a\.jpg' with itself in row 3"):
+        read_pairs([(path, tmp_path)])
