@@ -8,14 +8,15 @@ import pytest
 
 from place_search.models import find_model
 from place_search.training import TrainingData, TrainingError, preset, train
+from place_search.training.data.open_places import open_places
 from place_search.training.loop import run_folder
-from place_search.training.loop.run_folder import RunFolder, begin_run
+from place_search.training.loop.run_folder import RunFolder, begin_run, data_stamp, find_run
 from place_search.training.process_group import ProcessGroup
 from tests.training.conftest import Render
 
 
-def begin(out: Path, seed: int) -> RunFolder:
-    return begin_run(out, find_model(), {"seed": seed}, "photos", [[], []], ProcessGroup())
+def begin(out: Path, seed: int, data: str = "photos") -> RunFolder:
+    return begin_run(out, find_model(), {"seed": seed}, data, [[], []], ProcessGroup())
 
 
 @pytest.mark.parametrize("was_finished", [False, True])
@@ -58,3 +59,18 @@ def test_only_an_error_of_writing_is_told_as_one(
             patch.setattr(f"place_search.training.loop.{writing}", fail)
             with pytest.raises(TrainingError, match=r"m\.run is on a full disk; .* --resume"):
                 train(data, tmp_path / "m", config=config, resume=True)
+
+
+def test_photos_that_were_replaced_since_are_other_photos(render: Render, tmp_path: Path) -> None:
+    """Features that are kept of the photos before would be mixed with those of the new ones."""
+    folder = render(3, 2)
+    before = data_stamp(open_places(folder), None)
+    begin(tmp_path / "m", 0, before)
+    find_run(tmp_path / "m", {"seed": 0}, None, data_stamp(open_places(folder), None))
+    photo = folder / "001-1.png"
+    photo.write_bytes(photo.read_bytes() + b"more")
+    after = data_stamp(open_places(folder), None)
+    with pytest.raises(TrainingError, match="began with other photos; bring back the list and the"):
+        find_run(tmp_path / "m", {"seed": 0}, None, after)
+    begin(tmp_path / "old", 0, before[:32])  # of a version without sizes
+    assert find_run(tmp_path / "old", {"seed": 0}, None, after) is not None

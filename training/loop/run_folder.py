@@ -174,10 +174,10 @@ def find_run(
             f"{path} began with other settings ({', '.join(changed)}); resume it with those it "
             "began with."
         )
-    if photos != data:
+    if not data.startswith(photos):  # records of older versions know no sizes
         raise TrainingError(
-            f"{path} began with other photos; bring back the list it began with, or start a new "
-            "run under another --out."
+            f"{path} began with other photos; bring back the list and the photos it began with, "
+            "or start a new run under another --out."
         )
     run = RunFolder(path, record)
     require_replaceable(out, run)
@@ -213,15 +213,24 @@ def require_replaceable(out: Path, run: RunFolder) -> None:
 
 
 def data_stamp(places: Places, validation: Places | None) -> str:
-    """A hash of the photos' names and of their labels."""
-    digest = sha256()
+    """A hash of the photos' names and of their labels, then one of the sizes of their files."""
+    names, sizes = sha256(), sha256()
     for part in (places, validation):
         if part is None:
             continue
-        digest.update("\n".join(part.photos).encode(errors="surrogateescape"))
+        names.update("\n".join(part.photos).encode(errors="surrogateescape"))
         for rows in (part.queries, part.database, *part.positives):
-            digest.update(rows.tobytes() + b";")
-    return digest.hexdigest()[:32]
+            names.update(rows.tobytes() + b";")
+        for row in part.used_rows.tolist():
+            sizes.update(b"%d;" % _size(part.path(row)))
+    return names.hexdigest()[:32] + sizes.hexdigest()[:32]
+
+
+def _size(photo: Path) -> int:
+    try:
+        return photo.stat().st_size
+    except OSError:
+        return -1
 
 
 def replace_model(new: Path, out: Path, run: RunFolder) -> None:
