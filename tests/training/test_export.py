@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from place_search.core.files import sha256_of
+from place_search.evaluation.results import find_published
 from place_search.models import (
     Aggregation,
     LocalFeatures,
@@ -70,6 +71,7 @@ def test_the_reader_of_the_family_gives_the_same_descriptors(tmp_path: Path, bia
     read = read_weights(tmp_path / "model_best.pth.tar")
     assert (read.family, read.backbone) == ("pytorch-NetVlad", "alexnet")
     assert read.recall[0].at == {"1": 50.0, "5": 75.0}
+    assert find_published(read.recall, "validation") == []  # as of a validation.csv
     pixels = np.random.default_rng(0).integers(0, 256, (240, 320, 3), dtype=np.uint8)
     ours, theirs = embed_with(network, pixels), embed_with(read.network, pixels)
     # The borders are padded with the mean colour, which is not quite the same.

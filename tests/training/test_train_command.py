@@ -7,6 +7,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from place_search.cli.app import app
+from place_search.evaluation.results import find_published
+from place_search.models import read_card
 from tests.training.conftest import Render
 from tests.training.kill_run import write_plainly
 
@@ -33,7 +35,9 @@ def test_train_says_what_it_gained(
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
     output = result.stderr.replace("\n", " ")
-    assert f"Wrote {tmp_path / 'm'}: on places" in output
+    assert f"Wrote {tmp_path / 'm'}: on {folder.name} (validation) R@1" in output
+    # An evaluation of other data of this name shows no figure of these photos.
+    assert find_published(read_card(tmp_path / "m").recall, folder.name) == []
     assert "at epoch" in output
     again = run(*arguments, "--out", tmp_path / "m", "--resume")
     assert again.exit_code == 1

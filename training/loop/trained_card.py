@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from place_search.core.version import program_version
+from place_search.indexer.sources.split import is_split
 from place_search.models import ModelCard, Recall
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.training.config import TrainingConfig
@@ -48,6 +49,8 @@ def trained_card(
         "settings": asdict(config),
     }
     data_name = "held-out photos" if data.validation is None else data.validation.stem
+    if data.validation is not None and not is_split(data.validation):
+        data_name += " (validation)"  # other data may have a name such as val.csv, too
     return replace(
         card,
         id=out.name,
