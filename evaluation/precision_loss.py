@@ -32,8 +32,10 @@ class _CachingRuntime:
         self._folder = folder
 
     def embed(self, pixels: Pixels) -> Embedding:
-        key = blake2b(np.ascontiguousarray(pixels).data, digest_size=16).hexdigest()
-        path = self._folder / f"{key}.npz"
+        # Plain photos of two shapes may have the same bytes.
+        digest = blake2b(str(pixels.shape).encode(), digest_size=16)
+        digest.update(np.ascontiguousarray(pixels).data)
+        path = self._folder / f"{digest.hexdigest()}.npz"
         if path.exists():
             with np.load(path) as saved:
                 return Embedding(**saved)._replace(zoom=float(saved["zoom"]))
