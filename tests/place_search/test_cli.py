@@ -175,6 +175,20 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     assert "Usage:" in result.stderr
 
 
+def test_an_option_of_one_value_is_given_once(run: Run) -> None:
+    """The first of two databases would be left out of the evaluation, and the recall be higher."""
+    for words in (
+        "eval --database a.csv --database b.csv --queries q.csv",
+        "eval photos --at 1 --at=5",
+        "weights import file --as a --as a",
+    ):
+        result = run(*words.split())
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert "is given more than once" in " ".join(result.stderr.replace("│", " ").split())
+    several = run("calibrate", "a.csv", "--root", "a", "--root", "b", "--keep", "--keep")
+    assert "a.csv does not exist" in several.stderr
+
+
 def test_a_number_of_a_variable_is_plain_digits(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, words in (("K", "search index photo"), ("THREADS", "index photos --out i")):
         monkeypatch.setenv(f"PLACE_SEARCH_{name}", "1_0")
