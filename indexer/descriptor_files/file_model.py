@@ -213,11 +213,22 @@ class _Lookup:
 def _prefix(file: DescriptorFile, source: Source, paths: list[str]) -> str:
     """The prefix of names in the file before the paths of the source: the end of its root.
 
-    Other programs name photos relative to the folder of all images, which may hold the source.
+    Other programs name photos relative to the folder of all images, which may hold the source. The
+    names of other photos in that folder may be those of the source without the prefix.
     """
     parts = source.root.parts[1:]
-    for count in range(len(parts) + 1):
-        prefix = "".join(f"{part}/" for part in parts[len(parts) - count :])
+    prefixes = [
+        "".join(f"{part}/" for part in parts[len(parts) - count :])
+        for count in range(len(parts) + 1)
+    ]
+    whole = [prefix for prefix in prefixes if all(file.has_name(prefix + path) for path in paths)]
+    if len(whole) > 1:
+        raise SourceError(
+            f"{file.path} names the photos of {source.root} in two ways, the first as "
+            f"'{whole[0]}{paths[0]}' and as '{whole[1]}{paths[0]}'; leave those of other photos "
+            "out of the file."
+        )
+    for prefix in whole or prefixes:
         if any(file.has_name(prefix + path) for path in paths):
             return prefix
     raise SourceError(

@@ -369,3 +369,19 @@ def test_what_describe_cannot_write(
     assert not list(tmp_path.iterdir())
     with pytest.raises(PlaceSearchError, match="does not exist"):
         place_search.index(photos, tmp_path / "ix", descriptors=tmp_path / "none.h5")
+
+
+def test_photos_of_equal_names_in_another_folder_are_others(
+    run: Run, check_failure: CheckFailure, images: Path, foreign: dict[str, Any], tmp_path: Path
+) -> None:
+    """The folder of all images may hold photos named as those of the folder that is indexed."""
+    other = np.roll(np.eye(4, 256), 7, axis=1)
+    file = write_hloc(tmp_path / "one.h5", {**foreign, "0.jpg": other[0]})
+    place_search.index(images, tmp_path / "ix", descriptors=file)
+    first = np.asarray(foreign["images/places/0.jpg"], np.float32)
+    [hit, *_] = place_search.open_index(tmp_path / "ix").search(first / np.linalg.norm(first), 1)
+    assert hit.similarity == pytest.approx(1, abs=1e-3)
+    both = {**foreign, **dict(zip(NAMES, other, strict=True))}
+    file = write_hloc(tmp_path / "both.h5", both)
+    told = check_failure(run("index", images, "--out", tmp_path / "b", "--descriptors", file))
+    assert "in two ways, the first as '0.jpg' and as 'images/places/0.jpg'" in told
