@@ -182,10 +182,11 @@ class _Work:
     ) -> None:
         self.truth, self.rules, self.model, self.query_bytes = truth, rules, model, query_bytes
         count = len(truth.database)
-        query_only = dict.fromkeys(
-            name for name, own in zip(truth.queries, truth.own_rows, strict=True) if not own.size
+        listed = set(truth.database)
+        self.names = (
+            *truth.database,
+            *dict.fromkeys(name for name in truth.queries if name not in listed),
         )
-        self.names = (*truth.database, *query_only)
         row_of = {name: row for row, name in enumerate(self.names)}
         self.query_rows: Rows = np.array([row_of[name] for name in truth.queries], dtype=np.int64)
         self.indexed = index

@@ -98,13 +98,17 @@ def check_readable(paths: Sequence[Path], max_pixels: int = MAX_PIXELS) -> list[
 def check_duplicates(truth: GroundTruth) -> list[Finding]:
     """Names listed twice, and queries whose file is a copy of a database photo."""
     database, queries = set(truth.database), set(truth.queries)
+    own = {
+        query: {query, *(truth.database[row] for row in rows.tolist())}
+        for query, rows in zip(truth.queries, truth.own_rows, strict=True)
+    }
     copies: list[str] = []
     for group in _same_content(
         {name: truth.path(name) for name in truth.photos}, database, queries
     ):
         places = [name for name in group if name in database]
-        pairs = ((query, next((p for p in places if p != query), None)) for query in group)
-        copies += [f"{query} = {p}" for query, p in pairs if p is not None and query in queries]
+        for query in (name for name in group if name in queries):
+            copies += [f"{query} = {place}" for place in places if place not in own[query]][:1]
     return [
         *findings_of(
             "listed-twice",

@@ -1,7 +1,9 @@
 """Ground truth: which database photos show the place of which query."""
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -33,7 +35,8 @@ class GroundTruth:
 
     Names are posix paths under `root`. `positives[i]` holds the database rows that are right for
     `queries[i]`, ascending; it may be empty. `own_rows[i]` holds the database rows of that query
-    itself, found by its name. They never count as its results, and are no positives of it.
+    itself, found by its file, also through links. They never count as its results, and are no
+    positives of it.
 
     `name` is that of the data, `protocol` its default protocol, and `missing` lists the photos
     that do not exist. `warnings` are sentences on folders that may not be read and on metres that
@@ -60,7 +63,10 @@ class GroundTruth:
 
     def __post_init__(self) -> None:
         """Find the queries in the database."""
-        own = rows_of_photos(self.queries, self.database)
+        files = _Files(self.root)
+        own = rows_of_photos(
+            [files.file_of(name) for name in self.queries], map(files.file_of, self.database)
+        )
         positives = (
             rows[~np.isin(rows, own_row)] if own_row.size else rows
             for rows, own_row in zip(self.positives, own, strict=True)
@@ -98,6 +104,24 @@ class GroundTruth:
                 f"under {self.root}, the first is '{self.missing[0]}'; `place-search doctor` "
                 "with the same options says more."
             )
+
+
+class _Files:
+    """The files that names under a root stand for: data sets are often folders of links."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folders: dict[str, str] = {}
+
+    def file_of(self, name: str) -> str:
+        """The path of a photo's file, without links; also of a photo that does not exist."""
+        folder, _, file = name.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = folder
+            with suppress(ValueError):  # a name that no file has, with a zero byte
+                self._folders[folder] = os.path.realpath(self._root / folder)
+        path = os.path.join(self._folders[folder], file)  # noqa: PTH118 - 90,000 times
+        return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
 
 
 def rows_of_photos(photos: Sequence[str], database: Iterable[str]) -> tuple[Rows, ...]:

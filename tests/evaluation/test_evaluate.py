@@ -11,6 +11,7 @@ import pytest
 from place_search.core.errors import WrongParameterError
 from place_search.evaluation import (
     GeometryReranker,
+    GroundTruth,
     IndexDatabase,
     TruthError,
     TruthFiles,
@@ -19,6 +20,7 @@ from place_search.evaluation import (
     read_split_truth,
     read_truth_csv,
 )
+from place_search.evaluation.doctor.check_files import check_duplicates
 from place_search.evaluation.protocols.timestamp import TimestampProtocol
 from place_search.evaluation.ranking import Ranked, rank
 from place_search.indexer import Row, build_index, open_index, open_source
@@ -109,6 +111,23 @@ def test_a_query_finds_itself_at_none_of_its_rows(root: Path, model: Model) -> N
     assert [query in found for query, found in zip(twice.queries, names, strict=True)] == [
         False
     ] * 2
+
+
+@pytest.mark.slow
+def test_a_query_never_finds_the_photo_that_it_is_a_link_to(
+    root: Path, model: Model, tmp_path: Path
+) -> None:
+    queries, places = tmp_path / "queries", tmp_path / "places"
+    places.symlink_to(root / "places")
+    queries.mkdir()
+    (queries / "q.jpg").symlink_to(root / "places" / "0.jpg")
+    truth = GroundTruth(
+        tmp_path, ("places/0.jpg", "places/1.jpg"), ("queries/q.jpg",), (np.array([0]),)
+    )
+    report = evaluate(truth, model, ks=[1])
+    assert [found.rows.tolist() for found in report.ranked] == [[1]]
+    assert (report.recall, report.queries_without_positives) == ({1: 0.0}, 1)
+    assert check_duplicates(truth) == []
 
 
 def test_queries_without_positives_stay_in_the_denominator(root: Path, model: Model) -> None:

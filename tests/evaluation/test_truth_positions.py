@@ -15,6 +15,7 @@ from pyproj import Geod
 
 from place_search.core.geodesy import Position, Utm, geocentric, to_position
 from place_search.evaluation import (
+    GroundTruth,
     TruthError,
     TruthFiles,
     open_protocol,
@@ -132,6 +133,20 @@ def test_all_rows_of_a_photo_are_its_own_however_it_is_spelled(
     assert [own.tolist() for own in truth.own_rows] == [[0, 2], [3, 4]]
     assert [rows.tolist() for rows in truth.positives] == [[1], []]
     assert open_protocol(truth).candidates() == [3.0, 3.0]
+
+
+def test_a_link_to_a_database_photo_is_that_photo(tmp_path: Path) -> None:
+    """Data sets are often folders of links to the photos of another one."""
+    touch(tmp_path, "raw/0.jpg", "raw/1.jpg", "raw/2.jpg")
+    (tmp_path / "all").symlink_to("raw")
+    (tmp_path / "asked").mkdir()
+    (tmp_path / "asked" / "first.jpg").symlink_to("../raw/0.jpg")
+    (tmp_path / "asked" / "gone.jpg").symlink_to("nowhere.jpg")
+    database = ("raw/0.jpg", "raw/1.jpg", "all/0.jpg")
+    queries = ("asked/first.jpg", "all/1.jpg", "all/2.jpg", "asked/gone.jpg", "n\0/one.jpg")
+    truth = GroundTruth(tmp_path, database, queries, (np.array([0, 1]),) * len(queries))
+    assert [own.tolist() for own in truth.own_rows] == [[0, 2], [1], [], [], []]
+    assert [rows.tolist() for rows in truth.positives] == [[1], [0], *[[0, 1]] * 3]
 
 
 PLACES = {f"000/{row}.jpg": (10.0 * row, 0.0) for row in range(6)}
