@@ -9,7 +9,7 @@ class LeaveOneOutProtocol(EvaluationProtocol):
     """Needs queries that are all in the database."""
 
     name = "leave-one-out"
-    description = "each photo against all others; a right one is within the radius"
+    description = "each photo against all others"
     needs_all_photos = True
 
     def __init__(self, truth: GroundTruth) -> None:

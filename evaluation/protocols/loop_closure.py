@@ -41,9 +41,7 @@ class LoopClosureProtocol(EvaluationProtocol):
                 "protocol",
             )
         self.name = f"loop-closure:{gap}"
-        self.description = (
-            f"each frame among those more than {gap} before it; right ones as the truth says"
-        )
+        self.description = f"each frame among those more than {gap} before it"
         order = frame_order((*truth.database, *truth.queries))
         self.warnings = [*_doubts_of_names(order), *_doubts_of_times(order, truth)]
         self._place = np.array([order[name] for name in truth.database], dtype=np.int64)

@@ -7,7 +7,7 @@ class RawProtocol(EvaluationProtocol):
     """Positives by distance."""
 
     name = "raw"
-    description = "the N nearest photos as they come; a right one is within the radius"
+    description = "the N nearest photos as they come"
 
 
 PROTOCOL = RawProtocol

@@ -7,7 +7,7 @@ class TruthCsvProtocol(EvaluationProtocol):
     """Positives as they are listed."""
 
     name = "truth-csv"
-    description = "the N nearest photos; right ones are those that the truth file lists"
+    description = "the N nearest photos as they come"
 
 
 PROTOCOL = TruthCsvProtocol

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from place_search.core.rows import spread_rows
+from place_search.evaluation.report.tables import right_photos
 from place_search.evaluation.report.words import (
     Message,
     labelled,
@@ -123,6 +124,7 @@ def fill_page(template: str, **values: Any) -> str:
         message_or_text=message_or_text,
         labelled=labelled,
         protocol_description=_protocol_description,
+        right_photos=right_photos,
     )
     return environment.get_template(template).render(
         style=_asset("place_search.web", "style.css") + _asset(__package__, "page.css"),

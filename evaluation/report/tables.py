@@ -31,10 +31,18 @@ def recall_rows(report: EvalReport) -> tuple[list[str], list[list[str]]]:
     ]
 
 
+def right_photos(report: EvalReport) -> Message:
+    """Which photos are right, as a sentence."""
+    radius = report.settings.get("radius_m")
+    return (
+        message("right-listed") if radius is None else message("right-within", metres=f"{radius:g}")
+    )
+
+
 def introduction(report: EvalReport) -> list[str]:
-    """Two sentences: the protocol, and the numbers of photos."""
+    """Two lines: the protocol and what is right, and the numbers of photos."""
     return [
-        f"Protocol {report.protocol}: {report.description}.",
+        f"Protocol {report.protocol}: {report.description}. {right_photos(report)}",
         f"Shares are of all {counted(report.queries, 'query')}, "
         f"{report.queries_without_positives} of them without positives, against "
         f"{counted(report.database, 'database photo')}.",

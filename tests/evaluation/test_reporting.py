@@ -26,11 +26,12 @@ from place_search.evaluation import (
     read_truth_csv,
     write_report,
 )
-from place_search.evaluation.protocol import PROTOCOLS
+from place_search.evaluation.protocol import PROTOCOLS, open_protocol
 from place_search.evaluation.ranking import NOTHING
 from place_search.evaluation.report.curve import draw_curve
 from place_search.evaluation.report.gallery import SHOWN, choose_shown
 from place_search.evaluation.report.outcomes import QueryOutcome
+from place_search.evaluation.report.tables import introduction
 from place_search.evaluation.report.words import LANGUAGES, all_words
 from place_search.evaluation.results import find_published
 from place_search.models import Model, Recall
@@ -108,6 +109,25 @@ def test_the_files_of_a_report(
         assert fact in measured_how
         assert fact in text
     ET.parse(folder / "recall.svg")
+
+
+@pytest.mark.parametrize("protocol", ["raw", "truth-csv", "leave-one-out", "loop-closure:3"])
+def test_what_is_right_is_said_of_the_truth_not_of_the_protocol(
+    measured: tuple[GroundTruth, EvalReport], protocol: str
+) -> None:
+    truth, report = measured
+    everything = replace(truth, queries=truth.database, positives=(np.array([], int),) * SCENES)
+    rules = open_protocol(everything, protocol)
+    for radius, right in (
+        (12.5, "A right photo is within 12.5 m."),
+        (None, "Right photos are those that the truth lists."),
+    ):
+        described = replace(
+            report, description=rules.description, settings={**report.settings, "radius_m": radius}
+        )
+        first, _ = introduction(described)
+        assert first.endswith(f"{rules.description}. {right}")
+        assert "right" not in rules.description
 
 
 @pytest.mark.parametrize("kind", ["unverified", "single"])

@@ -49,6 +49,7 @@ def test_eval_says_what_it_counts(run: Run, photos: Path, split: Path, tmp_path:
     lines = result.stdout.splitlines()
     assert lines[0] == "2 queries, 4 database photos, model lite0-netvlad-1024"
     assert lines[1].startswith("Protocol tokyo-12: of the 12·N nearest photos")
+    assert lines[1].endswith(" A right photo is within 5 m.")
     assert lines[2].startswith("Shares are of all 2 queries, 2 of them without")
     assert lines[4].split() == ["1", "0.0", "0.0"]
 
