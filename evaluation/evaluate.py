@@ -14,7 +14,7 @@ from place_search.evaluation.caveats import chance_level, listed_twice, unreadab
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.open_set import measure_open_set, with_similarity_alone
-from place_search.evaluation.position_error import error_percentiles
+from place_search.evaluation.position_error import count_errors, error_percentiles
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import NOTHING, Ranked, rank
 from place_search.evaluation.recall import checked_ks, recall_at
@@ -145,6 +145,7 @@ def evaluate(
         warnings=[*work.warnings(recall, chance), *notes],
         published=find_published(model.card.recall, truth.name),
         error_m=error_percentiles(truth, ranked),
+        error_queries=count_errors(truth, ranked),
         open_set=open_set_figures,
         description=rules.description,
         runtime=model.in_short,

@@ -22,10 +22,15 @@ def position_errors(truth: GroundTruth, ranked: Sequence[Ranked]) -> NDArray[np.
     return errors
 
 
+def count_errors(truth: GroundTruth, ranked: Sequence[Ranked]) -> int:
+    """The number of queries whose error is known."""
+    return int(np.isfinite(position_errors(truth, ranked)).sum())
+
+
 def error_percentiles(truth: GroundTruth, ranked: Sequence[Ranked]) -> Mapping[int, float] | None:
     """The errors in metres that `PERCENTILES` per cent of the queries do not exceed.
 
-    None without positions.
+    These are the queries whose error is known; None without such queries.
     """
     errors = position_errors(truth, ranked)
     known_errors = errors[np.isfinite(errors)]

@@ -20,15 +20,15 @@ class EvalReport:
     wrong; an unreadable database photo is never found. `seconds` are of wall time. `unverified` is
     the recall before spatial verification, `single` the recall of each query by itself where
     `recall` is that of sequences; else None. `published` are figures of the same model on the same
-    data, from its card. `error_m` has the metres from a query to its first result, by percentile,
-    where both have positions. `open_set` has the figures on queries whose place is not in the
-    database, where they were requested. `description` explains the protocol; `runtime` names what
-    computed the descriptors. `ms_a_photo` is the wall time from a file to its descriptor, with all
-    threads, None where an index had all photos; `bytes_a_photo` is the size of a photo in the
-    index, or else in a new one: its descriptor, a byte a number (4 in an index of float32), and its
-    local features. With the program's `version`, the `date` (UTC), the model's `fingerprint` and
-    `precision`, and the `settings` the evaluation can be repeated. `ranked` holds the first results
-    of each query, `positives` its right photos; `==` ignores these two.
+    data, from its card. `error_m` has the metres from a query to its first result, by percentile of
+    the `error_queries` where both have positions. `open_set` has the figures on queries whose place
+    is not in the database, where they were requested. `description` explains the protocol;
+    `runtime` names what computed the descriptors. `ms_a_photo` is the wall time from a file to its
+    descriptor, with all threads, None where an index had all photos; `bytes_a_photo` is the size of
+    a photo in the index, or else in a new one: its descriptor, a byte a number (4 in an index of
+    float32), and its local features. With the program's `version`, the `date` (UTC), the model's
+    `fingerprint` and `precision`, and the `settings` the evaluation can be repeated. `ranked` holds
+    the first results of each query, `positives` its right photos; `==` ignores these two.
     """
 
     protocol: str
@@ -45,6 +45,7 @@ class EvalReport:
     single: Mapping[int, float] | None = None
     published: Sequence[Recall] = ()
     error_m: Mapping[int, float] | None = None
+    error_queries: int = 0
     open_set: OpenSet | None = None
     description: str = ""
     runtime: str = ""
@@ -75,7 +76,11 @@ class EvalReport:
             "recall": _by_n(self.recall),
             **{kind: _by_n(recall) for kind, recall in self.other_recalls.items()},
             "chance": _by_n(self.chance),
-            **({"error_m": _by_n(self.error_m)} if self.error_m is not None else {}),
+            **(
+                {"error_m": _by_n(self.error_m), "error_queries": self.error_queries}
+                if self.error_m is not None
+                else {}
+            ),
             **({"open_set": self.open_set.to_dict()} if self.open_set is not None else {}),
             "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
             "ms_a_photo": None if self.ms_a_photo is None else round(self.ms_a_photo, 2),

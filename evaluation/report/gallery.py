@@ -186,6 +186,8 @@ def _errors(outcomes: Sequence[QueryOutcome], report: EvalReport) -> Message | s
         for limit in (25, 100, 1000)
     )
     median_m, most_m = f"{report.error_m[50]:,.0f}", f"{report.error_m[90]:,.0f}"
-    return message(
-        "errors", median=median_m, most=most_m, near=within_25, middle=within_100, far=within_1000
-    )
+    metres = {"median": median_m, "most": most_m}
+    shares = {"near": within_25, "middle": within_100, "far": within_1000}
+    if len(errors) == len(outcomes):
+        return message("errors", **metres, **shares)
+    return message("errors-known", known=len(errors), total=len(outcomes), **metres, **shares)

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from place_search.evaluation.position_error import error_percentiles, position_errors
+from place_search.evaluation.position_error import count_errors, error_percentiles, position_errors
 from place_search.evaluation.ranking import NOTHING, Ranked
 from place_search.evaluation.truth.ground_truth import GroundTruth
 
@@ -49,4 +49,5 @@ def test_so_many_per_cent_are_no_further_away() -> None:
 def test_unanswered_queries_and_unknown_positions_have_none(truth: GroundTruth) -> None:
     ranked = [*first(0, 0, 1), NOTHING]
     assert np.isnan(position_errors(truth, ranked)).tolist() == [False, False, False, True]
+    assert count_errors(truth, ranked) == 3
     assert error_percentiles(replace(truth, query_metres=None), first(0, 0, 1, 1)) is None

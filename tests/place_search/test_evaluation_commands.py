@@ -54,6 +54,18 @@ def test_eval_says_what_it_counts(run: Run, photos: Path, split: Path, tmp_path:
     assert lines[4].split() == ["1", "0.0", "0.0"]
 
 
+def test_errors_are_of_the_queries_that_have_a_result(
+    run: Run, photos: Path, split: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(photos, tmp_path / "photos")
+    given = ("eval", "--split", split, "--root", tmp_path / "photos")
+    assert "its first result: 9 m at the median" in run(*given).stdout
+    (tmp_path / "photos" / "queries" / "2.jpg").write_bytes(b"x")
+    some = "a query to its first result, where it is known (1 of 2): 100 m at the median, 100 m"
+    assert some in run(*given).stdout
+    assert json.loads(run(*given, "--json").stdout)["error_queries"] == 1
+
+
 def test_what_a_split_lacks_is_one_sentence(
     run: Run, check_failure: CheckFailure, photos: Path, split: Path, index: Path, tmp_path: Path
 ) -> None:

@@ -308,8 +308,13 @@ def _print_table(report: "EvalReport") -> None:
         OUT.print(f"Sequences: {sequence_in_words(report.settings['sequence'])}.", soft_wrap=True)
     if report.error_m is not None:
         median, ninety = (f"{report.error_m[percent]:,.0f} m" for percent in (50, 90))
+        known = ""
+        if report.error_queries < report.queries:
+            known = f", where it is known ({report.error_queries:,} of {report.queries:,})"
         OUT.print(
-            f"From a query to its first result: {median} at the median, {ninety} or less for 90 %."
+            f"From a query to its first result{known}: {median} at the median, {ninety} or less "
+            "for 90 %.",
+            soft_wrap=True,
         )
     for photo in report.unreadable:
         print_message(f"Unreadable: {photo.name}: {photo.reason}")
