@@ -182,9 +182,9 @@ def _decode(
         except UnicodeEncodeError:
             return Skipped(skipped_name(photo.name), "its file name is not UTF-8; rename it")
         try:
-            content, size, mtime_ns = _read(photo.path, root)
+            content, size, mtime_ns = read_photo(photo.path, root)
             read = model.read(content)
-        except (PhotoError, _NotReadError) as error:
+        except (PhotoError, NotReadError) as error:
             return Skipped(photo.name, str(error))
         views = model.prepare_all(read)
     with clock.stage("thumbnail"):
@@ -223,11 +223,10 @@ def _thumbnail(photo: Photo, views: Views) -> bytes:
     return encode_jpeg(photo.pixels, size, quality=THUMBNAIL_QUALITY)
 
 
-class _NotReadError(Exception):
+class NotReadError(Exception):
     """The reason why the file of a photo cannot be read."""
 
 
-# Errors of a single file, not of its disk.
 MISSING_FILE = "it does not exist any more"
 _FAULTS_OF_FILE = {
     errno.ENOENT: MISSING_FILE,
@@ -239,21 +238,29 @@ _FAULTS_OF_FILE = {
     errno.ENXIO: "it is not a regular file",
     errno.EISDIR: "it is not a regular file",
 }
+"""Reasons by errors of a single file, not of its disk."""
+NOT_READ = frozenset(_FAULTS_OF_FILE.values())
+"""The reasons for a photo whose file is not there or cannot be opened."""
 
 
-def _read(path: Path, root: Path) -> tuple[bytes, int, int]:
-    """The bytes, size and modification time of a photo, of one opened file."""
+def read_photo(path: Path, root: Path) -> tuple[bytes, int, int]:
+    """The bytes, size and modification time of a photo, of one opened file.
+
+    Raises:
+        NotReadError: the file cannot be read, for a reason of its own.
+        SourceError: the disk fails, or the folder `root` is not there.
+    """
     try:
         with open_regular(path) as stream:
             status = os.fstat(stream.fileno())
             if status.st_size > MAX_FILE_BYTES:
                 limit = f"{MAX_FILE_BYTES >> 20} MB"
-                raise _NotReadError(f"its file is over {limit}; save it in a smaller format")
+                raise NotReadError(f"its file is over {limit}; save it in a smaller format")
             return stream.read(), status.st_size, changed_ns(status)
     except OSError as error:
         reason = _FAULTS_OF_FILE.get(error.errno or 0)
         if reason is not None and root.is_dir():
-            raise _NotReadError(reason) from None
+            raise NotReadError(reason) from None
         raise SourceError(
             f"{path} cannot be read ({error.strerror}); mend that, then run the same command "
             "again: finished work is kept."

@@ -9,14 +9,15 @@ import os
 import pickle
 import queue
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from place_search.core.files import changed_ns
+from place_search.core.files import changed_ns, sync_folder
+from place_search.core.version import program_version
 from place_search.indexer.distributed.ray_worker import (
     EmbedShard,
     Job,
@@ -27,7 +28,9 @@ from place_search.indexer.distributed.ray_worker import (
     write_shard,
 )
 from place_search.indexer.distributed.staging import ObjectStoreStaging, photo_name
-from place_search.indexer.errors import ClusterError, SourceError
+from place_search.indexer.errors import ClusterError
+from place_search.indexer.pipeline import NotReadError, read_photo
+from place_search.indexer.storage.commit import matches_stamp, pending_name
 from place_search.indexer.storage.descriptor_codes import DescriptorType
 from place_search.indexer.storage.plan import FinishedShard, ShardPlan
 from place_search.models import Model
@@ -70,7 +73,6 @@ class RayWorkers:
         self._fingerprint = model.fingerprint
         self._verifier = model.verifier and model.verifier.fingerprint
         self._limit = model.limit_in_words  # beyond it, photos are skipped
-        self._url = exchange
         self._exchange = ObjectStoreStaging(exchange) if exchange else None
         self._stall_seconds = stall_seconds
 
@@ -89,10 +91,10 @@ class RayWorkers:
             SourceError: the cause is not a photo itself, as when a disk fails.
             ClusterError: the cluster or the exchange fails; finished shards are kept.
         """
-        has_exchange = self._exchange is not None
+        exchange = self._exchange and self._exchange.of_index(folder)
         jobs = [
             replace(
-                _job(shard, root, with_names=has_exchange),
+                _job(shard, root, with_names=exchange is not None),
                 local_features=local_features,
                 descriptor_type=descriptor_type,
             )
@@ -104,31 +106,34 @@ class RayWorkers:
             kind += "-without-cells"
         if local_features and self._verifier is not None:
             kind += f"-verified-by-{self._verifier}"
-        if self._exchange is not None:
-            finished = self._exchange.finished(kind)
+        if exchange is not None:
+            finished = exchange.finished(kind)
             for job in [job for job in jobs if job.number in finished]:
                 finished_shard = finished[job.number]
                 if finished_shard.inputs == job.inputs:
-                    self._exchange.take_shard(finished_shard, folder)
+                    exchange.take_shard(finished_shard, folder)
                     yield finished_shard
                     jobs.remove(job)
-            self._exchange.upload_photos(
-                (task.photo.path for job in jobs for task in job.tasks if task.name), root
-            )
+            photos = ((task.name, task.photo.path) for job in jobs for task in job.tasks)
+            refusals = exchange.upload_photos(photos, root)
+            jobs = [_with_refusals(job, refusals) for job in jobs]
         if jobs:
-            for finished_shard in self._run_jobs(jobs, folder.resolve(), kind):
-                if self._exchange is not None:
-                    self._exchange.take_shard(finished_shard, folder)
-                yield finished_shard
-        if self._exchange is not None:
-            self._exchange.clear()
+            yield from self._run_jobs(jobs, folder.resolve(), kind, exchange)
+        if exchange is not None:
+            exchange.clear(folder)
 
-    def _run_jobs(self, jobs: Sequence[Job], folder: Path, kind: str) -> Iterator[FinishedShard]:
+    def _run_jobs(
+        self,
+        jobs: Sequence[Job],
+        folder: Path,
+        kind: str,
+        exchange: ObjectStoreStaging | None,
+    ) -> Iterator[FinishedShard]:
         import ray
 
         with _cluster(), _ray_errors():
             resources: dict[str, float] = ray.cluster_resources()
-            cpus = int(resources.get("CPU", 0))
+            cpus, url = int(resources.get("CPU", 0)), exchange.url if exchange else ""
             if not cpus:
                 raise ClusterError("The Ray cluster has no CPUs; start nodes that have some.")
             data = ray.data.from_items(
@@ -136,20 +141,27 @@ class RayWorkers:
             )
             embedded = data.map(
                 EmbedShard,
-                fn_constructor_args=(self._opened, self._fingerprint, self._url),
+                fn_constructor_args=(self._opened, self._fingerprint, program_version(), url),
                 compute=ray.data.ActorPoolStrategy(size=min(cpus, len(jobs))),
                 num_cpus=EMBED_CPUS,
             )
             # Not a Datasink, which reports only at the end: a run that is killed before would lose
             # its finished shards.
             written_shards = embedded.map(
-                partial(write_shard, folder=str(folder), exchange=self._url, kind=kind),
+                partial(write_shard, folder=str(folder), exchange=url, kind=kind),
                 num_cpus=WRITE_CPUS,
             )
             for item in _rows_with_timeout(written_shards, self._stall_seconds):
                 if item["error"]:
-                    raise SourceError(item["error"])
-                yield pickle.loads(item["finished"])  # noqa: S301 - an actor's own
+                    raise pickle.loads(item["error"])  # noqa: S301 - an actor's own
+                finished_shard: FinishedShard = pickle.loads(item["finished"])  # noqa: S301
+                if exchange is not None:
+                    exchange.take_shard(finished_shard, folder)
+                else:
+                    node, not_read = pickle.loads(item["not_read"])  # noqa: S301
+                    _require_not_readable(not_read, jobs[0].root, node)
+                    take_files(finished_shard, folder, item["id"])
+                yield finished_shard
 
 
 def _job(shard: ShardPlan, root: Path, *, with_names: bool) -> Job:
@@ -165,6 +177,44 @@ def _job(shard: ShardPlan, root: Path, *, with_names: bool) -> Job:
         name = photo_name(entry.photo.path, root) if with_names else ""
         tasks.append(Task(entry.place_id, entry.photo, name, mtime_ns))
     return Job(shard.number, inputs, root, tuple(tasks))
+
+
+def _with_refusals(job: Job, refusals: Mapping[str, str]) -> Job:
+    tasks = (replace(task, refusal=refusals.get(task.name, "")) for task in job.tasks)
+    return replace(job, tasks=tuple(tasks))
+
+
+def _require_not_readable(paths: Sequence[Path], root: Path, node: str) -> None:
+    """Make sure that this machine cannot read either what a node could not read.
+
+    Raises:
+        ClusterError: the node does not see the photos as this machine does.
+        SourceError: the disk of the photos fails.
+    """
+    for path in paths:
+        with suppress(NotReadError):
+            read_photo(path, root)
+            raise ClusterError(
+                f"The node {node} of the Ray cluster cannot read {path}, but this machine can; let "
+                "all nodes read the photos under the same paths, or name an --exchange."
+            )
+
+
+def take_files(shard: FinishedShard, folder: Path, own_id: str) -> None:
+    """Give the files that a node has written into an index their names.
+
+    Raises:
+        ClusterError: they are not there.
+    """
+    for name, stamp in shard.files.items():
+        pending = folder / pending_name(name, own_id)
+        if not matches_stamp(pending, stamp, by_size=True):
+            raise ClusterError(
+                f"A node of the Ray cluster has written {pending}, which is not on this machine; "
+                f"let all nodes share the folder {folder}, or name an --exchange."
+            )
+        pending.replace(folder / name)
+        sync_folder((folder / name).parent)
 
 
 @contextmanager

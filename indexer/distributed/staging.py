@@ -3,26 +3,36 @@
 import hashlib
 import json
 import os
+import re
+import uuid
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from itertools import repeat
 from pathlib import Path
+from typing import Any
 
-from place_search.core.files import read_regular, stamp_of, write_whole
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import FileStamp, stamp_of, write_whole
 from place_search.core.text import parse_json
 from place_search.indexer.errors import ClusterError
-from place_search.indexer.pipeline import MAX_FILE_BYTES, stored_path
+from place_search.indexer.pipeline import NotReadError, read_photo, stored_path
+from place_search.indexer.storage.commit import EXCHANGE
 from place_search.indexer.storage.plan import FinishedShard, read_finished
 
 _UPLOADS = 8
+_DISKS = ("file", "local")
+"""The schemes of URLs of folders that fsspec makes only when told to."""
+_OWN = re.compile("[0-9a-f]{16}")
 
 
 class ObjectStoreStaging:
-    """A folder of an object store that belongs to one run. Thread-safe.
+    """A folder of an object store that belongs to one index. Thread-safe.
 
-    Photos are uploaded under a hash of path, size and time; shards come back under their own names,
-    each with a note that is written last.
+    Photos are uploaded under a hash of path, size and time; files of shards come back under their
+    hash, each shard with a note that is written last. So nobody mixes or tears what another writes,
+    such as a node that was believed dead.
     """
 
     def __init__(self, url: str) -> None:
@@ -30,7 +40,10 @@ class ObjectStoreStaging:
         try:
             import fsspec
 
-            self._store, self._root = fsspec.url_to_fs(url.rstrip("/"), use_listings_cache=False)
+            own = {"auto_mkdir": True} if fsspec.utils.get_protocol(url) in _DISKS else {}
+            self._store, self._root = fsspec.url_to_fs(
+                url.rstrip("/"), use_listings_cache=False, **own
+            )
         except (ImportError, ValueError) as error:
             raise ClusterError(
                 f"The exchange {url} cannot be used ({error}); install what reads such URLs, as "
@@ -38,42 +51,75 @@ class ObjectStoreStaging:
             ) from error
         self.url = url
 
-    def upload_photos(self, photos: Iterable[Path], root: Path) -> None:
-        """Upload the photos that are missing; unreadable photos are left out.
+    def of_index(self, folder: Path) -> "ObjectStoreStaging":
+        """The part that belongs to the index in `folder`, where a file remembers its name.
+
+        So several runs may have one exchange, and an interrupted run finds what it has left.
+        """
+        path = folder / EXCHANGE
+        own_name = path.read_text("utf-8", "replace").strip() if path.exists() else ""
+        if not _OWN.fullmatch(own_name):
+            own_name = uuid.uuid4().hex[:16]
+            write_whole(path, f"{own_name}\n".encode())
+        return ObjectStoreStaging(f"{self.url.rstrip('/')}/{own_name}")
+
+    def upload_photos(self, photos: Iterable[tuple[str, Path]], root: Path) -> dict[str, str]:
+        """Upload the photos that are missing, by name. Returns why others cannot be read, by name.
+
+        Raises:
+            ClusterError: the store does not work.
+            SourceError: the disk of the photos fails.
+        """
+        with self._store_errors():
+            # A photo that a killed run has written in part has another size.
+            uploaded = {
+                name.rsplit("/", 1)[-1]: found["size"]
+                for name, found in self._files("photos").items()
+            }
+            missing = {
+                name: path
+                for name, path in photos
+                if name not in uploaded or uploaded[name] != _size_of(path)
+            }
+            with ThreadPoolExecutor(_UPLOADS) as pool:
+                reasons = pool.map(self._upload, missing, missing.values(), repeat(root))
+                return {
+                    name: reason for name, reason in zip(missing, reasons, strict=True) if reason
+                }
+
+    def _upload(self, name: str, path: Path, root: Path) -> str:
+        try:
+            content, _, _ = read_photo(path, root)
+        except NotReadError as error:
+            return str(error)
+        self._store.pipe_file(f"{self._root}/photos/{name}", content)
+        return ""
+
+    def take_photo(self, name: str, to: Path, mtime_ns: int) -> None:
+        """Fetch a photo, and set its time.
+
+        Raises:
+            ClusterError: the store lacks the photo, or does not work.
+        """
+        with self._store_errors():
+            content = self._store.cat_file(f"{self._root}/photos/{name}")
+        to.write_bytes(content)
+        os.utime(to, ns=(mtime_ns, mtime_ns))
+
+    def put_shard(self, shard: FinishedShard, files: dict[str, bytes], kind: str) -> None:
+        """Upload the files of a shard, and then its note.
 
         Raises:
             ClusterError: the store does not work.
         """
         with self._store_errors():
-            uploaded = {name.rsplit("/", 1)[-1] for name in self._names("photos")}
-            missing = {name: path for path in photos if (name := photo_name(path, root))}
-            for name in uploaded & missing.keys():
-                del missing[name]
-            with ThreadPoolExecutor(_UPLOADS) as pool:
-                list(pool.map(self._upload, missing, missing.values()))
+            for name, content in files.items():
+                self._store.pipe_file(self._path_of(shard.files[name]), content)
+            note = json.dumps({**asdict(shard), "kind": kind}).encode()
+            self._store.pipe_file(f"{self._root}/finished/{shard.number:05d}.json", note)
 
-    def _upload(self, name: str, path: Path) -> None:
-        try:
-            content = read_regular(path)
-        except OSError:
-            return
-        self._store.pipe_file(f"{self._root}/photos/{name}", content)
-
-    def take_photo(self, name: str, to: Path, mtime_ns: int) -> None:
-        """Fetch a photo, and set its time; without effect where the store lacks the photo."""
-        try:
-            content = self._store.cat_file(f"{self._root}/photos/{name}")
-        except FileNotFoundError:
-            return
-        to.write_bytes(content)
-        os.utime(to, ns=(mtime_ns, mtime_ns))
-
-    def put_shard(self, shard: FinishedShard, files: dict[str, bytes], kind: str) -> None:
-        """Upload the files of a shard, and then its note."""
-        for name, content in files.items():
-            self._store.pipe_file(f"{self._root}/{name}", content)
-        note = json.dumps({**asdict(shard), "kind": kind}).encode()
-        self._store.pipe_file(f"{self._root}/finished/{shard.number:05d}.json", note)
+    def _path_of(self, stamp: FileStamp) -> str:
+        return f"{self._root}/shards/{stamp.sha256}"
 
     def finished(self, kind: str) -> dict[int, FinishedShard]:
         """The finished shards of a `kind`: of this model and these types of numbers.
@@ -83,7 +129,7 @@ class ObjectStoreStaging:
         """
         shards = {}
         with self._store_errors():
-            for name in self._names("finished"):
+            for name in self._files("finished"):
                 try:
                     table = parse_json(self._store.cat_file(name))
                     if table.pop("kind") == kind:
@@ -101,7 +147,7 @@ class ObjectStoreStaging:
         """
         for name, stamp in shard.files.items():
             with self._store_errors():
-                content = self._store.cat_file(f"{self._root}/{name}")
+                content = self._store.cat_file(self._path_of(stamp))
             if stamp_of(content) != stamp:
                 raise ClusterError(
                     f"{self.url} holds a damaged {name}; run the same command again with another "
@@ -109,30 +155,31 @@ class ObjectStoreStaging:
                 )
             write_whole(folder / name, content)
 
-    def clear(self) -> None:
-        """Remove all files of the run.
+    def clear(self, folder: Path) -> None:
+        """Remove all files of the index in `folder`, which forgets its part of the exchange.
 
         Raises:
             ClusterError: the store does not work.
         """
         with self._store_errors():
-            for part in ("photos", "descriptors", "thumbnails", "finished"):
-                if self._store.exists(f"{self._root}/{part}"):
-                    self._store.rm(f"{self._root}/{part}", recursive=True)
+            if self._store.exists(self._root):
+                self._store.rm(self._root, recursive=True)
+        (folder / EXCHANGE).unlink(missing_ok=True)
 
-    def _names(self, part: str) -> list[str]:
+    def _files(self, part: str) -> dict[str, dict[str, Any]]:
+        """The files below a part of the exchange, by path, with their sizes."""
         try:
-            names: list[str] = self._store.find(f"{self._root}/{part}")
+            files: dict[str, dict[str, Any]] = self._store.find(f"{self._root}/{part}", detail=True)
         except FileNotFoundError:
-            return []
-        return names
+            return {}
+        return files
 
     @contextmanager
     def _store_errors(self) -> Iterator[None]:
         """Turn errors of an object store into `ClusterError`, one sentence."""
         try:
             yield
-        except ClusterError:
+        except PlaceSearchError:
             raise
         except Exception as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
@@ -143,12 +190,16 @@ class ObjectStoreStaging:
 
 
 def photo_name(path: Path, root: Path) -> str:
-    """The name of a photo in an exchange; '' where the photo cannot be read or is too large."""
-    try:
+    """The name of a photo in an exchange."""
+    identity: list[object] = [os.fsencode(stored_path(path, root)).hex()]
+    with suppress(OSError):
         status = path.stat()
-    except OSError:
-        return ""
-    if not path.is_file() or status.st_size > MAX_FILE_BYTES:
-        return ""
-    identity = [os.fsencode(stored_path(path, root)).hex(), status.st_size, status.st_mtime_ns]
+        identity += [status.st_size, status.st_mtime_ns]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
+
+
+def _size_of(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

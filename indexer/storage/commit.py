@@ -1,7 +1,8 @@
 """From one version of an index to the next: at any moment the folder is the old one or the new.
 
-Numbered files are new ones with new numbers. Files with fixed names are first written as
-`NAME.<index_id>`; the rename of the manifest is the commit; then they get their plain names.
+Numbered files are new ones with new numbers; other machines write them as `NAME.<random id>`.
+Files with fixed names are first written as `NAME.<index_id>`; the rename of the manifest is the
+commit; then they get their plain names.
 """
 
 import re
@@ -29,6 +30,8 @@ from place_search.indexer.storage.manifest import (
 )
 from place_search.indexer.storage.shards import SHARDS, THUMBNAILS
 
+EXCHANGE = ".exchange"
+"""The file that remembers where in an exchange an interrupted run on a cluster has left files."""
 _PENDING = re.compile(r"(.+)\.[0-9a-f]{16}")
 
 
@@ -66,7 +69,7 @@ def check_folder(folder: Path) -> None:
         return
     for entry in sorted(folder.iterdir()):
         # A run that was killed before it began may have left these.
-        if entry.name != LOCK_NAME and not _is_part(entry.name):
+        if entry.name not in (LOCK_NAME, EXCHANGE) and not _is_part(entry.name):
             raise IndexWriteError(
                 f"{folder} is neither empty nor an index (it holds '{entry.name}'); name another "
                 "folder for the index."
@@ -79,11 +82,12 @@ def _is_part(name: str) -> bool:
     if whole == name:
         return False
     pending = _PENDING.fullmatch(whole)
+    final = pending[1] if pending else whole
     return (
         whole in (MANIFEST, JOURNAL, CALIBRATION)
-        or is_fixed_name(pending[1] if pending else whole)
+        or is_fixed_name(final)
         or is_edits_file(whole)
-        or number_of(whole) is not None
+        or number_of(final) is not None
     )
 
 
@@ -149,5 +153,7 @@ def collect_garbage(folder: Path, keep: Iterable[str]) -> None:
     for part in (SHARDS, THUMBNAILS):
         for entry in list((folder / part).glob("*")):
             name = f"{part}/{entry.name}"
-            if name not in kept_names and (number_of(name) is not None or _is_part(name)):
+            pending = _PENDING.fullmatch(name)
+            is_numbered = number_of(pending[1] if pending else name) is not None
+            if name not in kept_names and (is_numbered or _is_part(name)):
                 entry.unlink()

@@ -233,6 +233,40 @@ build_index(open_source(Path(sys.argv[2])), Path(sys.argv[3]), model, photos_per
 """
 
 
+def test_two_drivers_share_an_exchange(
+    photos: Path, tmp_path: Path, blocks: ModuleType, model: Model, bucket: str, render: Any
+) -> None:
+    """The one that ends first takes nothing from the other."""
+    others = tmp_path / "others"
+    for number in range(3):
+        render(others / f"{number}.jpg", 100 + number)
+    folders = [tmp_path / "first", tmp_path / "second"]
+    url = f"{bucket}/shared"
+    for folder, source in zip(folders, (photos, others), strict=True):
+        build_index(
+            open_source(source), tmp_path / f"local {folder.name}", model, photos_per_shard=2
+        )
+
+    def work() -> Any:
+        return workers(blocks, model, 0.2, exchange=url)
+
+    def run_another(stage: str, done: int, total: int) -> None:
+        if done and not (folders[1] / "manifest.json").exists():
+            source = open_source(others)
+            build_index(source, folders[1], model, photos_per_shard=2, workers=work())
+
+    build_index(
+        open_source(photos),
+        folders[0],
+        model,
+        photos_per_shard=2,
+        workers=work(),
+        progress=run_another,
+    )
+    for folder in folders:
+        assert same(blocks, tmp_path / f"local {folder.name}", folder)
+
+
 def test_shards_of_another_limit_are_made_again(
     photos: Path,
     tmp_path: Path,
@@ -251,9 +285,10 @@ def test_shards_of_another_limit_are_made_again(
         return model
 
     from place_search.indexer.distributed.ray_engine import RayWorkers
+    from place_search.indexer.distributed.staging import ObjectStoreStaging
 
     interrupted = RayWorkers(small, opened=opened, exchange=exchange)
-    monkeypatch.setattr(interrupted._exchange, "clear", lambda: None)
+    monkeypatch.setattr(ObjectStoreStaging, "clear", lambda *_: None)
     with pytest.raises(SourceError):
         build_index(source, tmp_path / "index", small, photos_per_shard=4, workers=interrupted)
     large = blocks.block_model()
