@@ -26,9 +26,11 @@ from place_search.indexer.stores.milvus_client import (
 from place_search.indexer.stores.milvus_store import (
     CHANGES,
     FIELDS,
+    METRIC,
     SEARCHES,
     VECTORS,
     MilvusStore,
+    count_vectors,
     require_own,
 )
 from place_search.indexer.stores.store_card import DEAD_SHARE, EXACT_BYTES, StoreCard
@@ -92,7 +94,7 @@ class MilvusBuilder:
             return self.build(card, rows, path)
         count = card.count + rows.shape[0] - stored_count
         link = milvus_connection(card.uri)
-        require_own(link, note["collection"], rows.shape[1])
+        require_own(link, note["collection"], rows.shape[1], card.count)
         # A killed run may have sent some of the rows already.
         _send_rows(link, note["collection"], rows, stored_count, "upsert")
         _await(link, note["collection"], count)
@@ -176,7 +178,7 @@ def _index(link: MilvusConnection, name: str, kind: str) -> None:
 
     parameters: Any = MilvusClient.prepare_index_params()
     parameters.add_index(
-        VECTORS, index_type=kind, metric_type="IP", params=GRAPH if kind == "HNSW" else {}
+        VECTORS, index_type=kind, metric_type=METRIC, params=GRAPH if kind == "HNSW" else {}
     )
     link.call("create_index", name, seconds=LONG, index_params=parameters)
     link.call("load_collection", name, seconds=LONG)
@@ -188,18 +190,11 @@ def _await(link: MilvusConnection, name: str, count: int) -> None:
     Raises:
         StoreOutageError: the collection has fewer.
     """
-    (answer,) = link.call(
-        "query",
-        name,
-        seconds=LONG,
-        filter="",
-        output_fields=["count(*)"],
-        consistency_level=CHANGES,
-    )
-    if answer["count(*)"] < count:
+    found_count = count_vectors(link, name, CHANGES, LONG)
+    if found_count < count:
         raise StoreOutageError(
-            f"Milvus at {link.uri} has taken only {answer['count(*)']} of {count} vectors; run "
-            "the same command again."
+            f"Milvus at {link.uri} has taken only {found_count} of {count} vectors; run the same "
+            "command again."
         )
 
 

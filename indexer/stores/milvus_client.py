@@ -50,8 +50,7 @@ class MilvusConnection:
             StoreOutageError: Milvus does not answer, or pymilvus is not installed.
             CollectionLostError: the collection does not exist.
         """
-        if time.monotonic() < self._down_until:
-            raise self._outage_error(self._reason)
+        self._require_up()
         from grpc import RpcError
         from pymilvus.exceptions import MilvusException
 
@@ -63,8 +62,9 @@ class MilvusConnection:
             except MilvusException as error:
                 if error.code != _NOT_LOADED:
                     raise
-                # A restarted server may not have loaded the collection.
-                client.load_collection(collection, timeout=LONG)
+                # A restarted server may not have loaded the collection; it goes on by itself when
+                # the time is up.
+                client.load_collection(collection, timeout=seconds)
                 return getattr(client, method)(**arguments, timeout=seconds, **options)
         except (MilvusException, RpcError, OSError) as error:
             if isinstance(error, MilvusException) and error.code == _NOT_FOUND:
@@ -72,14 +72,20 @@ class MilvusConnection:
                     f"Milvus at {self.uri} has lost the collection {collection}; make it again "
                     "with `place-search verify INDEX --repair`."
                 ) from None
-            self._reason = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+            self._reason = _reason_of(error)
             self._down_until = time.monotonic() + _PAUSE
             log.warning("Milvus at %s does not answer: %s", self.uri, self._reason)
             raise self._outage_error(self._reason) from error
 
+    def _require_up(self) -> None:
+        """Fail at once where another call has just failed."""
+        if time.monotonic() < self._down_until:
+            raise self._outage_error(self._reason)
+
     def _connect(self, seconds: float) -> Any:
         with self._lock:
             if self._client is None:
+                self._require_up()  # one of the calls that wait for the lock has tried, for all
                 from pymilvus import MilvusClient
 
                 # Closing one that shares its connection leaves the connection open.
@@ -101,6 +107,13 @@ class MilvusConnection:
             f"The vector engine Milvus at {self.uri} does not answer ({reason}); once it does, "
             "try again."
         )
+
+
+def _reason_of(error: Exception) -> str:
+    """The first line of an error's text, without the names of classes."""
+    details = getattr(error, "details", None)  # of an RpcError
+    text = str(details() if callable(details) else getattr(error, "message", "") or error).strip()
+    return (text or type(error).__name__).splitlines()[0][:200]
 
 
 def name_address(uri: str) -> None:

@@ -12,6 +12,7 @@ from place_search.indexer.errors import (
     StoreOutageError,
 )
 from place_search.indexer.stores.milvus_client import (
+    SECONDS,
     MilvusConnection,
     milvus_connection,
     read_note,
@@ -29,6 +30,8 @@ FIELDS = {
     "name": "VARCHAR",
 }
 """The fields of a collection, and Milvus's names of their types."""
+METRIC = "IP"
+"""Milvus's name of the inner product."""
 PAGE = 16_384
 """The greatest number of results of a search or query of Milvus."""
 SEARCHES = "Bounded"
@@ -111,7 +114,7 @@ class MilvusStore(SnapshotStore):
                 anns_field=VECTORS,
                 limit=limit,
                 filter=condition,
-                search_params={"metric_type": "IP", "params": settings},
+                search_params={"metric_type": METRIC, "params": settings},
                 output_fields=["place_id"],
                 consistency_level=SEARCHES,
             )
@@ -123,7 +126,7 @@ class MilvusStore(SnapshotStore):
     def _check(self) -> None:
         """Make sure once that the collection is that of the index. Raises as `require_own`."""
         if not self._is_checked:
-            require_own(self._link, self.collection, self._rows.shape[1])
+            require_own(self._link, self.collection, self._rows.shape[1], self._card.count)
             self._is_checked = True
 
     def _stored_ids(self) -> NDArray[np.int64]:
@@ -142,8 +145,21 @@ class MilvusStore(SnapshotStore):
         return np.concatenate(parts)
 
 
-def require_own(link: MilvusConnection, collection: str, dims: int) -> None:
-    """Make sure that a collection has the fields of an index, with vectors of `dims` numbers.
+def count_vectors(link: MilvusConnection, collection: str, level: str, seconds: float) -> int:
+    """The number of vectors that searches of a `level` of consistency see."""
+    (answer,) = link.call(
+        "query",
+        collection,
+        seconds=seconds,
+        filter="",
+        output_fields=["count(*)"],
+        consistency_level=level,
+    )
+    return int(answer["count(*)"])
+
+
+def require_own(link: MilvusConnection, collection: str, dims: int, count: int) -> None:
+    """Make sure that a collection is that of an index: `count` vectors or more of `dims` numbers.
 
     Raises:
         CollectionLostError: there is none, or it is another one.
@@ -158,11 +174,30 @@ def require_own(link: MilvusConnection, collection: str, dims: int) -> None:
         difference = f"the field {name} {found} there, and {FIELDS[name]} in the index"
     elif int(sizes[VECTORS]) != dims:
         difference = f"its vectors have {sizes[VECTORS]} numbers, and those of the index {dims}"
+    elif (metric := _metric_of(link, collection)) != METRIC:
+        difference = f"its vectors are compared by {metric}, and those of the index by {METRIC}"
+    elif (found_count := _count_in(link, collection, count)) < count:
+        difference = f"it has only {found_count} of the {count} vectors of the index"
     else:
         return
     raise CollectionLostError(
         f"The collection {collection} of Milvus at {link.uri} is not that of the index: "
         f"{difference}; make it again with `place-search verify INDEX --repair`."
+    )
+
+
+def _metric_of(link: MilvusConnection, collection: str) -> str:
+    """The metric by which vectors are compared."""
+    for name in link.call("list_indexes", collection, field_name=VECTORS):
+        return str(link.call("describe_index", collection, index_name=name)["metric_type"])
+    return "nothing"
+
+
+def _count_in(link: MilvusConnection, collection: str, count: int) -> int:
+    """The number of vectors; a lack is measured again with those that were added just now."""
+    found_count = count_vectors(link, collection, SEARCHES, SECONDS)
+    return (
+        found_count if found_count >= count else count_vectors(link, collection, CHANGES, SECONDS)
     )
 
 

@@ -6,7 +6,9 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -33,7 +35,7 @@ from place_search.indexer import (
 from place_search.indexer.stores import milvus_builder, milvus_client
 from place_search.indexer.stores.milvus_builder import LEDGER
 from place_search.indexer.stores.milvus_client import milvus_connection
-from place_search.indexer.stores.milvus_store import FIELDS
+from place_search.indexer.stores.milvus_store import CHANGES, FIELDS, count_vectors
 from place_search.models import Model
 from place_search.search.engine import Engine
 from tests.waiting import SECONDS, wait_until
@@ -189,6 +191,91 @@ def test_another_collection_of_the_name_is_no_outage(
     assert problem.file == "index.milvus"
     assert repair_index(made, lambda: pytest.fail("no photo needs to be described")).whole
     assert names(open_index(made), street.query(1), model)[0] == "01.jpg"
+
+
+def other_metric(link: milvus_client.MilvusConnection, name: str) -> None:
+    """Let another program compare the vectors of a collection by another metric."""
+    link.call("release_collection", name)
+    (index,) = link.call("list_indexes", name)
+    link.call("drop_index", name, index_name=index)
+    parameters = pymilvus.MilvusClient.prepare_index_params()
+    parameters.add_index("descriptor", index_type="FLAT", metric_type="L2", params={})
+    link.call("create_index", name, seconds=SECONDS, index_params=parameters)
+    link.call("load_collection", name, seconds=SECONDS)
+
+
+def fewer_vectors(link: milvus_client.MilvusConnection, name: str) -> None:
+    """Let another program delete vectors of a collection."""
+    link.call("delete", name, ids=[1, 2, 3])
+    assert count_vectors(link, name, CHANGES, SECONDS) == 8  # now other searches see it, too
+
+
+@pytest.mark.parametrize(
+    ("change", "difference"),
+    [
+        (other_metric, "its vectors are compared by L2, and those of the index by IP"),
+        (fewer_vectors, "it has only 8 of the 11 vectors of the index"),
+    ],
+)
+def test_a_collection_that_another_program_has_changed(
+    made: Path,
+    uri: str,
+    photos: Path,
+    street: Any,
+    model: Model,
+    change: Callable[..., object],
+    difference: str,
+) -> None:
+    """Its searches would fail for ever, or find less than there is; so would its changes."""
+    add_photos(made, open_source(photos), model)
+    change(milvus_connection(uri), collection(made))
+    for use in (
+        lambda: names(open_index(made), street.query(1), model),
+        lambda: compact_index(made),
+    ):
+        with pytest.raises(StoreOutageError, match=rf"not that of the index: {difference}.*repair"):
+            use()
+    assert repair_index(made, lambda: pytest.fail("no photo needs to be described")).whole
+    assert names(open_index(made), street.query(1), model)[0] == "01.jpg"
+
+
+def test_searches_that_wait_for_a_silent_milvus_fail_together(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One of them tries to connect; each of the others would try in turn, for five seconds."""
+    tried: list[str] = []
+    waiting = threading.Barrier(5)
+
+    class Silent(pymilvus.MilvusClient):  # type: ignore[misc]
+        def __init__(self, uri: str, **_: object) -> None:
+            waiting.wait(SECONDS)
+            tried.append(uri)
+            raise pymilvus.MilvusException(2, "Fail connecting to server")
+
+    monkeypatch.setattr("pymilvus.MilvusClient", Silent)
+    link = milvus_connection(f"http://127.0.0.1:{free_port()}")
+    lock = link._lock
+
+    class Counted:
+        """The lock; all calls are known to have come to it, or to hold it."""
+
+        def __enter__(self) -> None:
+            if lock.acquire(blocking=False):
+                return
+            waiting.wait(SECONDS)
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+
+    monkeypatch.setattr(link, "_lock", Counted())
+    with ThreadPoolExecutor(5) as pool:
+        calls = [pool.submit(link.call, "list_collections") for _ in range(5)]
+    assert [str(call.exception()) for call in calls] == [
+        f"The vector engine Milvus at {link.uri} does not answer (Fail connecting to server); once "
+        "it does, try again."
+    ] * 5
+    assert len(tried) == 1
 
 
 def test_readers_of_the_version_before_go_on_and_no_collection_is_left(
