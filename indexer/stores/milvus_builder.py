@@ -20,6 +20,7 @@ from place_search.indexer.storage.manifest import store_file
 from place_search.indexer.stores.milvus_client import (
     LONG,
     MilvusConnection,
+    folder_number,
     milvus_connection,
     read_note,
 )
@@ -84,13 +85,16 @@ class MilvusBuilder:
     ) -> tuple[StoreCard, FileStamp]:
         """Add newer places; removed places stay until they exceed `DEAD_SHARE`.
 
+        The copy of an index gets a collection of its own: both would give the same ids to other
+        places.
+
         Raises:
             StoreOutageError: as `build`, or the collection does not exist.
             IndexFormatError: the file `old` names no collection.
         """
         note = read_note(old)
         stored_count = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
-        if card.count - stored_count > DEAD_SHARE * card.count:
+        if not note["is_own"] or card.count - stored_count > DEAD_SHARE * card.count:
             return self.build(card, rows, path)
         count = card.count + rows.shape[0] - stored_count
         link = milvus_connection(card.uri)
@@ -107,11 +111,16 @@ class MilvusBuilder:
 
 
 def _next_collection(link: MilvusConnection, folder: Path) -> str:
-    """The name of a new collection; collections that no version of the index has are dropped."""
+    """The name of a new collection; collections that no version of the index has are dropped.
+
+    The copy of an index forgets the collections of the index that it is a copy of.
+    """
     ledger = folder / LEDGER
-    lines = ledger.read_text("utf-8").splitlines() if ledger.exists() else []
     current = folder / store_file("milvus")
-    current_name = read_note(current)["collection"] if current.exists() else ""
+    note = read_note(current) if current.exists() else {"collection": "", "is_own": True}
+    current_name, lines = note["collection"], []
+    if ledger.exists() and note["is_own"]:
+        lines = ledger.read_text("utf-8").splitlines()
     kept_lines = []
     for line in lines:
         name, _, uri = line.partition(" ")
@@ -204,5 +213,6 @@ def _write(path: Path, collection: str, card: StoreCard, searched: str) -> FileS
         "count": card.count,
         "dims": card.dims,
         "searched": searched,
+        "folder": folder_number(path),
     }
     return write_whole(path, json.dumps(note, indent=1).encode() + b"\n")

@@ -147,12 +147,20 @@ def milvus_connection(uri: str) -> MilvusConnection:
         return _connections.setdefault(uri, MilvusConnection(uri))
 
 
+def folder_number(path: Path) -> int:
+    """The number of a file's folder on its disk, which it keeps when it is moved, not copied."""
+    return path.parent.stat().st_ino
+
+
 def _ignore_config(config: Any) -> None:
     """Configure nothing."""
 
 
 def read_note(path: Path) -> dict[str, Any]:
     """The store's file: the name of the collection, its count and dimensions, and its kind.
+
+    `is_own` is false in the copy of an index, whose collection belongs to the index it is a copy
+    of. Files of earlier versions cannot tell.
 
     Raises:
         IndexFormatError: the file lacks one of these.
@@ -164,6 +172,7 @@ def read_note(path: Path) -> dict[str, Any]:
             "count": int(note["count"]),
             "dims": int(note["dims"]),
             "searched": str(note["searched"]),
+            "is_own": note.get("folder", number := folder_number(path)) == number,
         }
     except (OSError, ValueError, KeyError, TypeError):
         raise IndexFormatError(

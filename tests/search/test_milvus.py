@@ -293,6 +293,29 @@ def test_readers_of_the_version_before_go_on_and_no_collection_is_left(
     assert len((made / LEDGER).read_text().splitlines()) == 2
 
 
+def test_a_copy_of_an_index_and_the_original_change_apart(
+    made: Path, uri: str, photos: Path, street: Any, model: Model, tmp_path: Path
+) -> None:
+    """Their new places have the same ids."""
+    copy = shutil.copytree(made, tmp_path / "copy")
+    others = tmp_path / "others"
+    others.mkdir()
+    (others / "other.jpg").write_bytes(street.query(3))
+    for folder, source in ((made, photos), (copy, others)):
+        add_photos(folder, open_source(source), model)
+        assert compact_index(folder).compacted
+    assert collection(made) != collection(copy)
+    for folder, name in ((made, "11.jpg"), (copy, "other.jpg")):
+        assert verify_index(folder).problems == []
+        index = open_index(folder)
+        (place,) = [place for place in index.places() if place.name == name]
+        row = index.row_of(place.place_id)
+        assert index.search(index.descriptors().take([row])[0], 1)[0].place_id == place.place_id
+    for _ in range(2):
+        compact_index(copy, store="milvus", uri=uri)
+    assert names(open_index(made), street.query(1), model)[0] == "01.jpg"
+
+
 def test_a_killed_build_leaves_the_old_version(
     made: Path, uri: str, street: Any, model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
