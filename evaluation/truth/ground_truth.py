@@ -63,10 +63,7 @@ class GroundTruth:
 
     def __post_init__(self) -> None:
         """Find the queries in the database."""
-        files = _Files(self.root)
-        own = rows_of_photos(
-            [files.file_of(name) for name in self.queries], map(files.file_of, self.database)
-        )
+        own = rows_of_photos(self.root, self.queries, self.database)
         positives = (
             rows[~np.isin(rows, own_row)] if own_row.size else rows
             for rows, own_row in zip(self.positives, own, strict=True)
@@ -124,10 +121,15 @@ class _Files:
         return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
 
 
-def rows_of_photos(photos: Sequence[str], database: Iterable[str]) -> tuple[Rows, ...]:
-    """For each photo its rows in the database, ascending: a database may list a photo twice."""
-    rows: dict[str, list[int]] = {name: [] for name in photos}
+def rows_of_photos(root: Path, photos: Sequence[str], database: Iterable[str]) -> tuple[Rows, ...]:
+    """For each photo under a root its rows in the database, ascending.
+
+    A database may list a photo twice, or hold links to it.
+    """
+    files = _Files(root)
+    asked = [files.file_of(name) for name in photos]
+    rows: dict[str, list[int]] = {file: [] for file in asked}
     for row, name in enumerate(database):
-        if name in rows:
-            rows[name].append(row)
-    return tuple(np.array(rows[name], dtype=np.int64) for name in photos)
+        if (file := files.file_of(name)) in rows:
+            rows[file].append(row)
+    return tuple(np.array(rows[file], dtype=np.int64) for file in asked)

@@ -40,7 +40,7 @@ def of_eval(truth: GroundTruth, descriptors: dict[str, NDArray[np.float32]]) -> 
     return recall_at(kept, protocol.positives, KS)
 
 
-@pytest.mark.parametrize("kind", ["visits", "split", "positions", "truth"])
+@pytest.mark.parametrize("kind", ["visits", "split", "positions", "links", "truth"])
 def test_recall_is_that_of_eval(
     kind: str, tmp_path: Path, write_mat: WriteMat, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -50,8 +50,11 @@ def test_recall_is_that_of_eval(
     spots = {name: (30.0 * (at // 3) + 4 * (at % 3), 0.0) for at, name in enumerate(names)}
     spots |= {name: (5000.0 + 90 * at, 0.0) for at, name in enumerate(names) if at % 3 == 2}
     half = PHOTOS // 2
-    if kind == "positions":
+    if kind in ("positions", "links"):
         touch(tmp_path, *names)
+        for at in range(1, PHOTOS, 6) if kind == "links" else ():
+            (tmp_path / names[at]).unlink()
+            (tmp_path / names[at]).symlink_to(names[at - 1])
         rows = [f"{name},{east},{north}" for name, (east, north) in spots.items()]
         data = tmp_path / "list.csv"
         data.write_text("\n".join(["path,easting,northing", *rows]), "utf-8")
@@ -78,6 +81,9 @@ def test_recall_is_that_of_eval(
     places = as_evaluated(open_places(data, root=tmp_path))
     descriptors = random.normal(size=(len(places.photos), 8)).astype(np.float32)
     descriptors /= np.linalg.norm(descriptors, axis=1, keepdims=True)
+    for row, name in enumerate(places.photos):
+        if (tmp_path / name).is_symlink():
+            descriptors[row] = descriptors[row - 1]
 
     def describe(inputs: object, trained: object, items: Sequence[Item]) -> Any:
         return descriptors[[row for row, _ in items]]

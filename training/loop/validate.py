@@ -37,7 +37,9 @@ def validate(
         if (chunk := database[start : start + CHUNK])
     )
     own_rows = rows_of_photos(
-        [places.photos[row] for row, _ in queries], [places.photos[row] for row, _ in database]
+        places.root,
+        [places.photos[row] for row, _ in queries],
+        [places.photos[row] for row, _ in database],
     )
     own = [NO_ROWS if view else rows for rows, (_, view) in zip(own_rows, queries, strict=True)]
     visits = places.visits
