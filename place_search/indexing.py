@@ -108,9 +108,16 @@ def index_input(
             data, root, replace(video, panoramas="off")
         )  # descriptors are of whole photos
         made_by = model() if model_named else None
-        opened = descriptor_file_model(
-            open_descriptor_file(descriptors), source, made_by, max_pixels=max_pixels
-        )
+        file = open_descriptor_file(descriptors)
+        opened = descriptor_file_model(file, source, made_by, max_pixels=max_pixels)
+        if not file.names and made_by is None:  # nothing tells rows in another order
+            photos = source.photos
+            order = (
+                f"{descriptors} has no names, so its rows are taken for the photos in their order: "
+                f"the first for '{photos[0].name}', the last for '{photos[-1].name}'. With "
+                "--model, some are compared."
+            )
+            source = replace(source, warnings=(*source.warnings, order))
     report = build_index(
         source,
         out,

@@ -200,6 +200,7 @@ def test_rows_without_names_are_in_the_order_of_the_photos(
     np.save(tmp_path / "f.npy", rows)
     result = run("index", images, "--out", tmp_path / "ix", "--descriptors", tmp_path / "f.npy")
     assert result.exit_code == 0, result.output
+    assert "rows are taken for the photos in their order: the first for '0.jpg'" in result.stderr
     hit = place_search.open_index(tmp_path / "ix").search(rows[3], 1)[0]
     assert place_search.open_index(tmp_path / "ix").place(hit.place_id).name == "3.jpg"
     np.save(tmp_path / "f.npy", rows[:3])
