@@ -264,7 +264,8 @@ def _starts(
         if not len(steps):
             continue
         if number[first] >= 0:
-            inside |= steps > _GAP * np.median(steps[steps > 0], keepdims=True).max(initial=1)
+            usual = np.median(steps[steps > 0]) if (steps > 0).any() else 1
+            inside |= steps > _GAP * max(1, usual)
         elif metres is None or not _follow(
             metres[first:last], step_metres, placed=bool(placed[first])
         ):

@@ -222,3 +222,9 @@ def test_no_places_and_one_place_have_routes_too() -> None:
     assert one.sequences == 1
     assert not one.is_ordered
     assert one.along(0, 1) is None
+
+
+def test_names_of_equal_numbers_follow_one_another() -> None:
+    """As of a camera that writes two files a photo, or a query that is listed twice."""
+    assert find_routes(["walk/7.jpg", "walk/7.png"]).sequences == 1
+    assert find_routes(["walk/7.jpg"] * 3).is_ordered
