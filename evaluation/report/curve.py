@@ -91,8 +91,8 @@ def _draw(
 def _label(kind: str, name: str, per_cent: float) -> Message | str:
     """The label at the end of a line: a model's name, or the kind of the line; and its value."""
     if kind in ("chance", "measured", "published"):
-        return message(f"{kind}-at", percent=f"{per_cent:.0f}")
-    return f"{name} {per_cent:.0f}"
+        return message(f"{kind}-at", percent=f"{per_cent:.1f}")
+    return f"{name} {per_cent:.1f}"
 
 
 def _letters(words: Message | str) -> int:

@@ -182,7 +182,7 @@ def _errors(outcomes: Sequence[QueryOutcome], report: EvalReport) -> Message | s
     if report.error_m is None:
         return ""
     within_25, within_100, within_1000 = (
-        f"{100 * sum(error <= limit for error in errors) / len(errors):.0f}"
+        f"{100 * sum(error <= limit for error in errors) / len(errors):.1f}"
         for limit in (25, 100, 1000)
     )
     median_m, most_m = f"{report.error_m[50]:,.0f}", f"{report.error_m[90]:,.0f}"

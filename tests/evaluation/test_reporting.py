@@ -28,7 +28,7 @@ from place_search.evaluation import (
 )
 from place_search.evaluation.protocol import PROTOCOLS, open_protocol
 from place_search.evaluation.ranking import NOTHING
-from place_search.evaluation.report.curve import draw_curve
+from place_search.evaluation.report.curve import draw_curve, draw_curves
 from place_search.evaluation.report.gallery import SHOWN, choose_shown
 from place_search.evaluation.report.outcomes import QueryOutcome
 from place_search.evaluation.report.tables import introduction
@@ -274,6 +274,15 @@ def test_published_figures_are_found_by_the_name_of_the_data() -> None:
 
 def test_a_curve_of_one_point() -> None:
     ET.fromstring(draw_curve({1: 50.0}, {1: 10.0}))
+
+
+def test_no_share_is_rounded_to_all_or_nothing() -> None:
+    """A thousand queries of which four are wrong are not all right."""
+    labels = re.compile(r">([^<>]+)<")
+    drawn = draw_curve({1: 99.6}, {1: 0.4}, [Recall("x", "published", {"1": 99.7})])
+    assert {"measured 99.6", "chance 0.4", "published 99.7"} <= set(labels.findall(drawn))
+    both = draw_curves({"a": {1: 99.6}, "b": {1: 99.7}}, {1: 0.4})
+    assert {"a 99.6", "b 99.7"} <= set(labels.findall(both))
 
 
 def test_the_open_set_has_its_part(
