@@ -14,7 +14,7 @@ from place_search.evaluation.caveats import chance_level, listed_twice, unreadab
 from place_search.evaluation.descriptors import Database, IndexDatabase, Scratch, ScratchDatabase
 from place_search.evaluation.errors import MeasureError
 from place_search.evaluation.open_set import measure_open_set, with_similarity_alone
-from place_search.evaluation.position_error import count_errors, error_percentiles
+from place_search.evaluation.position_error import error_percentiles, position_errors
 from place_search.evaluation.protocol import EvaluationProtocol, open_protocol
 from place_search.evaluation.ranking import NOTHING, Ranked, rank
 from place_search.evaluation.recall import checked_ks, recall_at
@@ -129,7 +129,7 @@ def evaluate(
                 for query, results in enumerate(ranked)
             ]
         open_set_figures = measure_open_set(ranked, rules.positives, calibration, at_precision)
-    seconds, chance = clock.seconds(), rules.chance(ks)
+    seconds, chance, errors = clock.seconds(), rules.chance(ks), position_errors(truth, ranked)
     return EvalReport(
         protocol=rules.name,
         model=model.card.id,
@@ -144,8 +144,8 @@ def evaluate(
         unreadable=list(work.skipped.values()),
         warnings=[*work.warnings(recall, chance), *notes],
         published=find_published(model.card.recall, truth.name),
-        error_m=error_percentiles(truth, ranked),
-        error_queries=count_errors(truth, ranked),
+        error_m=error_percentiles(errors),
+        error_queries=int(np.isfinite(errors).sum()),
         open_set=open_set_figures,
         description=rules.description,
         runtime=model.in_short,

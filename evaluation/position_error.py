@@ -22,17 +22,11 @@ def position_errors(truth: GroundTruth, ranked: Sequence[Ranked]) -> NDArray[np.
     return errors
 
 
-def count_errors(truth: GroundTruth, ranked: Sequence[Ranked]) -> int:
-    """The number of queries whose error is known."""
-    return int(np.isfinite(position_errors(truth, ranked)).sum())
+def error_percentiles(errors: NDArray[np.float64]) -> Mapping[int, float] | None:
+    """The metres that `PERCENTILES` per cent of the known errors do not exceed; None without any.
 
-
-def error_percentiles(truth: GroundTruth, ranked: Sequence[Ranked]) -> Mapping[int, float] | None:
-    """The errors in metres that `PERCENTILES` per cent of the queries do not exceed.
-
-    These are the queries whose error is known; None without such queries.
+    `errors` are those of `position_errors`.
     """
-    errors = position_errors(truth, ranked)
     known_errors = errors[np.isfinite(errors)]
     if not len(known_errors):
         return None

@@ -86,8 +86,8 @@ def read_pairs(files: Iterable[tuple[Path, Path]]) -> PairSets:
                         f"{file} says '{fields['same']}' under same in row {row}; write 1 or 0."
                     )
                 pair = Pair(fields["photo1"], fields["photo2"], label)
-                # Each photo has one path, however the list spells it.
-                photos = frozenset(map(os.path.abspath, (root / pair.photo1, root / pair.photo2)))
+                # A photo has one file, however the list spells it, or links to it.
+                photos = frozenset(map(os.path.realpath, (root / pair.photo1, root / pair.photo2)))
                 if len(photos) == 1:
                     raise TruthError(
                         f"{file} pairs '{pair.photo1}' with itself in row {row}, which tells "

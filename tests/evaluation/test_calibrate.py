@@ -125,3 +125,7 @@ def test_a_photo_is_no_pair_with_itself(tmp_path: Path) -> None:
     path.write_text("photo1,photo2,same\na.jpg,b.jpg,0\na.jpg,./a.jpg,1\n")
     with pytest.raises(TruthError, match=r"pairs\.csv pairs 'a\.jpg' with itself in row 3"):
         read_pairs([(path, tmp_path)])
+    (tmp_path / "link.jpg").symlink_to("a.jpg")
+    path.write_text("photo1,photo2,same\na.jpg,link.jpg,1\n")
+    with pytest.raises(TruthError, match=r"pairs\.csv pairs 'a\.jpg' with itself in row 2"):
+        read_pairs([(path, tmp_path)])

@@ -74,3 +74,6 @@ def test_photos_that_were_replaced_since_are_other_photos(render: Render, tmp_pa
         find_run(tmp_path / "m", {"seed": 0}, None, after)
     begin(tmp_path / "old", 0, before[:32])  # of a version without sizes
     assert find_run(tmp_path / "old", {"seed": 0}, None, after) is not None
+    begin(tmp_path / "damaged", 0, "")
+    with pytest.raises(TrainingError, match=r"run\.json is damaged"):
+        find_run(tmp_path / "damaged", {"seed": 0}, None, after)

@@ -25,6 +25,8 @@ START = "start"
 ENDED = "ended"
 MINED = "mined.json"
 RECORD = "run.json"
+STAMP_DIGITS = 32
+"""The hexadecimal digits of each part of a stamp of photos; older versions wrote only one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +162,10 @@ def find_run(
     require_unfinished(out)
     try:
         record = parse_json((path / RECORD).read_text("utf-8"))
-        settings, photos, _ = record["recipe"], record["data"], record["skipped"]
+        settings, photos, _ = record["recipe"], str(record["data"]), record["skipped"]
         began_from = record["model"]
+        if len(photos) not in (STAMP_DIGITS, 2 * STAMP_DIGITS):
+            raise ValueError("data")
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise TrainingError(
             f"{path / RECORD} is damaged ({error}); delete that folder and start anew."
@@ -223,7 +227,7 @@ def data_stamp(places: Places, validation: Places | None) -> str:
             names.update(rows.tobytes() + b";")
         for row in part.used_rows.tolist():
             sizes.update(b"%d;" % _size(part.path(row)))
-    return names.hexdigest()[:32] + sizes.hexdigest()[:32]
+    return names.hexdigest()[:STAMP_DIGITS] + sizes.hexdigest()[:STAMP_DIGITS]
 
 
 def _size(photo: Path) -> int:
