@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import SupportsIndex
 
@@ -26,11 +26,11 @@ from place_search.indexer.places import Place
 from place_search.indexer.shared_parts import SharedParts
 from place_search.indexer.sources.kept_views import find_photo
 from place_search.indexer.storage.commit import checked_paths
-from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.contents import Contents, of_current_version
 from place_search.indexer.storage.edits import Edits, read_edits
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.kept_photos import KeptPhotos
-from place_search.indexer.storage.manifest import Manifest, read_manifest
+from place_search.indexer.storage.manifest import Manifest
 from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.stores.store_card import StoreCard, store_card
 from place_search.indexer.stores.store_files import open_store
@@ -387,14 +387,4 @@ def open_index(folder: Path) -> Index:
         IndexReadError: a file may not or cannot be read.
     """
     folder = Path(folder)
-    manifest = read_manifest(folder)
-    may_retry = True
-    while True:
-        try:
-            return Index(folder, manifest)
-        except IndexFormatError:
-            # A writer may just have put a new version in place, or renamed a file of this version.
-            previous, manifest = manifest, read_manifest(folder)
-            if manifest == previous and not may_retry:
-                raise
-            may_retry = manifest != previous
+    return of_current_version(folder, partial(Index, folder))

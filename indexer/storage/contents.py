@@ -1,9 +1,9 @@
 """The content of the shards of one version of an index: rows, and columns of them."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,10 +15,31 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.storage.commit import matches_stamp
 from place_search.indexer.storage.edits import NO_EDITS, Edits
-from place_search.indexer.storage.manifest import Manifest
+from place_search.indexer.storage.manifest import Manifest, read_manifest
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
 from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS, Row
 from place_search.models import Codes
+
+T = TypeVar("T")
+
+
+def of_current_version(folder: Path, read: Callable[[Manifest], T]) -> T:
+    """The result of `read` for the version on disk, of an index that nobody has locked.
+
+    Raises:
+        IndexFormatError: no index, or what `read` raises for a version that no writer replaces.
+    """
+    manifest = read_manifest(folder)
+    may_retry = True
+    while True:
+        try:
+            return read(manifest)
+        except IndexFormatError:
+            # A writer may just have put a new version in place, or renamed a file of this version.
+            previous, manifest = manifest, read_manifest(folder)
+            if manifest == previous and not may_retry:
+                raise
+            may_retry = manifest != previous
 
 
 class Contents:

@@ -16,9 +16,9 @@ from pathlib import Path
 
 from place_search.core.files import PART, append, open_note, write_whole
 from place_search.indexer.errors import IndexBusyError
-from place_search.indexer.storage.contents import Contents
+from place_search.indexer.storage.contents import Contents, of_current_version
 from place_search.indexer.storage.lock import plain_write_errors
-from place_search.indexer.storage.manifest import Manifest, read_manifest
+from place_search.indexer.storage.manifest import Manifest
 
 SUFFIX = "-photos"
 NOTE = ".changing"
@@ -158,9 +158,12 @@ class KeptPhotos:
         """The subset of these photos that belong to places of the index."""
         if not names:
             return set()
-        manifest = read_manifest(self.index)
-        paths = Contents(manifest, manifest.paths(self.index)).column("path").tolist()
+        paths = of_current_version(self.index, self._paths)  # other processes may change the index
         return names & {path.decode().rpartition("/")[2] for path in paths}
+
+    def _paths(self, manifest: Manifest) -> list[bytes]:
+        paths: list[bytes] = Contents(manifest, manifest.paths(self.index)).column("path").tolist()
+        return paths
 
 
 def _names(note: FileIO) -> set[str]:

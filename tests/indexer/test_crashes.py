@@ -280,11 +280,11 @@ def test_a_reader_finds_the_new_version_while_the_old_is_tidied_up(
 
     def overtaken(folder: Path) -> object:
         manifest = read_manifest(folder)
-        monkeypatch.setattr("place_search.indexer.index.read_manifest", read_manifest)
+        monkeypatch.setattr("place_search.indexer.storage.contents.read_manifest", read_manifest)
         build_index(open_source(photos), out, model)
         return manifest
 
-    monkeypatch.setattr("place_search.indexer.index.read_manifest", overtaken)
+    monkeypatch.setattr("place_search.indexer.storage.contents.read_manifest", overtaken)
 
     assert open_index(out).count == 11
 

@@ -19,10 +19,14 @@ from place_search.indexer import (
     add_photos,
     build_index,
     change_groups,
+    compact_index,
     open_index,
     open_source,
+    read_manifest,
     remove_places,
 )
+from place_search.indexer.storage import contents
+from place_search.indexer.storage.manifest import Manifest
 from place_search.models import Model
 from place_search.photos import UnreadablePhotoError
 from place_search.photos.photo import Facing
@@ -121,6 +125,30 @@ def taking(writer: Writer) -> Writer:
     )
     writer._decoder = decoder
     return writer
+
+
+def test_an_index_that_another_program_replaces_is_not_called_damaged(
+    service: Service, taking: Writer, index: Path, street: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other program holds the lock, so that what was written is settled, while it compacts."""
+    remove_places(index, [0], compact=False)
+    taken = read_manifest
+
+    def overtaken(folder: Path) -> Manifest:
+        manifest = taken(folder)
+        monkeypatch.setattr(contents, "read_manifest", taken)
+        compact_index(index)
+        return manifest
+
+    def busy(*_: object) -> None:
+        monkeypatch.setattr(contents, "read_manifest", overtaken)
+        raise IndexBusyError("It is being written by another process.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("place_search.indexer.add_photos", busy)
+        with pytest.raises(BusyError, match="changed by another program"):
+            taking.add(street.query(9), None, "", stages=Stages())
+    assert list(index.with_name("index-photos").glob("*.jpg")) == []
 
 
 def test_an_index_of_another_model_is_not_added_to(

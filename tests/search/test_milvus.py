@@ -3,12 +3,7 @@
 import json
 import logging
 import shutil
-import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -38,15 +33,10 @@ from place_search.indexer.stores.milvus_client import milvus_connection
 from place_search.indexer.stores.milvus_store import CHANGES, FIELDS, count_vectors
 from place_search.models import Model
 from place_search.search.engine import Engine
-from tests.waiting import SECONDS, wait_until
+from tests.search.test_milvus_connection import free_port
+from tests.waiting import SECONDS
 
 ENGINES = ["lite", pytest.param("server", marks=pytest.mark.milvus_server)]
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture(params=ENGINES)
@@ -239,45 +229,6 @@ def test_a_collection_that_another_program_has_changed(
     assert names(open_index(made), street.query(1), model)[0] == "01.jpg"
 
 
-def test_searches_that_wait_for_a_silent_milvus_fail_together(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """One of them tries to connect; each of the others would try in turn, for five seconds."""
-    tried: list[str] = []
-    waiting = threading.Barrier(5)
-
-    class Silent(pymilvus.MilvusClient):  # type: ignore[misc]
-        def __init__(self, uri: str, **_: object) -> None:
-            waiting.wait(SECONDS)
-            tried.append(uri)
-            raise pymilvus.MilvusException(2, "Fail connecting to server")
-
-    monkeypatch.setattr("pymilvus.MilvusClient", Silent)
-    link = milvus_connection(f"http://127.0.0.1:{free_port()}")
-    lock = link._lock
-
-    class Counted:
-        """The lock; all calls are known to have come to it, or to hold it."""
-
-        def __enter__(self) -> None:
-            if lock.acquire(blocking=False):
-                return
-            waiting.wait(SECONDS)
-            lock.acquire()
-
-        def __exit__(self, *_: object) -> None:
-            lock.release()
-
-    monkeypatch.setattr(link, "_lock", Counted())
-    with ThreadPoolExecutor(5) as pool:
-        calls = [pool.submit(link.call, "list_collections") for _ in range(5)]
-    assert [str(call.exception()) for call in calls] == [
-        f"The vector engine Milvus at {link.uri} does not answer (Fail connecting to server); once "
-        "it does, try again."
-    ] * 5
-    assert len(tried) == 1
-
-
 def test_readers_of_the_version_before_go_on_and_no_collection_is_left(
     made: Path, uri: str, street: Any, model: Model
 ) -> None:
@@ -390,21 +341,6 @@ def test_a_token_goes_only_to_the_address_that_its_user_names(
     assert tokens.pop() == (address, "root:secret")
 
 
-@pytest.mark.slow
-def test_a_library_writes_nothing_to_the_terminal(tmp_path: Path) -> None:
-    """Python prints warnings of logs that nobody has configured."""
-    script = (
-        "from place_search.indexer import StoreOutageError\n"
-        "from place_search.indexer.stores.milvus_client import milvus_connection\n"
-        "try: milvus_connection('no.address').call('list_collections')\n"
-        "except StoreOutageError: print('raised')\n"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, check=True, cwd=tmp_path
-    )
-    assert (done.stdout, done.stderr) == ("raised\n", "")
-
-
 @pytest.mark.parametrize("uri", ["lite"], indirect=True)
 def test_collections_of_others_are_not_dropped(made: Path, uri: str) -> None:
     link = milvus_connection(uri)
@@ -425,41 +361,6 @@ def test_python_names_the_milvus_and_the_level_of_its_log(
     card = open_index(tmp_path / "town").store_card
     assert (card.kind, card.uri) == ("milvus", str(tmp_path / "town.db"))
     assert logging.getLogger("pymilvus").level == logging.ERROR
-
-
-@pytest.mark.milvus_server
-def test_service_comes_back_with_the_server(
-    milvus_server: Any,
-    photos: Path,
-    model: Model,
-    street: Any,
-    start_server: Callable[..., Any],
-    tmp_path: Path,
-) -> None:
-    folder = tmp_path / "index"
-    build_index(open_source(photos), folder, model, store="milvus", uri=milvus_server.uri)
-    running = start_server(folder)
-    with httpx.Client(base_url=running.address, timeout=SECONDS) as client:
-
-        def ask() -> httpx.Response:
-            return client.post("/v1/search", files={"photo": street.query(1)})
-
-        assert ask().json()["results"][0]["name"] == "01.jpg"
-        milvus_server.kill()
-        down = ask()
-        assert (down.status_code, down.json()["type"]) == (503, "/problems/engine-down")
-        milvus_server.start()
-        milvus_server.wait()
-
-        def back() -> httpx.Response | None:
-            reply = ask()
-            assert reply.status_code in (200, 503), reply.text
-            return reply if reply.status_code == 200 else None
-
-        reply = wait_until(back, "it did not come back", seconds=180)
-        assert reply is not None
-        assert reply.json()["results"][0]["name"] == "01.jpg"
-        assert client.get("/").status_code == 200
 
 
 @pytest.mark.parametrize("uri", ["lite"], indirect=True)
