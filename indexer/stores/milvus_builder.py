@@ -20,10 +20,10 @@ from place_search.indexer.storage.manifest import store_file
 from place_search.indexer.stores.milvus_client import (
     LONG,
     MilvusConnection,
-    folder_number,
     milvus_connection,
     read_note,
 )
+from place_search.indexer.stores.milvus_ledger import Ledger
 from place_search.indexer.stores.milvus_store import (
     CHANGES,
     FIELDS,
@@ -38,8 +38,6 @@ from place_search.indexer.stores.store_card import DEAD_SHARE, EXACT_BYTES, Stor
 from place_search.indexer.stores.tuning import tune
 from place_search.indexer.stores.vectors import Descriptors, VectorStore
 
-LEDGER = "collections.txt"
-"""The file with the names of all collections of an index, so that none is left behind."""
 NOWHERE = 999.0
 """Latitude and longitude of a place without a position: they lie in no box."""
 GRAPH = {"M": 32, "efConstruction": 200}
@@ -94,11 +92,12 @@ class MilvusBuilder:
         """
         note = read_note(old)
         stored_count = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
-        if not note["is_own"] or card.count - stored_count > DEAD_SHARE * card.count:
+        is_own = Ledger(path.parent).owns(note["collection"])
+        if not is_own or card.count - stored_count > DEAD_SHARE * card.count:
             return self.build(card, rows, path)
         count = card.count + rows.shape[0] - stored_count
         link = milvus_connection(card.uri)
-        require_own(link, note["collection"], rows.shape[1], card.count)
+        require_own(link, note["collection"], rows.shape[1], card.count, LONG)
         # A killed run may have sent some of the rows already.
         _send_rows(link, note["collection"], rows, stored_count, "upsert")
         _await(link, note["collection"], count)
@@ -111,18 +110,11 @@ class MilvusBuilder:
 
 
 def _next_collection(link: MilvusConnection, folder: Path) -> str:
-    """The name of a new collection; collections that no version of the index has are dropped.
-
-    The copy of an index forgets the collections of the index that it is a copy of.
-    """
-    ledger = folder / LEDGER
-    current = folder / store_file("milvus")
-    note = read_note(current) if current.exists() else {"collection": "", "is_own": True}
-    current_name, lines = note["collection"], []
-    if ledger.exists() and note["is_own"]:
-        lines = ledger.read_text("utf-8").splitlines()
+    """The name of a new collection; collections that no version of the index has are dropped."""
+    ledger, current = Ledger(folder), folder / store_file("milvus")
+    current_name = read_note(current)["collection"] if current.exists() else ""
     kept_lines = []
-    for line in lines:
+    for line in ledger.lines:
         name, _, uri = line.partition(" ")
         if uri != link.uri or name == current_name or not _OWN.fullmatch(name):
             kept_lines.append(line)
@@ -133,9 +125,7 @@ def _next_collection(link: MilvusConnection, folder: Path) -> str:
             continue
     name = f"place_search_{uuid.uuid4().hex}"
     # Noted before it is made, so that a killed run leaves no unknown collection.
-    write_whole(
-        ledger, "".join(f"{line}\n" for line in [*kept_lines, f"{name} {link.uri}"]).encode()
-    )
+    ledger.write([*kept_lines, f"{name} {link.uri}"])
     return name
 
 
@@ -213,6 +203,5 @@ def _write(path: Path, collection: str, card: StoreCard, searched: str) -> FileS
         "count": card.count,
         "dims": card.dims,
         "searched": searched,
-        "folder": folder_number(path),
     }
     return write_whole(path, json.dumps(note, indent=1).encode() + b"\n")

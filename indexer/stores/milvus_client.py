@@ -36,6 +36,7 @@ class MilvusConnection:
 
     def __init__(self, uri: str) -> None:
         self.uri = uri
+        self._is_file = "://" not in uri
         self._client: Any = None
         self._lock = threading.Lock()
         self._down_until = 0.0
@@ -56,15 +57,15 @@ class MilvusConnection:
 
         arguments = {"collection_name": collection} if collection else {}
         try:
-            client = self._connect(seconds)
+            client = self._connect()
             try:
                 return getattr(client, method)(**arguments, timeout=seconds, **options)
             except MilvusException as error:
                 if error.code != _NOT_LOADED:
                     raise
                 # A restarted server may not have loaded the collection; it goes on by itself when
-                # the time is up.
-                client.load_collection(collection, timeout=seconds)
+                # the time is up. A file is loaded by this process.
+                client.load_collection(collection, timeout=LONG if self._is_file else seconds)
                 return getattr(client, method)(**arguments, timeout=seconds, **options)
         except (MilvusException, RpcError, OSError) as error:
             if isinstance(error, MilvusException) and error.code == _NOT_FOUND:
@@ -72,28 +73,40 @@ class MilvusConnection:
                     f"Milvus at {self.uri} has lost the collection {collection}; make it again "
                     "with `place-search verify INDEX --repair`."
                 ) from None
-            self._reason = _reason_of(error)
-            self._down_until = time.monotonic() + _PAUSE
-            log.warning("Milvus at %s does not answer: %s", self.uri, self._reason)
-            raise self._outage_error(self._reason) from error
+            raise self._began_outage(error) from error
 
     def _require_up(self) -> None:
         """Fail at once where another call has just failed."""
         if time.monotonic() < self._down_until:
             raise self._outage_error(self._reason)
 
-    def _connect(self, seconds: float) -> Any:
+    def _connect(self) -> Any:
         with self._lock:
             if self._client is None:
                 self._require_up()  # one of the calls that wait for the lock has tried, for all
+                from grpc import RpcError
                 from pymilvus import MilvusClient
+                from pymilvus.exceptions import MilvusException
 
-                # Closing one that shares its connection leaves the connection open.
-                self._client = MilvusClient(
-                    uri=self.uri, token=self._token(), timeout=seconds, dedicated=True
-                )
+                try:
+                    # Closing one that shares its connection leaves the connection open.
+                    self._client = MilvusClient(
+                        uri=self.uri,
+                        token=self._token(),
+                        timeout=LONG if self._is_file else SECONDS,
+                        dedicated=True,
+                    )
+                except (MilvusException, RpcError, OSError) as error:
+                    raise self._began_outage(error) from error
                 weakref.finalize(self, self._client.close).atexit = False
             return self._client
+
+    def _began_outage(self, error: Exception) -> StoreOutageError:
+        """Let other calls fail at once for a moment, by this error."""
+        self._reason = _reason_of(error)
+        self._down_until = time.monotonic() + _PAUSE
+        log.warning("Milvus at %s does not answer: %s", self.uri, self._reason)
+        return self._outage_error(self._reason)
 
     def _token(self) -> str:
         """The user's token; "" for an address that only an index names, which may be anybody's."""
@@ -101,7 +114,7 @@ class MilvusConnection:
         return os.environ.get(TOKEN_VARIABLE, "") if self.uri.rstrip("/") in named else ""
 
     def _outage_error(self, reason: str) -> StoreOutageError:
-        if "://" in self.uri and os.environ.get(TOKEN_VARIABLE) and not self._token():
+        if not self._is_file and os.environ.get(TOKEN_VARIABLE) and not self._token():
             reason += f"; {TOKEN_VARIABLE} is sent only to the address of --uri or {URI_VARIABLE}"
         return StoreOutageError(
             f"The vector engine Milvus at {self.uri} does not answer ({reason}); once it does, "
@@ -112,8 +125,8 @@ class MilvusConnection:
 def _reason_of(error: Exception) -> str:
     """The first line of an error's text, without the names of classes."""
     details = getattr(error, "details", None)  # of an RpcError
-    text = str(details() if callable(details) else getattr(error, "message", "") or error).strip()
-    return (text or type(error).__name__).splitlines()[0][:200]
+    text = (details() if callable(details) else getattr(error, "message", "")) or error
+    return (str(text).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def name_address(uri: str) -> None:
@@ -147,20 +160,12 @@ def milvus_connection(uri: str) -> MilvusConnection:
         return _connections.setdefault(uri, MilvusConnection(uri))
 
 
-def folder_number(path: Path) -> int:
-    """The number of a file's folder on its disk, which it keeps when it is moved, not copied."""
-    return path.parent.stat().st_ino
-
-
 def _ignore_config(config: Any) -> None:
     """Configure nothing."""
 
 
 def read_note(path: Path) -> dict[str, Any]:
     """The store's file: the name of the collection, its count and dimensions, and its kind.
-
-    `is_own` is false in the copy of an index, whose collection belongs to the index it is a copy
-    of. Files of earlier versions cannot tell.
 
     Raises:
         IndexFormatError: the file lacks one of these.
@@ -172,7 +177,6 @@ def read_note(path: Path) -> dict[str, Any]:
             "count": int(note["count"]),
             "dims": int(note["dims"]),
             "searched": str(note["searched"]),
-            "is_own": note.get("folder", number := folder_number(path)) == number,
         }
     except (OSError, ValueError, KeyError, TypeError):
         raise IndexFormatError(

@@ -158,8 +158,12 @@ def count_vectors(link: MilvusConnection, collection: str, level: str, seconds: 
     return int(answer["count(*)"])
 
 
-def require_own(link: MilvusConnection, collection: str, dims: int, count: int) -> None:
+def require_own(
+    link: MilvusConnection, collection: str, dims: int, count: int, seconds: float = SECONDS
+) -> None:
     """Make sure that a collection is that of an index: `count` vectors or more of `dims` numbers.
+
+    Counting them may load the collection, in at most so many `seconds`.
 
     Raises:
         CollectionLostError: there is none, or it is another one.
@@ -176,7 +180,7 @@ def require_own(link: MilvusConnection, collection: str, dims: int, count: int) 
         difference = f"its vectors have {sizes[VECTORS]} numbers, and those of the index {dims}"
     elif (metric := _metric_of(link, collection)) != METRIC:
         difference = f"its vectors are compared by {metric}, and those of the index by {METRIC}"
-    elif (found_count := _count_in(link, collection, count)) < count:
+    elif (found_count := _count_in(link, collection, count, seconds)) < count:
         difference = f"it has only {found_count} of the {count} vectors of the index"
     else:
         return
@@ -193,11 +197,11 @@ def _metric_of(link: MilvusConnection, collection: str) -> str:
     return "nothing"
 
 
-def _count_in(link: MilvusConnection, collection: str, count: int) -> int:
+def _count_in(link: MilvusConnection, collection: str, count: int, seconds: float) -> int:
     """The number of vectors; a lack is measured again with those that were added just now."""
-    found_count = count_vectors(link, collection, SEARCHES, SECONDS)
+    found_count = count_vectors(link, collection, SEARCHES, seconds)
     return (
-        found_count if found_count >= count else count_vectors(link, collection, CHANGES, SECONDS)
+        found_count if found_count >= count else count_vectors(link, collection, CHANGES, seconds)
     )
 
 

@@ -14,7 +14,7 @@ import pymilvus
 import pytest
 
 from place_search.indexer import build_index, open_source
-from place_search.indexer.stores.milvus_client import milvus_connection
+from place_search.indexer.stores.milvus_client import LONG, milvus_connection
 from place_search.models import Model
 from tests.waiting import SECONDS, wait_until
 
@@ -62,6 +62,33 @@ def test_searches_that_wait_for_a_silent_milvus_fail_together(
         "it does, try again."
     ] * 5
     assert len(tried) == 1
+
+
+@pytest.mark.parametrize("uri", ["vectors.db", "http://127.0.0.1:1"])
+def test_only_a_server_goes_on_loading_when_the_time_of_a_search_is_up(
+    monkeypatch: pytest.MonkeyPatch, uri: str
+) -> None:
+    """This process loads a file, and would begin anew at each search."""
+    loads: list[float] = []
+
+    class NotLoaded(pymilvus.MilvusClient):  # type: ignore[misc]
+        def __init__(self, **_: object) -> None:
+            pass
+
+        def close(self) -> None:
+            pass
+
+        def search(self, **_: object) -> list[object]:
+            if not loads:
+                raise pymilvus.MilvusException(101, "collection not loaded")
+            return []
+
+        def load_collection(self, _: str, *, timeout: float) -> None:
+            loads.append(timeout)
+
+    monkeypatch.setattr("pymilvus.MilvusClient", NotLoaded)
+    assert milvus_connection(uri).call("search", "places", seconds=5.0) == []
+    assert loads == [5.0 if "://" in uri else LONG]
 
 
 @pytest.mark.slow
