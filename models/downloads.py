@@ -4,7 +4,7 @@ from pathlib import Path
 
 import httpx
 
-from place_search.core.errors import shell_command
+from place_search.core.errors import shell_command, unwritable
 from place_search.core.files import sha256_of
 from place_search.core.packages import DownloadError, PackageFile, fetch_package
 from place_search.core.progress import Progress, silent
@@ -60,7 +60,6 @@ def download(url: str, target: Path, *, progress: Progress = silent) -> None:
     Raises:
         DownloadError: the server does not answer, or the connection breaks.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
     part, version = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.etag")
     size = part.stat().st_size if part.is_file() and version.is_file() else 0
     # Resumes only if the server still has the same file.
@@ -68,6 +67,7 @@ def download(url: str, target: Path, *, progress: Progress = silent) -> None:
     if size:
         headers |= {"Range": f"bytes={size}-", "If-Range": version.read_text()}
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         with httpx.stream(
             "GET", url, headers=headers, follow_redirects=True, timeout=_TIMEOUT
         ) as reply:
@@ -95,7 +95,7 @@ def download(url: str, target: Path, *, progress: Progress = silent) -> None:
         )
         raise DownloadError(f"{url} does not answer ({type(error).__name__}); {remedy}.") from None
     except OSError as error:
-        raise DownloadError(f"{part} cannot be written ({error.strerror}).") from None
+        raise DownloadError(unwritable(target, error)) from None
     if size < total:
         raise DownloadError(f"{url} broke off at {size:,} bytes; run the same command again.")
     part.replace(target)

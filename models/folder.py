@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from place_search.core.errors import full_disk_in
 from place_search.core.files import sha256_of
 from place_search.models.card import DIRECTIONS_NAME, WEIGHTS_NAME, ModelCard, write_card
 from place_search.models.errors import ModelError
 from place_search.models.export import export_onnx
 from place_search.models.network import Network, save_network
-from place_search.models.new_folder import new_folder, unwritable
+from place_search.models.new_folder import new_folder
 from place_search.models.runtimes.base import Embedding
 from place_search.models.runtimes.openvino_runtime import OpenVinoRuntime
 from place_search.models.runtimes.torch_runtime import embed_with
@@ -47,7 +48,7 @@ def write_model(
         try:
             save_network(network, scratch)
         except SafetensorError as error:
-            raise unwritable(out, error) from error
+            raise OSError(full_disk_in(str(error)), str(error)) from error
         export_onnx(network, scratch / "f32.onnx")
         _check_graph(scratch / "f32.onnx", photos, expected)
         names = ["f32.onnx", WEIGHTS_NAME]

@@ -7,10 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from place_search.core.errors import unwritable
 from place_search.core.files import scratch_folder
 from place_search.models.card import CARD_NAME, ModelCard, WeightSource, read_card, write_card
 from place_search.models.errors import ModelError
 from place_search.models.verify import verify_model
+
+_THEN = "run the same command again; PLACE_SEARCH_WEIGHTS names another folder for models"
 
 
 def free_folder(folder: Path, name: str) -> Path:
@@ -55,16 +58,7 @@ def new_folder(out: Path) -> Iterator[Path]:
             folder.chmod(0o755)
             folder.rename(out)
     except OSError as error:
-        raise unwritable(out, error) from error
-
-
-def unwritable(out: Path, error: Exception) -> ModelError:
-    """The error for a model that cannot be written."""
-    reason = (error.strerror if isinstance(error, OSError) else None) or error
-    return ModelError(
-        f"{out} cannot be written ({reason}); free some space, or name another weights folder with "
-        "PLACE_SEARCH_WEIGHTS."
-    )
+        raise ModelError(unwritable(out, error, _THEN)) from error
 
 
 def copy_model(

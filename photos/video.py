@@ -179,7 +179,7 @@ def write_video(
     """Write (h, w, 3) uint8 RGB pictures of one size, both sides even, as an MP4 with a comment.
 
     Raises:
-        VideoError: the file cannot be written.
+        OSError: the file cannot be written.
     """
     av = _av()
     try:
@@ -194,7 +194,7 @@ def write_video(
             if stream is not None:
                 container.mux(stream.encode())
     except av.FFmpegError as error:
-        raise VideoError(f"{path} cannot be written ({_reason(error)}).") from error
+        raise OSError(error.errno, _reason(error)) from error
 
 
 def comment_of(path: Path) -> str:

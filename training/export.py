@@ -6,6 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from place_search.core.errors import unwritable
 from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.importers.pytorch_netvlad import OWN
@@ -56,9 +57,7 @@ def export_checkpoint(model: str | Path, out: Path) -> ModelCard:
         out.parent.mkdir(parents=True, exist_ok=True)
         save_table(table, out)
     except OSError as error:
-        raise TrainingError(
-            f"{out} cannot be written ({error.strerror}); free some space or name another file."
-        ) from error
+        raise TrainingError(unwritable(out, error)) from error
     return card
 
 

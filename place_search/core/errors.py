@@ -10,6 +10,8 @@ from traceback import walk_tb
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_WAY = (errno.EACCES, errno.EPERM, errno.ENAMETOOLONG)
 _FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
+_OF_THE_DRIVE = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+"""What a drive answers that cannot lock files, as some network drives."""
 
 
 class PlaceSearchError(Exception):
@@ -71,6 +73,8 @@ def unwritable(what: object, error: OSError, then: str = "run the same command a
         fault = "is on a full disk; free some space"
     elif error.errno in _FORBIDDEN:
         fault = "may not be written; change its permissions or choose another folder"
+    elif error.errno in _OF_THE_DRIVE:
+        fault = f"is on a drive that refuses this ({error.strerror}); choose another drive"
     else:
         fault = f"cannot be written ({error.strerror or error}); mend that"
     return f"{what} {fault}, then {then}."

@@ -20,6 +20,10 @@ from tests.full_disk import files_up_to
             OSError(30, "Read-only file system"),
             "may not be written; change its permissions or choose another folder",
         ),
+        (
+            OSError(errno.ENOLCK, "No locks available"),
+            "is on a drive that refuses this (No locks available); choose another drive",
+        ),
         (OSError(2, "No such file"), "cannot be written (No such file); mend that"),
         (
             OSError("a library's own words"),

@@ -14,6 +14,7 @@ from place_search.core.packages import DownloadError
 from place_search.models.downloads import fetch_file
 from place_search.models.errors import ModelError
 from place_search.models.registry import FileSource, Published, find_published, published
+from tests.full_disk import files_up_to
 
 CONTENT = bytes(range(256)) * 5000
 
@@ -112,6 +113,16 @@ def test_sources_are_tried_in_their_order(address: str, asked: list[str], tmp_pa
     gone = replace(gone, sources=[FileSource("url", f"{address}/gone"), page])
     with pytest.raises(DownloadError, match=r"answers 404.*get other from https://example\.org"):
         fetch_file(gone, tmp_path)
+
+
+def test_why_a_download_cannot_be_written_is_told(address: str, tmp_path: Path) -> None:
+    weights = model(f"{address}/file")
+    with files_up_to(1000), pytest.raises(DownloadError) as full:
+        fetch_file(weights, tmp_path)
+    assert f"{tmp_path / 'weights.bin'} is on a full disk; free some space" in str(full.value)
+    (tmp_path / "file").touch()
+    with pytest.raises(DownloadError, match=r"file.weights\.bin cannot be written \(File exists\)"):
+        fetch_file(weights, tmp_path / "file")
 
 
 def test_a_file_of_another_sha256_is_refused(address: str, tmp_path: Path) -> None:

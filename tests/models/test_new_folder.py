@@ -1,5 +1,8 @@
 """The scratch folder of a new model: what a killed process leaves goes with the next one."""
 
+import errno
+import fcntl
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -60,6 +63,28 @@ def test_the_scratch_of_a_killed_process_is_removed_and_that_of_a_living_one_is_
         living.communicate("")
         assert living.returncode == 1, "the model exists"
     assert sorted(tmp_path.iterdir()) == sorted([out, others.parent])
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (errno.EACCES, "may not be written; change its permissions or choose another folder"),
+        (errno.ENOSPC, "is on a full disk; free some space"),
+        (errno.ENOLCK, "is on a drive that refuses this"),
+    ],
+)
+def test_why_a_model_cannot_be_written_decides_what_is_advised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, said: str
+) -> None:
+    def refuse(*_given: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(ModelError) as told, new_folder(tmp_path / "mine"):
+        pytest.fail("it was written")
+    assert str(told.value).startswith(f"{tmp_path / 'mine'} {said}"), told.value
+    assert str(told.value).endswith("PLACE_SEARCH_WEIGHTS names another folder for models.")
+    assert not [*tmp_path.iterdir()]
 
 
 def test_a_card_cannot_name_files_elsewhere(tmp_path: Path) -> None:

@@ -8,7 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from place_search.core.errors import PlaceSearchError
+from place_search.core.files import telling_unwritable
 from place_search.photos.video import Sampling, Video, VideoError, is_video, write_video
+from tests.full_disk import files_up_to
 
 av: Any = pytest.importorskip("av")
 SIZE = (64, 96)
@@ -274,8 +277,17 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     frames = list(Video(tmp_path / "out.mp4", Sampling(every=1)).frames())
     assert [int(f.photo.pixels[50, 80, 0]) for f in frames] == pytest.approx([40, 80, 120], abs=8)
     assert is_video(tmp_path / "out.MP4")
-    with pytest.raises(VideoError, match="cannot be written"):
+    with pytest.raises(FileNotFoundError):
         write_video(tmp_path / "nowhere" / "out.mp4", [picture(1)], 5)
+
+
+def test_a_full_disk_is_told_of_the_file_that_was_asked_for(tmp_path: Path) -> None:
+    out = tmp_path / "out.mp4"
+    noise = [np.random.default_rng(0).integers(0, 255, (128, 160, 3), np.uint8)] * 5
+    with files_up_to(100), pytest.raises(PlaceSearchError) as told, telling_unwritable(out):
+        write_video(tmp_path / "out.mp4.part", noise, 5)
+    said = f"{out} is on a full disk; free some space, then run the same command again."
+    assert str(told.value) == said
 
 
 @pytest.mark.parametrize("fps", [1.5, 29.97 / 7])
