@@ -154,9 +154,9 @@ def build_index(
     uri = store_address(store, uri)
     require_descriptor_type(descriptor_type)
     local_features = local_features and model.local_features is not None
-    started = time.perf_counter()
-    clock = StageClock()
+    started, clock = time.perf_counter(), StageClock()
     with plain_write_errors(out):
+        KeptPhotos(out).folder.exists()  # raises before the work if its name is too long
         check_folder(out)
         with _new_folder(out), lock(out):
             old, listed_count = current_manifest(out), len(source.photos)

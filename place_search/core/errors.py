@@ -75,6 +75,8 @@ def unwritable(what: object, error: OSError, then: str = "run the same command a
         fault = "may not be written; change its permissions or choose another folder"
     elif error.errno in _OF_THE_DRIVE:
         fault = f"is on a drive that refuses this ({error.strerror}); choose another drive"
+    elif error.errno == errno.ENAMETOOLONG:
+        fault = "has too long a name; choose a shorter one"
     else:
         fault = f"cannot be written ({error.strerror or error}); mend that"
     return f"{what} {fault}, then {then}."

@@ -24,6 +24,10 @@ from tests.full_disk import files_up_to
             OSError(errno.ENOLCK, "No locks available"),
             "is on a drive that refuses this (No locks available); choose another drive",
         ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long"),
+            "has too long a name; choose a shorter one",
+        ),
         (OSError(2, "No such file"), "cannot be written (No such file); mend that"),
         (
             OSError("a library's own words"),

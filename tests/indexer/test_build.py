@@ -277,6 +277,18 @@ def test_a_folder_that_may_not_be_written(unprivileged: Path, model: Model) -> N
             build_index(open_source(unprivileged), out, model)
 
 
+def test_a_name_that_leaves_no_room_for_the_folders_beside_is_refused_at_once(
+    photos: Path, tmp_path: Path, model: Model
+) -> None:
+    done: list[int] = []
+    out = tmp_path / ("z" * 249)
+    with pytest.raises(IndexWriteError, match="z has too long a name; choose a shorter one, then"):
+        build_index(open_source(photos), out, model, progress=lambda _, now, __: done.append(now))
+    assert not done
+    assert not out.exists()
+    build_index(open_source(photos), tmp_path / ("z" * 248), model)
+
+
 @pytest.mark.parametrize("limit", [2_000, 6_000, 12_000])
 def test_a_full_disk_leaves_the_old_index(
     photos: Path, tmp_path: Path, model: Model, blocks: ModuleType, limit: int
