@@ -52,6 +52,12 @@ def test_files_that_belong_together_are_replaced_together(tmp_path: Path) -> Non
     assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old", "b": "old"}
 
 
+def test_a_name_without_room_for_an_ending_is_told_before_the_work(tmp_path: Path) -> None:
+    require_writable(tmp_path / f"{'z' * 246}.csv")
+    with pytest.raises(PlaceSearchError, match=r"z\.csv has too long a name; choose a shorter one"):
+        require_writable(tmp_path / f"{'z' * 247}.csv")
+
+
 def test_a_read_only_folder_is_told_before_the_work(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
