@@ -159,7 +159,7 @@ class RayWorkers:
                     exchange.take_shard(finished_shard, folder)
                 else:
                     node, not_read = pickle.loads(item["not_read"])  # noqa: S301
-                    _require_not_readable(not_read, jobs[0].root, node)
+                    _require_same_view(not_read, jobs[0].root, node)
                     take_files(finished_shard, folder, item["id"])
                 yield finished_shard
 
@@ -184,8 +184,8 @@ def _with_refusals(job: Job, refusals: Mapping[str, str]) -> Job:
     return replace(job, tasks=tuple(tasks))
 
 
-def _require_not_readable(paths: Sequence[Path], root: Path, node: str) -> None:
-    """Make sure that this machine cannot read either what a node could not read.
+def _require_same_view(paths: Sequence[Path], root: Path, node: str) -> None:
+    """Make sure that a node sees the photos as this machine does, which cannot read these either.
 
     Raises:
         ClusterError: the node does not see the photos as this machine does.

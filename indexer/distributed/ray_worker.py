@@ -10,7 +10,7 @@ from operator import itemgetter
 from pathlib import Path
 from shutil import rmtree
 from socket import gethostname
-from tempfile import TemporaryDirectory, mkdtemp
+from tempfile import TemporaryDirectory, gettempdir, mkdtemp
 from typing import Any, TypeAlias
 
 from place_search.core.errors import PlaceSearchError, unwritable
@@ -72,13 +72,17 @@ class EmbedShard:
     def __init__(self, opened: OpenModel, fingerprint: str, version: str, exchange: str) -> None:
         self._exchange = ObjectStoreStaging(exchange) if exchange else None
         self._model = opened()
-        self._error: PlaceSearchError | None = None
-        if (self._model.fingerprint, program_version()) != (fingerprint, version):
-            # Told by the first job: Ray would start a failing actor again.
+        self._error: PlaceSearchError | None = None  # told by a job: Ray starts failed actors again
+        node = f"The node {gethostname()} of the Ray cluster"
+        if program_version() != version:
             self._error = ClusterError(
-                f"The node {gethostname()} of the Ray cluster has another version of place-search "
-                f"({program_version()}, here {version}) or gives other descriptors; install the "
-                "same version everywhere."
+                f"{node} has version {program_version()} of place-search, and this machine "
+                f"{version}; install the same version everywhere."
+            )
+        elif self._model.fingerprint != fingerprint:
+            self._error = ClusterError(
+                f"{node} has other weights or a processor of another kind, which gives other "
+                "descriptors; install the same weights everywhere, or use --precision f32."
             )
 
     def __call__(self, item: RayRow) -> RayRow:
@@ -93,7 +97,7 @@ class EmbedShard:
         except PlaceSearchError as error:
             return _failed(error)
         except OSError as error:  # of the scratch folder: those of photos are `SourceError`
-            return _failed(_unwritable_on_node(error.filename or "/tmp", error))  # noqa: S108
+            return _failed(_unwritable_on_node(error.filename or gettempdir(), error))
         rows = [outcome for _, outcome in outcomes if isinstance(outcome, Row)]
         skipped = [(number, photo) for number, photo in outcomes if isinstance(photo, Skipped)]
         images = shard_files(job.number, rows, job.descriptor_type)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import FileStamp, stamp_of, write_whole
+from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
 from place_search.core.text import parse_json
 from place_search.indexer.errors import ClusterError
 from place_search.indexer.pipeline import NotReadError, read_photo, stored_path
@@ -40,9 +40,9 @@ class ObjectStoreStaging:
         try:
             import fsspec
 
-            own = {"auto_mkdir": True} if fsspec.utils.get_protocol(url) in _DISKS else {}
+            options = {"auto_mkdir": True} if fsspec.utils.get_protocol(url) in _DISKS else {}
             self._store, self._root = fsspec.url_to_fs(
-                url.rstrip("/"), use_listings_cache=False, **own
+                url.rstrip("/"), use_listings_cache=False, **options
             )
         except (ImportError, ValueError) as error:
             raise ClusterError(
@@ -57,10 +57,13 @@ class ObjectStoreStaging:
         So several runs may have one exchange, and an interrupted run finds what it has left.
         """
         path = folder / EXCHANGE
-        own_name = path.read_text("utf-8", "replace").strip() if path.exists() else ""
-        if not _OWN.fullmatch(own_name):
+        # A copy of the index has another folder, and so a part of its own.
+        owner = f"{folder.stat().st_ino} {self.url}"
+        noted = read_regular(path).decode("utf-8", "replace").strip() if path.exists() else ""
+        own_name, _, noted_owner = noted.partition(" ")
+        if not _OWN.fullmatch(own_name) or noted_owner != owner:
             own_name = uuid.uuid4().hex[:16]
-            write_whole(path, f"{own_name}\n".encode())
+            write_whole(path, f"{own_name} {owner}\n".encode())
         return ObjectStoreStaging(f"{self.url.rstrip('/')}/{own_name}")
 
     def upload_photos(self, photos: Iterable[tuple[str, Path]], root: Path) -> dict[str, str]:
@@ -114,9 +117,17 @@ class ObjectStoreStaging:
         """
         with self._store_errors():
             for name, content in files.items():
-                self._store.pipe_file(self._path_of(shard.files[name]), content)
+                path, size = self._path_of(shard.files[name]), shard.files[name].bytes
+                # On a disk, writing equal content again would empty a file that is being read.
+                if not self._has(path, size):
+                    self._store.pipe_file(path, content)
             note = json.dumps({**asdict(shard), "kind": kind}).encode()
             self._store.pipe_file(f"{self._root}/finished/{shard.number:05d}.json", note)
+
+    def _has(self, path: str, size: int) -> bool:
+        with suppress(FileNotFoundError):
+            return bool(self._store.info(path)["size"] == size)
+        return False
 
     def _path_of(self, stamp: FileStamp) -> str:
         return f"{self._root}/shards/{stamp.sha256}"

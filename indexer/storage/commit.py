@@ -35,9 +35,9 @@ EXCHANGE = ".exchange"
 _PENDING = re.compile(r"(.+)\.[0-9a-f]{16}")
 
 
-def pending_name(name: str, index_id: str) -> str:
-    """The name of a file with a fixed name until its manifest is in place."""
-    return f"{name}.{index_id}"
+def pending_name(name: str, writer_id: str) -> str:
+    """The name of a file until it may replace the one of that name; each writer has an id."""
+    return f"{name}.{writer_id}"
 
 
 def matches_stamp(path: Path, stamp: FileStamp, *, by_size: bool = False) -> bool:

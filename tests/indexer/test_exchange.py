@@ -111,13 +111,13 @@ def test_photos_that_only_this_machine_sees_are_told(
     row = embedded(node(blocks), job)
     host, not_read = pickle.loads(row["not_read"])
     assert len(not_read) == len(job.tasks)
-    ray_engine._require_not_readable(not_read, job.root, host)  # gone for both
+    ray_engine._require_same_view(not_read, job.root, host)  # gone for both
     photos.rmdir()
     with pytest.raises(SourceError, match=r"On the node .*cannot be read"):
         embedded(node(blocks), job)
     hidden.rename(photos)
     with pytest.raises(ClusterError, match=r"cannot read .*\.jpg, but this machine can; let all"):
-        ray_engine._require_not_readable(not_read, job.root, host)
+        ray_engine._require_same_view(not_read, job.root, host)
 
 
 def test_a_node_tells_why_it_cannot_write(
@@ -137,9 +137,10 @@ def test_a_node_tells_why_it_cannot_write(
 
 def test_a_node_of_another_version_is_told(photos: Path, blocks: ModuleType) -> None:
     job = job_of(photos)
-    for other in (node(blocks, version="0.1"), node(blocks, weights="1")):
-        with pytest.raises(ClusterError, match="has another version of place-search"):
-            embedded(other, job)
+    with pytest.raises(ClusterError, match=r"of place-search, and this machine 0\.1;"):
+        embedded(node(blocks, version="0.1"), job)
+    with pytest.raises(ClusterError, match="has other weights or a processor of another kind"):
+        embedded(node(blocks, weights="1"), job)
 
 
 def test_each_index_has_its_part_of_an_exchange(
@@ -150,6 +151,11 @@ def test_each_index_has_its_part_of_an_exchange(
         folder.mkdir()
     first, second = (exchange.of_index(folder) for folder in folders)
     assert exchange.of_index(folders[0]).url == first.url != second.url
+    copy = Path(shutil.copytree(folders[0], tmp_path / "copy"))
+    other_exchange = ObjectStoreStaging(f"{exchange.url}2")
+    for part in (exchange.of_index(copy), other_exchange.of_index(folders[0])):
+        assert first.url.rpartition("/")[2] not in part.url
+    first = exchange.of_index(folders[0])  # it names a part anew
     job = job_of(photos, with_names=True)
     for part in (first, second):
         tasks = ((task.name, task.photo.path) for task in job.tasks)

@@ -324,6 +324,6 @@ def test_what_goes_wrong_is_one_sentence(
         if thread.name == "ray":
             thread.join()
     other = blocks.block_model(weights="1")
-    with pytest.raises(ClusterError, match="another version of place-search"):
+    with pytest.raises(ClusterError, match="has other weights or a processor of another kind"):
         build_index(source, tmp_path / "c", other, workers=workers(blocks, other))
     assert not any((tmp_path / name / "manifest.json").exists() for name in "abc")
