@@ -156,7 +156,7 @@ def build_index(
     local_features = local_features and model.local_features is not None
     started, clock = time.perf_counter(), StageClock()
     with plain_write_errors(out):
-        KeptPhotos(out).folder.exists()  # raises before the work if its name is too long
+        KeptPhotos(out).require_short_name()
         check_folder(out)
         with _new_folder(out), lock(out):
             old, listed_count = current_manifest(out), len(source.photos)

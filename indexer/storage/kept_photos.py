@@ -10,7 +10,7 @@ import fcntl
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import FileIO
 from pathlib import Path
 
@@ -46,6 +46,11 @@ class KeptPhotos:
         self.index = index
         self.folder = beside(index, SUFFIX)
         self._note = self.folder / NOTE
+
+    def require_short_name(self) -> None:
+        """Raises an OSError if the index has so long a name that its folder can have none."""
+        with suppress(FileNotFoundError, NotADirectoryError):
+            self.folder.lstat()
 
     @contextmanager
     def adding(self, photos: Mapping[str, bytes]) -> Iterator[Path]:

@@ -185,8 +185,8 @@ def require_writable(path: Path, *inputs: Path, index: Path | None = None) -> No
     """
     if path.is_dir() or not path.parent.is_dir():
         raise PlaceSearchError(f"{path} cannot be written; name a file in a folder that exists.")
-    with telling_unwritable(path):
-        path.with_name(path.name + PART).exists()  # raises if its name is too long
+    with telling_unwritable(path), suppress(FileNotFoundError):
+        path.with_name(path.name + PART).lstat()  # raises if its name is too long
     if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
         raise PlaceSearchError(f"{path.parent} may not be written; name a file in another folder.")
     if path.is_symlink() or (path.exists() and not path.is_file()):
