@@ -92,7 +92,7 @@ class MilvusBuilder:
         """
         note = read_note(old)
         stored_count = int(np.searchsorted(rows.place_ids, card.max_place_id, side="right"))
-        is_own = Ledger(path.parent).owns(note["collection"])
+        is_own = Ledger(old.parent).owns(note["collection"])
         if not is_own or card.count - stored_count > DEAD_SHARE * card.count:
             return self.build(card, rows, path)
         count = card.count + rows.shape[0] - stored_count
