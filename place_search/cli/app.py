@@ -13,8 +13,8 @@ from typer.main import get_command
 
 from place_search.cli.commands import command_groups, first_line, load_command
 from place_search.cli.console import InterruptedRunError, print_error, print_message
-from place_search.cli.given_once import take_options_once
 from place_search.cli.plain_numbers import take_plain_numbers
+from place_search.cli.repeated_options import tell_of_repeated_options
 from place_search.core.errors import PlaceSearchError, out_of_reach, torn_module
 from place_search.core.memory import require_address_space
 from place_search.core.plugins import fault_of_part
@@ -49,7 +49,7 @@ class Program(TyperGroup):
         command = get_command(load_command(cmd_name))
         command.name = cmd_name
         take_plain_numbers(command)
-        take_options_once(command)
+        tell_of_repeated_options(command)
         gc.enable()
         return command
 

@@ -73,10 +73,10 @@ def test_the_key_is_kept_for_one_tab(open_page: Any, closed: tuple[str, str]) ->
     expect(page.get_by_role("alert")).to_contain_text("The server asks for a key")
     type_key(page, secret)
     expect(page.locator("#chosen")).to_contain_text("street-5/05.jpg")
-    thumbnail = page.evaluate(
+    thumbnail = page.wait_for_function(
         "performance.getEntriesByType('resource').map(({ name }) => name)"
         ".find((name) => name.includes('thumbnail?v='))"
-    )
+    ).json_value()
     other = page.context.new_page()
     other.goto(address)
     expect(other.get_by_role("alert")).to_contain_text("The server asks for a key")

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_an_index_answers_below_its_name(several: str) -> None:
 
 
 def test_a_key_for_one_index_leads_to_its_pages(
-    open_page: Any, index_folder: Path, tmp_path: Path, town: Any
+    open_page: Any, servers: ExitStack, index_folder: Path, tmp_path: Path, town: Any
 ) -> None:
     harbour = tmp_path / "harbour"
     shutil.copytree(index_folder, harbour)
@@ -90,26 +91,26 @@ def test_a_key_for_one_index_leads_to_its_pages(
     (tmp_path / "keys").write_text(key.line)
     named = (f"town={index_folder}", f"harbour={harbour}")
     options = ("--writable", "--keys", str(tmp_path / "keys"))
-    with serving(Path(named[0]), named[1], *options) as (_, address):
-        page = open_page(address, expected=("401", "403"))
-        expect(page.get_by_label("API key")).to_be_visible()
-        page.set_input_files("#photo", town.query(2))  # it goes along
-        expect(page.locator("#preview-photo")).to_be_visible()
-        page.get_by_label("API key").fill(secret)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{address}indexes/harbour/")
-        best = page.locator("#results:not([aria-busy]) .card").first
-        expect(best).to_contain_text(town.name(2).rsplit("/", 1)[1])
-        page.goto(f"{address}about")
-        page.wait_for_url(f"{address}indexes/harbour/about")
-        expect(page.locator("#serving")).to_contain_text("lite0")
-        page.goto(f"{address}places")
-        page.wait_for_url(f"{address}indexes/harbour/places")
-        expect(page.locator("#places > li")).to_have_count(PLACES - 1)
-        page.goto(f"{address}indexes/harbour/place?id=3")
-        expect(page.locator("#tools form.tend")).to_be_visible()
-        harbour.rename(tmp_path / "elsewhere")
-        page.reload()
-        expect(page.locator("#tools")).to_contain_text("was removed beside the server")
-        told = httpx.get(f"{address}indexes/harbour/readyz").json()
-        assert "removed" in told.get("refused", "removed")
+    _, address = servers.enter_context(serving(Path(named[0]), named[1], *options))
+    page = open_page(address, expected=("401", "403"))
+    expect(page.get_by_label("API key")).to_be_visible()
+    page.set_input_files("#photo", town.query(2))  # it goes along
+    expect(page.locator("#preview-photo")).to_be_visible()
+    page.get_by_label("API key").fill(secret)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{address}indexes/harbour/")
+    best = page.locator("#results:not([aria-busy]) .card").first
+    expect(best).to_contain_text(town.name(2).rsplit("/", 1)[1])
+    page.goto(f"{address}about")
+    page.wait_for_url(f"{address}indexes/harbour/about")
+    expect(page.locator("#serving")).to_contain_text("lite0")
+    page.goto(f"{address}places")
+    page.wait_for_url(f"{address}indexes/harbour/places")
+    expect(page.locator("#places > li")).to_have_count(PLACES - 1)
+    page.goto(f"{address}indexes/harbour/place?id=3")
+    expect(page.locator("#tools form.tend")).to_be_visible()
+    harbour.rename(tmp_path / "elsewhere")
+    page.reload()
+    expect(page.locator("#tools")).to_contain_text("was removed beside the server")
+    told = httpx.get(f"{address}indexes/harbour/readyz").json()
+    assert "removed" in told.get("refused", "removed")
