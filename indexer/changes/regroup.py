@@ -12,7 +12,7 @@ from place_search.core.files import write_whole
 from place_search.indexer.changes.change import changing
 from place_search.indexer.sources.kept_views import panorama_of
 from place_search.indexer.storage.commit import pending_name
-from place_search.indexer.storage.contents import Contents, of_current_version
+from place_search.indexer.storage.contents import current_paths
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
 from place_search.indexer.storage.manifest import Manifest
 
@@ -51,17 +51,10 @@ def group_views(folder: Path) -> None:
     Raises: as `change_groups`.
     """
     panoramas: defaultdict[bytes, list[int]] = defaultdict(list)
-    for place_id, path in of_current_version(folder, partial(_paths, folder)):
+    for place_id, path in current_paths(folder):
         if panorama := panorama_of(path):
             panoramas[panorama].append(place_id)
     change_groups(folder, partial(with_views, panoramas.values()))
-
-
-def _paths(folder: Path, manifest: Manifest) -> list[tuple[int, bytes]]:
-    """The id and the path of each place of a version."""
-    contents = Contents(manifest, manifest.paths(folder))
-    paths: list[bytes] = contents.column("path").tolist()
-    return list(zip(contents.rows.place_ids.tolist(), paths, strict=True))
 
 
 def with_views(panoramas: Iterable[Sequence[int]], groups: Groups) -> Groups | None:

@@ -42,6 +42,20 @@ def of_current_version(folder: Path, read: Callable[[Manifest], T]) -> T:
             may_retry = manifest != previous
 
 
+def current_paths(folder: Path) -> list[tuple[int, bytes]]:
+    """The id and the stored path of each place of the version on disk.
+
+    Raises: as `of_current_version`.
+    """
+
+    def read(manifest: Manifest) -> list[tuple[int, bytes]]:
+        contents = Contents(manifest, manifest.paths(folder))
+        paths: list[bytes] = contents.column("path").tolist()
+        return list(zip(contents.rows.place_ids.tolist(), paths, strict=True))
+
+    return of_current_version(folder, read)
+
+
 class Contents:
     """The opened shards of one version; their content is read on demand. Thread-safe."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from place_search.core.files import PART, append, open_note, write_whole
 from place_search.indexer.errors import IndexBusyError
-from place_search.indexer.storage.contents import Contents, of_current_version
+from place_search.indexer.storage.contents import current_paths
 from place_search.indexer.storage.lock import plain_write_errors
 from place_search.indexer.storage.manifest import Manifest
 
@@ -163,12 +163,8 @@ class KeptPhotos:
         """The subset of these photos that belong to places of the index."""
         if not names:
             return set()
-        paths = of_current_version(self.index, self._paths)  # other processes may change the index
-        return names & {path.decode().rpartition("/")[2] for path in paths}
-
-    def _paths(self, manifest: Manifest) -> list[bytes]:
-        paths: list[bytes] = Contents(manifest, manifest.paths(self.index)).column("path").tolist()
-        return paths
+        # Other processes may change the index.
+        return names & {path.decode().rpartition("/")[2] for _, path in current_paths(self.index)}
 
 
 def _names(note: FileIO) -> set[str]:
