@@ -1,11 +1,18 @@
-"""Bounds on connections: their number, and the times and sizes of what they send and read."""
+"""uvicorn's server with bounds on its connections, and with an orderly end.
+
+The bounds are on the number of connections, and on the times and sizes of what they send and read.
+"""
 
 import asyncio
 import json
+import signal
+import socket
 from collections import Counter
+from types import FrameType
 from typing import Any, ClassVar
 
 import h11
+import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from place_search.search.server.clients import client_address, client_network
@@ -16,9 +23,36 @@ SLICE_BYTES = 4096
 FREE_CHUNKS = 1000
 LEAST_CHUNK = 256
 """The average size in bytes of chunks beyond `FREE_CHUNKS`: small chunks cost as much as large."""
+FINISH_SECONDS = 9
+"""The time that requests have to be answered in once the server stops."""
 LENGTHS = {b"content-length", b"transfer-encoding"}
 """A request with both may end elsewhere for a proxy than for this server (RFC 9112, 6.3), so that
 the rest would be read as a request of another client."""
+
+
+class HttpServer(uvicorn.Server):
+    """A server that ends late requests as if their clients had left.
+
+    uvicorn cancels them instead, with a traceback each, and after a second Ctrl-C leaves the
+    application open.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Stop; at a second Ctrl-C at once."""
+        if not self.should_exit:
+            super().handle_exit(sig, frame)
+        elif sig == signal.SIGINT and self.started:
+            for server in self.servers:
+                server.get_loop().call_soon_threadsafe(self._disconnect)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Answer the requests in progress, then close the application."""
+        asyncio.get_running_loop().call_later(FINISH_SECONDS, self._disconnect)
+        await super().shutdown(sockets)
+
+    def _disconnect(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
 
 class _CountingChunks(h11.Connection):

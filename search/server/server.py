@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("place_search.server")
 
 SHUTDOWN_SECONDS = 10
+"""A second after `connection.FINISH_SECONDS`, what still runs is cancelled, with a traceback."""
 STARTING_SWITCH_SECONDS = 0.0001
 """The seconds after which a thread hands Python's lock to another while a server starts."""
 _SWITCH_SECONDS = sys.getswitchinterval()
@@ -337,9 +338,9 @@ def serve(
 def _uvicorn_server(app: "FastAPI", options: ServerSettings) -> "uvicorn.Server":
     import uvicorn
 
-    from place_search.search.server.connection import connection_class
+    from place_search.search.server.connection import HttpServer, connection_class
 
-    return uvicorn.Server(
+    return HttpServer(
         uvicorn.Config(
             app,
             http=connection_class(

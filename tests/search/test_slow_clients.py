@@ -1,19 +1,26 @@
 """Connections that hold a server for nothing: a clock runs from the first moment of each."""
 
+import asyncio
 import contextlib
+import signal
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import uvicorn
+from starlette.types import Message, Receive, Scope, Send
 
+from place_search.search.server import connection
 from tests.search.connections import END, PART, connect, received, upload_head
-from tests.waiting import SECONDS
+from tests.waiting import SECONDS, until, wait_until
 
+HALF_SENT = upload_head(1000) + PART
 READ_SECONDS = 1.5
 CONNECTIONS = 40
 
@@ -39,7 +46,7 @@ SILENT = (
     upload_head(None, "Expect: 100-continue"),
     upload_head(1000),
     upload_head(None),
-    upload_head(1000) + PART,
+    HALF_SENT,
     upload_head(None) + b"5\r\n--x",
     b"POST /v1/search HTTP/1.1\r\nHost: localhost\r\n",
     b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\nGET /livez HTTP/1.1\r\nHos",
@@ -217,3 +224,49 @@ def test_uploads_of_one_client_do_not_refuse_those_of_another(server: Any, stree
 def _send(link: socket.socket, content: bytes) -> None:
     with contextlib.suppress(OSError):
         link.sendall(upload_head(2_000_000) + PART + content)
+
+
+@pytest.mark.slow
+def test_a_second_signal_ends_what_clients_still_send(
+    start_server: Callable[..., Any], index_folder: Path
+) -> None:
+    server = start_server(index_folder)
+    with connect(server) as sending:
+        sending.sendall(HALF_SENT)
+        server.process.send_signal(signal.SIGINT)
+        wait_until(lambda: not listens(server), "the server still takes connections")
+        assert server.stop(signal.SIGINT) == 0
+    assert "Traceback" not in server.text()
+    assert "rror" not in server.text()
+
+
+def test_a_stop_disconnects_requests_that_take_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "FINISH_SECONDS", 0)
+    received = list[Message]()
+
+    async def wait_for_disconnect(_scope: Scope, receive: Receive, _send: Send) -> None:
+        while not received or received[-1]["type"] != "http.disconnect":
+            received.append(await receive())
+
+    async def stopped() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            config = uvicorn.Config(wait_for_disconnect, lifespan="off", log_config=None)
+            server = connection.HttpServer(config)
+            serving = asyncio.create_task(server.serve([listener]))
+            _, writer = await asyncio.open_connection(*listener.getsockname())
+            writer.write(HALF_SENT)
+            await until(lambda: server.server_state.tasks, "the request did not begin")
+            server.should_exit = True
+            await serving
+            writer.close()
+
+    asyncio.run(stopped())
+    assert received[-1]["type"] == "http.disconnect"
+
+
+def listens(server: Any) -> bool:
+    try:
+        connect(server).close()
+    except ConnectionRefusedError:
+        return False
+    return True
