@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from place_search.core.progress import Progress, silent
 from place_search.core.tables import ALIASES
 from place_search.core.text import iso_time
 from place_search.indexer.index import Index
@@ -23,6 +24,7 @@ COLUMNS: Mapping[str, type] = {
     "time": str,
 }
 """The columns of a place and their types. `index` reads a CSV file with them as a photo list."""
+_PROGRESS_ROWS = 1000
 _TYPES: Mapping[FieldType, type] = {"text": str, "date": str, "number": float, "boolean": bool}
 
 
@@ -38,9 +40,11 @@ def _own_column(field: str) -> str:
     return f"field_{field}" if ALIASES.get(read_as, read_as) in COLUMNS else field
 
 
-def place_rows(index: Index) -> Iterator[dict[str, Any]]:
+def place_rows(index: Index, *, progress: Progress = silent) -> Iterator[dict[str, Any]]:
     """A row for each place of an index, by ascending id; unknown values are left out."""
-    for place, sequence in zip(index.places(), index.sequences(), strict=True):
+    for count, (place, sequence) in enumerate(zip(index.places(), index.sequences(), strict=True)):
+        if count % _PROGRESS_ROWS == 0:
+            progress("Writing", count, len(index))
         row: dict[str, Any] = {"place_id": place.place_id, "name": place.name}
         row["path"] = skipped_name(str(place.path))
         if place.position is not None:

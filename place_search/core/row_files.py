@@ -2,8 +2,9 @@
 
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -15,8 +16,7 @@ from place_search.core.files import (
     require_writable,
     telling_unwritable,
 )
-from place_search.core.tables import table_text
-from place_search.core.text import encodable
+from place_search.core.tables import table_line
 
 Row: TypeAlias = Mapping[str, Any]
 """Values by column; a missing value is None or has no key."""
@@ -24,6 +24,9 @@ Columns: TypeAlias = Mapping[str, type]
 """The columns in their order, each with its type: str, int, float or bool."""
 
 PARQUET = ".parquet"
+GROUP_ROWS = 50_000
+"""The rows of a row group of Parquet, which are in memory together."""
+_COLLECTION = '{"type": "FeatureCollection", "features": ['
 DRAWN = frozenset({".geojson", ".gpx"})
 """The endings of files that are drawn on a map."""
 IN_WORDS = ".csv, .jsonl, .geojson or .parquet"
@@ -59,7 +62,7 @@ def _has_columns(columns: Columns, path: Path) -> bool:
             return False
     head = first_bytes(path)
     if path.suffix.lower() == ".csv":
-        return head.startswith(table_text([list(columns)]).encode())
+        return head.startswith(table_line(columns).encode())
     first, *further = (f'"{name}": '.encode() for name in columns)
     if path.suffix.lower() == ".geojson":
         return is_collection_of(first, head)
@@ -68,7 +71,7 @@ def _has_columns(columns: Columns, path: Path) -> bool:
 
 def is_collection_of(first: bytes, head: bytes) -> bool:
     """Whether a file is GeoJSON of `json.dumps` whose first property begins with `first`."""
-    begin = b'{"type": "FeatureCollection", "features": ['
+    begin = _COLLECTION.encode()
     return head.startswith(begin) and (
         b'"properties": {' + first in head or head[len(begin) :] == b"]}\n"
     )
@@ -81,7 +84,7 @@ def write_rows(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
         PlaceSearchError: the file cannot be written.
     """
     with telling_unwritable(path), replacing(path) as part:
-        _WRITERS[path.suffix.lower()](part, columns, list(rows))
+        _WRITERS[path.suffix.lower()](part, columns, rows)
 
 
 def empty_map_note(path: Path, *, placed: bool) -> str | None:
@@ -94,30 +97,37 @@ def empty_map_note(path: Path, *, placed: bool) -> str | None:
     )
 
 
-def _write_csv(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
-    lines = ([row.get(name) for name in columns] for row in rows)
-    path.write_text(table_text([list(columns), *lines]), "utf-8")
+def _write_csv(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
+    lines = (table_line(row.get(name) for name in columns) for row in rows)
+    _write_text(path, chain([table_line(columns)], lines))
 
 
-def _write_jsonl(path: Path, _columns: Columns, rows: Sequence[Row]) -> None:
-    lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    path.write_text(encodable("".join(lines)), "utf-8")
+def _write_jsonl(path: Path, _columns: Columns, rows: Iterable[Row]) -> None:
+    _write_text(path, (json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
-def _write_geojson(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
-    """Write a point for each row, or a null geometry for a row without a position."""
-    features = [
-        {
+def _write_geojson(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
+    _write_text(path, _collection(columns, rows))
+
+
+def _collection(columns: Columns, rows: Iterable[Row]) -> Iterator[str]:
+    """A point for each row, or a null geometry for a row without a position."""
+    yield _COLLECTION
+    for count, row in enumerate(rows):
+        feature = {
             "type": "Feature",
             "geometry": _point(row.get("latitude"), row.get("longitude")),
             "properties": {
                 name: row.get(name) for name in columns if name not in ("latitude", "longitude")
             },
         }
-        for row in rows
-    ]
-    collection = {"type": "FeatureCollection", "features": features}
-    path.write_text(encodable(json.dumps(collection, ensure_ascii=False)) + "\n", "utf-8")
+        yield ", " * bool(count) + json.dumps(feature, ensure_ascii=False)
+    yield "]}\n"
+
+
+def _write_text(path: Path, parts: Iterable[str]) -> None:
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(parts)
 
 
 def _point(latitude: float | None, longitude: float | None) -> dict[str, Any] | None:
@@ -126,7 +136,7 @@ def _point(latitude: float | None, longitude: float | None) -> dict[str, Any] | 
     return {"type": "Point", "coordinates": [longitude, latitude]}
 
 
-def _write_parquet(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
+def _write_parquet(path: Path, columns: Columns, rows: Iterable[Row]) -> None:
     import pyarrow
     from pyarrow import parquet
 
@@ -136,14 +146,14 @@ def _write_parquet(path: Path, columns: Columns, rows: Sequence[Row]) -> None:
         int: pyarrow.int64(),
         float: pyarrow.float64(),
     }
-    arrays = {
-        name: pyarrow.array([row.get(name) for row in rows], kinds[kind])
-        for name, kind in columns.items()
-    }
-    parquet.write_table(pyarrow.table(arrays), path)
+    schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()])
+    remaining = iter(rows)
+    with parquet.ParquetWriter(path, schema) as writer:
+        while part := list(islice(remaining, GROUP_ROWS)):
+            writer.write_table(pyarrow.Table.from_pylist(part, schema))
 
 
-_WRITERS: Mapping[str, Callable[[Path, Columns, Sequence[Row]], None]] = {
+_WRITERS: Mapping[str, Callable[[Path, Columns, Iterable[Row]], None]] = {
     ".csv": _write_csv,
     ".jsonl": _write_jsonl,
     ".geojson": _write_geojson,

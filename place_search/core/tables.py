@@ -131,10 +131,11 @@ def table_text(rows: Iterable[Iterable[object]]) -> str:
     Numbers stay numbers, even negative. All other text reads back unchanged, even control
     characters in names of files.
     """
-    return "".join(map(_line, rows))
+    return "".join(map(table_line, rows))
 
 
-def _line(row: Iterable[object]) -> str:
+def table_line(row: Iterable[object]) -> str:
+    """A row of `table_text`."""
     out = io.StringIO()
     # The writer quotes only characters of its own line end, but readers end lines at \r, too.
     writer = csv.writer(out, lineterminator="\r\n")

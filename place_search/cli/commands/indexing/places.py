@@ -7,6 +7,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_line, print_message
+from place_search.cli.terminal import progress
 from place_search.core.text import counted
 
 
@@ -27,7 +28,8 @@ def command(
     opened = open_index(index)
     columns = columns_of(opened)
     require_row_file(out, columns, index)
-    write_rows(out, columns, place_rows(opened))
+    with progress("places") as advance:
+        write_rows(out, columns, place_rows(opened, progress=advance))
     if note := empty_map_note(out, placed=opened.has_positions):
         print_message(f"Note: {note}")
     print_line(f"{counted(len(opened), 'place')} in {out}")
