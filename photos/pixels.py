@@ -46,10 +46,8 @@ def to_rgb(image: Image.Image, notes: list[str]) -> NDArray[np.uint8]:
 
     Photos are converted strip by strip: a large photo is in memory twice at most, not four times.
     """
-    if getattr(image, "n_frames", 1) > 1:
-        image.seek(0)
-        if image.format in ("GIF", "WEBP", "PNG", "TIFF"):
-            notes.append("The photo has several frames; the first one was used.")
+    if image.format in ("GIF", "WEBP", "PNG", "TIFF") and getattr(image, "n_frames", 1) > 1:
+        notes.append("The photo has several frames; the first one was used.")
     stored = _deep_rgb(image)
     image.load()
     if stored is not None and np.max(image.getextrema()[:3]) < 64:

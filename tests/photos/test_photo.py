@@ -146,6 +146,15 @@ def test_heif_and_avif_are_read() -> None:
         assert photo.notes == ()
 
 
+def test_heif_of_several_photos_gives_its_main_one() -> None:
+    options = {"save_all": True, "append_images": [picture()], "primary_index": 1}
+    content = encoded(Image.new("RGB", (64, 48), "red"), "HEIF", quality=95, **options)
+    photo = decode_photo(content, max_pixels=96 * 64)
+    assert (photo.width, photo.height) == (96, 64)
+    assert photo.pixels.shape == (64, 96, 3)
+    assert difference(photo.pixels, np.asarray(picture())) < 12
+
+
 def test_gps_position_with_its_hemispheres() -> None:
     exif = gps_exif((33.0, 51.0, 36.0), (151.0, 12.0, 54.0), "S", "E")
     position = decode_photo(encoded(picture(), "JPEG", exif=exif)).position
