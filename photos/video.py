@@ -25,6 +25,8 @@ FPS = 2.0
 FPS_BOUNDS = (0.001, 1000.0)
 _MISSING = 0.03
 """The share of a video, at least a second, that must be missing at its end for a note."""
+_BEGINS_ANEW_S = 1.0
+"""The seconds from which on a leap back in time is not one of an uneven clock, but a new clip."""
 _MOST_STRETCHED = 4
 """The largest ratio of the sides of a pixel: those of anamorphic formats are up to 2."""
 _PQ, _HLG, _BT2020 = 16, 18, 9
@@ -102,7 +104,8 @@ class Video:
     def frames(self) -> Iterator[VideoFrame]:
         """The sampled frames in their order.
 
-        Damaged frames are left out, with a note; a missing end is noted too.
+        Damaged frames are left out, with a note; a missing end is noted too. Of clips that were
+        joined into one file, each begins where the one before ends.
 
         Raises:
             VideoError: no frame can be read.
@@ -111,6 +114,7 @@ class Video:
         first: float | None = None
         times = None if self.sampling.times is None else iter(self.sampling.times)
         next_due, count = 0.0 if times is None else next(times, math.inf), 0
+        seconds, clips = 0.0, 1
         with _open(self.path) as container:
             stream = _stream(container, self.path)
             stream.thread_type = "AUTO"
@@ -118,6 +122,8 @@ class Video:
             for number, frame in self._decode(container, stream):
                 time = frame.time if frame.time is not None else number / rate
                 first = time - number / rate if first is None else first
+                if time - first < seconds - _BEGINS_ANEW_S:
+                    first, clips = time - seconds - 1 / rate, clips + 1
                 seconds = max(time - first, 0.0)
                 if self.sampling.every is not None:
                     if number < next_due:
@@ -132,6 +138,11 @@ class Video:
                     next_due = (math.floor(seconds / step + 1e-6) + 1) * step
                 count += 1
                 yield VideoFrame(number, seconds, _photo(frame, stream.sample_aspect_ratio))
+        if clips > 1:
+            self.notes.append(
+                f"{self.path.name} joins {clips} clips whose times begin anew; each is taken to "
+                "begin where the one before ends."
+            )
         if not count:
             raise VideoError(
                 f"{self.path} has no frame that can be read; check that it plays, or convert it "

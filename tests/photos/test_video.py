@@ -24,10 +24,10 @@ def picture(shade: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
     return pixels
 
 
-def write(path: Path, times: Sequence[int], *, rate: int = 10) -> Path:
-    """A frame at each time, in tenths of a second, each brighter than the one before."""
+def write(path: Path, times: Sequence[int], *, rate: int = 10, codec: str = "mpeg4") -> Path:
+    """A frame at each time, in seconds by `rate`, each brighter than the one before."""
     with av.open(str(path), "w") as container:
-        stream = container.add_stream("mpeg4", rate=rate)
+        stream = container.add_stream(codec, rate=rate)
         stream.height, stream.width = SIZE
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = Fraction(1, rate)
@@ -66,6 +66,18 @@ def test_an_uneven_rate_is_told_by_the_times(tmp_path: Path) -> None:
     frames = list(Video(video, Sampling(fps=1)).frames())
     assert [frame.number for frame in frames] == [0, 4, 7]
     assert [frame.seconds for frame in frames] == pytest.approx([0, 2, 4])
+
+
+@pytest.mark.parametrize("sampling", [Sampling(fps=5), Sampling(every=5)])
+def test_clips_that_were_joined_follow_one_another(tmp_path: Path, sampling: Sampling) -> None:
+    joined = write(tmp_path / "joined.ts", range(50), rate=25, codec="mpeg2video")
+    joined.write_bytes(joined.read_bytes() * 3)
+    video = Video(joined, sampling)
+    frames = list(video.frames())
+    assert [frame.number for frame in frames] == list(range(0, 150, 5))
+    assert [frame.seconds for frame in frames] == pytest.approx([f.number / 25 for f in frames])
+    [note] = video.notes
+    assert note.startswith("joined.ts joins 3 clips ")
 
 
 @pytest.mark.parametrize("ending", ["mkv", "avi"])
