@@ -30,10 +30,13 @@ _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 _SECONDS = re.compile(r"(\d{10})\.(\d{1,9})")
 """A name that is a time since 1970, as cameras of robots write it."""
 _DATED = re.compile(
-    r"(?<!\d)(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)[-_ T.]?(\d\d)[-_.h]?(\d\d)[-_.m]?(\d\d)"
-    r"(?:[-_.]?(\d{1,9}))?(?=\D*$)"
+    r"(?<!\d)(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)(?:[-_ T.]{0,3}| at )"
+    r"(\d\d)[-_.:h]?(\d\d)[-_.:m]?(\d\d)(?:[-_.]?(\d{1,9}))?(?=(?:[-+]\d\d:\d\d)?\D*$)"
 )
-"""A date with a time at the end of a name, as phones and dash cameras write it: 20240501_115830."""
+"""A date with a time at the end of a name, as phones and dash cameras write it: 20240501_115830.
+
+ISO 8601, which scripts write, has a zone at the end.
+"""
 _VIEW = re.compile(r"#(?:heading|yaw)=\d{3}$")
 """The ending that tells the name of a view from that of its panorama."""
 _PLACED = "@"

@@ -100,6 +100,9 @@ def test_times_as_names_are_numbers(names: list[str]) -> None:
         "PXL_%Y%m%d_%H%M%S{ms}.MP.jpg",
         "%Y%m%d%H%M%S_{ms}_front.jpg",
         "Photo %Y-%m-%d %H.%M.%S.jpg",
+        "WhatsApp Image %Y-%m-%d at %H.%M.%S.jpeg",
+        "%Y-%m-%dT%H:%M:%S+02:00.jpg",
+        "%Y-%m-%d %H:%M:%S.{ms}.png",
     ],
 )
 def test_dates_in_names_are_times(form: str, every: float) -> None:
