@@ -32,6 +32,7 @@ from place_search.indexer.storage.added_folders import Adding
 from place_search.photos import PhotoError, encode_jpeg, read_capture_time
 from place_search.photos.decoding import inspect_position
 from place_search.photos.panorama import (
+    LEAST_WIDTH,
     PARTLY,
     VIEW_QUALITY,
     VIEW_SIZE,
@@ -81,6 +82,8 @@ def cut_panoramas(source: Source, request: VideoRequest) -> Source:
         *(_note_with_names(note, names) for note, names in photo_names.items()),
     ]
     if not cut_count:
+        if cutter.assumed and source.photos and not photo_names:
+            warnings.append(_NONE_CUT)
         return replace(source, warnings=tuple(warnings))
     return replace(
         source,
@@ -95,6 +98,10 @@ def cut_panoramas(source: Source, request: VideoRequest) -> Source:
 _UNMARKED = (
     "twice as wide as high, as 360° panoramas are, but the metadata does not call it one, so it is "
     "taken as one plain photo; --panoramas 2:1 cuts such photos into views"
+)
+_NONE_CUT = (
+    "None of the photos was cut into views: none is equirectangular by its metadata, or twice as "
+    f"wide as high and at least {LEAST_WIDTH:,} pixels wide."
 )
 
 

@@ -394,3 +394,6 @@ def test_other_sources_are_left_as_they_are(photos: Path, tmp_path: Path) -> Non
     assert not (tmp_path / "i-views").exists()
     heading = np.array([photo.heading for photo in source.photos])
     assert (heading == None).all()  # noqa: E711 - of an array
+    asked = cut_panoramas(source, VideoRequest(tmp_path / "i", panoramas="2:1"))
+    assert asked.photos == source.photos
+    assert asked.warnings[-1].startswith("None of the photos was cut into views: ")
