@@ -39,16 +39,21 @@ class FrameFile:
         self.count = size // (4 * dims)
         """The number of complete rows."""
 
-    def append(self, descriptor: Vectors | None) -> None:
-        """Add a row; None for a frame that cannot be read.
+    def write(self, row: int, descriptor: Vectors) -> None:
+        """Write a row; rows that are missing before it are those of frames that cannot be read.
 
         Raises:
             PlaceSearchError: the disk is full.
         """
-        row = np.full(self._dims, np.nan, np.float32) if descriptor is None else descriptor
-        data = np.ascontiguousarray(row, np.float32)
-        self._file.write(data.data.cast("B"), self._offset(self.count))
-        self.count += 1
+        self.extend(row)
+        data = np.ascontiguousarray(descriptor, np.float32)
+        self._file.write(data.data.cast("B"), self._offset(row))
+        self.count = max(self.count, row + 1)
+
+    def extend(self, count: int) -> None:
+        """Add rows of frames that cannot be read until there are `count`. Raises as `write`."""
+        while self.count < count:
+            self.write(self.count, np.full(self._dims, np.nan, np.float32))
 
     def read(self, row: int) -> Vectors | None:
         """A row, (D,); None for a frame that cannot be read.

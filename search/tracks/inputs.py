@@ -1,6 +1,6 @@
 """The frames of a track: photos of a folder or a list, in their order, or a video."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -41,8 +41,8 @@ class TrackInput(Protocol):
     def identity(self) -> str:
         """A text that changes when the frames may have changed."""
 
-    def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
-        """All frames in their order; the photos of the first `skip` frames are not read."""
+    def frames(self, model: Model, skipped: Set[int] = frozenset()) -> Iterator[Frame]:
+        """All frames in their order; the photos of `skipped` frames are not read."""
 
 
 @dataclass(slots=True)
@@ -72,11 +72,11 @@ class PhotoFrames:
                 parts.append(f"{path}")
         return "\n".join(parts)
 
-    def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
+    def frames(self, model: Model, skipped: Set[int] = frozenset()) -> Iterator[Frame]:
         """The photos, read as the model needs them."""
         for number, (at, break_before) in enumerate(zip(self.order, self.breaks, strict=True)):
             photo = self.photos[at]
-            if number < skip:
+            if number in skipped:
                 yield Frame(photo.name, None, break_before, None)
                 continue
             try:
@@ -107,11 +107,11 @@ class VideoFrames:
         status = self.video.path.stat()
         return f"{self.video.path}\0{status.st_size}\0{status.st_mtime_ns}\0{self.video.sampling}"
 
-    def frames(self, model: Model, skip: int = 0) -> Iterator[Frame]:
+    def frames(self, model: Model, skipped: Set[int] = frozenset()) -> Iterator[Frame]:
         """The frames; skipped frames are decoded all the same, on the way to the others."""
         for at, (number, seconds, photo) in enumerate(self.video.frames()):
             break_before = SequenceBreak.NONE if at else SequenceBreak.NEW_FOLDER
-            yield Frame(f"frame {number}", seconds, break_before, None if at < skip else photo)
+            yield Frame(f"frame {number}", seconds, break_before, None if at in skipped else photo)
 
 
 def open_input(path: Path, sampling: Sampling | None = None) -> PhotoFrames | VideoFrames:

@@ -1,6 +1,6 @@
 """The track of a camera among the places of an index: each frame of a folder or video located."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -148,33 +148,33 @@ def track_frames(
 
 
 def _describe(model: Model, source: TrackInput, file: FrameFile, progress: Progress) -> list[Frame]:
-    """Describe the frames that the file lacks; returns all frames, without their photos."""
+    """Describe the frames that the file lacks; returns all frames, without their photos.
+
+    Frames that an earlier run could not read are read again.
+    """
     frames: list[Frame] = []
-    skip = file.count
-    reader = _Reader(model, source, skip, frames)
-    progress("Describing", skip, max(source.expected, skip))
+    described = {row for row in range(file.count) if file.read(row) is not None}
+    reader = _Reader(model, source, described, frames)
+    progress("Describing", file.count, max(source.expected, file.count))
     for number, embedding in model.stream(reader):
-        _fill(file, number)
-        file.append(embedding.descriptor if embedding.is_usable else None)
+        if embedding.is_usable:
+            file.write(number, embedding.descriptor)
+        file.extend(number + 1)
         progress("Describing", file.count, max(source.expected, file.count))
-    _fill(file, len(frames))
+    file.extend(len(frames))
     return frames
-
-
-def _fill(file: FrameFile, until: int) -> None:
-    """Append rows for the frames before `until`, which could not be read."""
-    while file.count < until:
-        file.append(None)
 
 
 class _Reader:
     """Reads frames for the model, and appends each to `frames` without its photo."""
 
-    def __init__(self, model: Model, source: TrackInput, skip: int, frames: list[Frame]) -> None:
-        self._model, self._source, self._skip, self._frames = model, source, skip, frames
+    def __init__(
+        self, model: Model, source: TrackInput, described: Set[int], frames: list[Frame]
+    ) -> None:
+        self._model, self._source, self._described, self._frames = model, source, described, frames
 
     def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        for number, frame in enumerate(self._source.frames(self._model, self._skip)):
+        for number, frame in enumerate(self._source.frames(self._model, self._described)):
             self._frames.append(frame._replace(photo=None))
             if frame.photo is not None:
                 yield number, self._model.prepare(frame.photo)
