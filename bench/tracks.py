@@ -54,7 +54,8 @@ def measure(folder: Path) -> None:
     milliseconds, right = [], 0
     for number, (row, descriptor) in enumerate(zip(rows.tolist(), descriptors, strict=True)):
         start = time.perf_counter()
-        evidence, before = observer.observe(lens, descriptor, before, state, number=number)
+        evidence = observer.observe(lens, descriptor, before, state, number=number)
+        before = descriptor
         state = model.start(evidence) if state is None else model.step(state, evidence)
         milliseconds.append(1000 * (time.perf_counter() - start))
         best = int(observer.routes.row[state.coordinates[int(state.places.argmax())]])

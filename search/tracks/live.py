@@ -51,9 +51,6 @@ class LiveTrack:
         self._speed_counts += self.state.speeds
         if self.count <= _LAST_UPDATE and self.count & (self.count - 1) == 0:
             self._lens = self.observer.lens(self._statistics)
-            self._previous = (
-                None if descriptor is None else self._lens.frames.apply(descriptor[None])[0]
-            )
             self._model = MarkovModel(self.observer.routes, shares_of(self._speed_counts))
         return self.state
 
@@ -62,7 +59,5 @@ class LiveTrack:
             return SILENCE
         begins = break_before is SequenceBreak.NEW_FOLDER
         previous, state = (None, None) if begins else (self._previous, self.state)
-        evidence, self._previous = self.observer.observe(
-            self._lens, descriptor, previous, state, number=self.count
-        )
-        return evidence
+        self._previous = descriptor
+        return self.observer.observe(self._lens, descriptor, previous, state, number=self.count)

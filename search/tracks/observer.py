@@ -77,28 +77,36 @@ class Observer:
         state: State | None = None,
         *,
         number: int = 0,
-    ) -> tuple[Evidence, Vectors]:
-        """The evidence of a frame by its (D,) descriptor, and the descriptor standardised.
+    ) -> Evidence:
+        """The evidence of a frame by its (D,) descriptor.
 
-        `previous` is the standardised descriptor of the frame before, `state` the state after it.
+        `previous` is the descriptor of the frame before, `state` the state after it.
         The index is searched at each frame of a track that is not sure, and at each that does not
         show the places of the track, as when the camera was carried elsewhere; else every
         `SEARCHED_EVERY` frames, by their `number`.
         """
         [frame] = lens.frames.apply(descriptor[None])
+        similarity = 0.0
+        if previous is not None:
+            similarity = float(np.vecdot(lens.frames.apply(previous[None])[0], frame))
         rows = _expected(self.routes.row, state)
         candidates = self._candidates
         # A frame that shows the places of its track needs no search of the index.
         if _is_sure(state):
-            evidence = self._compare(lens, frame, rows, previous)
+            evidence = self._compare(lens, frame, rows, similarity)
             if _shows_places(evidence, state):
                 candidates = 0 if number % SEARCHED_EVERY else CANDIDATES_IF_SURE
         if candidates:
             rows = np.union1d(rows, self._similar_rows(lens, frame, candidates))
-            evidence = self._compare(lens, frame, rows, previous)
+            evidence = self._compare(lens, frame, rows, similarity)
         if evidence.still and not _shows_places(evidence, state):
             evidence = evidence._replace(still=0.0)
-        return evidence, frame
+        if previous is not None:
+            # Standardising takes from frames of one spot what they show, and leaves noise, in which
+            # they differ, but which is no evidence of a place.
+            changed = float(np.square(descriptor - previous).sum())
+            evidence = evidence._replace(weight=min(evidence.weight, changed))
+        return evidence
 
     def _similar_rows(self, lens: Lens, frame: Vectors, count: int) -> NDArray[np.int64]:
         """The rows of the places that are most similar to a standardised frame."""
@@ -109,13 +117,12 @@ class Observer:
         return np.searchsorted(self.index.place_ids, ids)
 
     def _compare(
-        self, lens: Lens, frame: Vectors, rows: NDArray[np.int64], previous: Vectors | None
+        self, lens: Lens, frame: Vectors, rows: NDArray[np.int64], previous_similarity: float
     ) -> Evidence:
         """The evidence of a standardised frame for the places of some rows."""
         similarities = lens.places.cosines(self._descriptors.take(rows), frame)
         # Not a matrix product, as in `cosines`.
         usual = np.vecdot(lens.usual, frame)
-        previous_similarity = 0.0 if previous is None else float(np.vecdot(previous, frame))
         return evidence_of(self.routes.coordinate[rows], similarities, usual, previous_similarity)
 
 

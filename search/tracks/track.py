@@ -229,10 +229,8 @@ class _DescribedFrames:
             return SILENCE
         begins = self._frames[number].break_before is SequenceBreak.NEW_FOLDER
         previous = None if begins else self._previous
-        evidence, self._previous = self._observer.observe(
-            self._lens, descriptor, previous, state, number=number
-        )
-        return evidence
+        self._previous = descriptor
+        return self._observer.observe(self._lens, descriptor, previous, state, number=number)
 
 
 def _locate_all(
