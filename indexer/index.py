@@ -156,16 +156,12 @@ class Index(Closable):
         """
         if self.manifest.is_made_by(model, self.folder):
             return
-        if model.card.id == self.model_id and model.card.precision != self.precision:
-            raise ModelMismatchError(
-                f"{self.folder} was made with model '{self.model_id}' in {self.precision} and "
-                f"cannot be searched in {model.card.precision}; use --precision auto or "
-                f"{self.precision}, or index the photos again."
-            )
+        card = model.card
         raise ModelMismatchError(
-            f"{self.folder} was made with model '{self.model_id}' ({self.fingerprint[:8]}) and "
-            f"cannot be searched with '{model.card.id}' ({model.fingerprint[:8]}); use its own "
-            "model or index the photos again."
+            f"{self.folder} was made with model '{self.model_id}' ({self.fingerprint[:8]}, "
+            f"{self.dims} numbers, {self.precision}) and cannot be searched with '{card.id}' "
+            f"({model.fingerprint[:8]}, {card.dims} numbers, {card.precision}); use its own model, "
+            "as --precision auto and open_model(index=INDEX) do, or index the photos again."
         )
 
     def row_of(self, place_id: SupportsIndex) -> int:

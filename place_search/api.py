@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from os import fspath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from place_search.arguments import (
     AnyModel,
@@ -12,6 +12,7 @@ from place_search.arguments import (
     Photo,
     as_path,
     listed,
+    manifest_of,
     model_for,
     opened_index,
     opened_model,
@@ -49,9 +50,11 @@ def open_model(
     precision: AskedPrecision = "auto",
     verify_with: AnyPath | None = None,
     max_megapixels: int = 50,
+    index: "Index | AnyPath | None" = None,
 ) -> "Model":
     """Open a model by its id under weights/ or by its folder; by default the included one.
 
+    With an `index` it is the model that the index was made with, in its precision and dimensions.
     Descriptors of a whitened model keep only their first `dims` numbers. `precision` "auto" is int8
     where the model's card has measured a mean loss of at most 1 point of Recall@1 and the processor
     has instructions for it; `Model.in_words` names the precision and the reason. A model without
@@ -60,22 +63,26 @@ def open_model(
     size at which it is decoded.
 
     Raises:
-        PlaceSearchError: there is no such model, it is not whole, or a parameter is out of range.
+        PlaceSearchError: there is no such model or index, it is not whole, or a parameter is out of
+            range.
     """
     from place_search.core.tables import require_number
+    from place_search.indexer import open_index_model
     from place_search.models import DEFAULT_MODEL
     from place_search.models import open_model as open_by_name
 
     require_number("max_megapixels", max_megapixels, 1, whole=True)
-    return open_by_name(
-        path_or_id(model) or DEFAULT_MODEL,
-        threads=threads,
-        dims=dims,
-        precision=precision,
-        max_pixels=max_megapixels * 10**6,
-        verify=True,
-        verify_with=path_or_id(verify_with),
-    )
+    options: dict[str, Any] = {
+        "threads": threads,
+        "dims": dims,
+        "precision": precision,
+        "max_pixels": max_megapixels * 10**6,
+        "verify": True,
+        "verify_with": path_or_id(verify_with),
+    }
+    if index is not None:
+        return open_index_model(manifest_of(index), path_or_id(model), **options)
+    return open_by_name(path_or_id(model) or DEFAULT_MODEL, **options)
 
 
 def open_index(folder: AnyPath) -> "Index":

@@ -13,6 +13,7 @@ from place_search.core.progress import Progress, silent
 if TYPE_CHECKING:
     from place_search.evaluation import TruthFiles
     from place_search.indexer import Index, VideoRequest
+    from place_search.indexer.storage.manifest import Manifest
     from place_search.models import Model
 
 T = TypeVar("T")
@@ -143,6 +144,13 @@ def opened_index(index: "Index | AnyPath") -> "Index":
     return index if isinstance(index, Index) else open_index(as_path(index))
 
 
+def manifest_of(index: "Index | AnyPath") -> "Manifest":
+    """What an index states of itself. Raises PlaceSearchError where the folder holds none."""
+    from place_search.indexer import Index, read_manifest
+
+    return index.manifest if isinstance(index, Index) else read_manifest(as_path(index))
+
+
 def model_for(index: "Index | AnyPath", model: AnyModel, *, verify: bool = True) -> "Model":
     """`model`, else the index's own, with the index's local features unless not to `verify`.
 
@@ -152,11 +160,11 @@ def model_for(index: "Index | AnyPath", model: AnyModel, *, verify: bool = True)
         PlaceSearchError: there is no such index or model, it is not whole, or the argument names
             no model.
     """
-    from place_search.indexer import Index, fit_model, open_index_model, read_manifest
+    from place_search.indexer import Index, fit_model, open_index_model
     from place_search.models import Model
 
     folder = index.folder if isinstance(index, Index) else as_path(index)
-    manifest = index.manifest if isinstance(index, Index) else read_manifest(folder)
+    manifest = manifest_of(index)
     if isinstance(model, Model):
         return fit_model(manifest, folder, model, verify=verify)
     return open_index_model(manifest, path_or_id(model), verify=verify)

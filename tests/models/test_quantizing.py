@@ -166,7 +166,7 @@ def test_an_index_is_searched_in_its_own_precision_only(folder: Path, tmp_path: 
     photo = own.embed(own.read(tmp_path / "photos" / "1.jpg"))
     assert index.search(photo.descriptor, 1)[0].place_id == 1
     exact = open_index_model(index.manifest, folder, precision="f32")
-    with pytest.raises(ModelMismatchError, match=r"in int8 and cannot be searched in f32"):
+    with pytest.raises(ModelMismatchError, match=r"numbers, int8\) and cannot .* numbers, f32\)"):
         index.check_model(exact)
     shutil.copytree(folder, tmp_path / "copy")
     card = without_int8(read_card(folder))
