@@ -315,6 +315,16 @@ class Index(Closable):
         use_threads()
         require_number("k", k, 0, whole=True)
         ids = None if only is None else _ids_of(only)
+        unit = self.unit_descriptor(descriptor)
+        # The store knows the positions of photos only, not the corrected positions.
+        return self._store.search(unit, k, only=ids, box=None if self._moved else box)
+
+    def unit_descriptor(self, descriptor: ArrayLike) -> NDArray[np.float32]:
+        """A (D,) descriptor with the L2 norm 1, as the index compares it; zeros stay zeros.
+
+        Raises:
+            ModelMismatchError: the descriptor is not as wide as those of the index, or not finite.
+        """
         try:
             with np.errstate(over="ignore"):  # numbers too large are refused below
                 query = np.asarray(descriptor).astype(np.float32, casting="same_kind")
@@ -334,9 +344,7 @@ class Index(Closable):
                 "A descriptor holds numbers that are not finite, as no model gives them; describe "
                 "the photo with the index's model."
             )
-        unit = query / norm if norm > 0 else query
-        # The store knows the positions of photos only, not the corrected positions.
-        return self._store.search(unit, k, only=ids, box=None if self._moved else box)
+        return query / norm if norm > 0 else query
 
     def descriptors(self) -> ShardRows:
         """All descriptors, on disk: `take(rows)`, `chunks()`, `numpy.asarray`: (n, D) float32."""

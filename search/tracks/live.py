@@ -1,7 +1,7 @@
 """A track that grows frame by frame, as a camera sends them."""
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from place_search.search.tracks.evidence import SILENCE, Evidence
 from place_search.search.tracks.markov import MarkovModel, State
@@ -35,17 +35,21 @@ class LiveTrack:
         self._previous: Vectors | None = None
 
     def add(
-        self, descriptor: Vectors | None, break_before: SequenceBreak = SequenceBreak.NONE
+        self, descriptor: ArrayLike | None, break_before: SequenceBreak = SequenceBreak.NONE
     ) -> State:
-        """Add a frame by its (D,) descriptor, None for a frame that cannot be read.
+        """Add a frame by its (D,) descriptor of any length, None for a frame that cannot be read.
 
         `break_before` is the break since the last frame.
+
+        Raises:
+            ModelMismatchError: a descriptor of another width, or not finite; the track stays.
         """
-        if descriptor is not None and self.count < _LAST_UPDATE:
-            self._statistics.add(descriptor[None])
+        unit = None if descriptor is None else self.observer.index.unit_descriptor(descriptor)
+        if unit is not None and self.count < _LAST_UPDATE:
+            self._statistics.add(unit[None])
         if break_before is SequenceBreak.NONE and not self.observer.routes.is_ordered:
             break_before = SequenceBreak.NEW_SEQUENCE
-        evidence = self._evidence(descriptor, break_before)
+        evidence = self._evidence(unit, break_before)
         self.state = advance(self._model, self.state, PrecomputedFrame(evidence, break_before))
         self.count += 1
         self._speed_counts += self.state.speeds
