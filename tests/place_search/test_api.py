@@ -264,19 +264,6 @@ def test_a_model_by_its_id_is_opened_as_the_index_was_made(
     for model in (made_by.card.id, made_by.folder):
         answer = place_search.search("town", "query.jpg", model=model)
         assert answer.results[0].name == "0.jpg"
-    with place_search.open_index("town") as index:
-        for of in (index, "town"):
-            own = place_search.open_model(index=of, max_megapixels=60)
-            assert (own.card.precision, own.card.dims, own.max_pixels) == (
-                precision,
-                512,
-                60 * 10**6,
-            )
-            [hit] = index.search(place_search.describe("photos/1.jpg", model=own)[0], 1)
-            assert hit.place_id == 1
-            assert hit.similarity > 0.999
-        with pytest.raises(PlaceSearchError, match=r"512 numbers, .* 1024 numbers, .*index=INDEX"):
-            place_search.search(index, "query.jpg", model=place_search.open_model())
 
 
 @pytest.mark.slow

@@ -4,11 +4,13 @@ import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from typer.testing import Result
 
 import place_search
+from place_search import PlaceSearchError
 from place_search.indexer import read_manifest
 from place_search.models import find_model, write_card
 from place_search.models.card import read_card
@@ -86,3 +88,28 @@ def test_a_model_that_is_gone_is_named(
     failed = run("index", few, "--out", index)
     assert "keeps its model, mine, unless another one is named" in check_failure(failed)
     assert made_by(index)[0] == "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("instructions", ["AVX512-VNNI", None])
+def test_the_model_of_an_index_is_opened_as_the_index_was_made(
+    few: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, instructions: str | None
+) -> None:
+    precision: Literal["f32", "int8"] = "f32" if instructions else "int8"
+    place_search.index(
+        few, tmp_path / "index", model=place_search.open_model(precision=precision, dims=512)
+    )
+    monkeypatch.setattr("place_search.models.model.int8_instructions", lambda: instructions)
+    with place_search.open_index(tmp_path / "index") as index:
+        for of in (index, tmp_path / "index"):
+            own = place_search.open_model(index=of, max_megapixels=60)
+            assert (own.card.precision, own.card.dims, own.max_pixels) == (
+                precision,
+                512,
+                6 * 10**7,
+            )
+            [hit] = index.search(place_search.describe(few / "1.jpg", model=own)[0], 1)
+            assert (hit.place_id, round(hit.similarity, 2)) == (1, 1)
+        other = place_search.open_model()
+        with pytest.raises(PlaceSearchError, match=r"512 numbers, .* 1024 numbers, .*index=INDEX"):
+            place_search.search(index, few / "1.jpg", model=other)
