@@ -18,12 +18,12 @@ KINDS = "place_search.indexer.sources.kinds"
 
 
 def open_source(data: Path, root: Path | None = None, video: VideoRequest | None = None) -> Source:
-    """List the photos of a folder, those that a CSV file names, or the database of a split.
+    """List the photos of a folder, those that a list names, or the database of a split.
 
-    The photos of a split (`.mat`, `.npz`) or of a model are under `root`, by default in their usual
-    folder; a folder, a CSV file and a video take no root. `video` says which frames of a video are
-    taken, and is needed for videos; its GPX track gives positions to photos too, and panoramas are
-    cut into views.
+    The photos of a split (`.mat`, `.npz`), a text or a model are under `root`, by default in their
+    usual folder; a folder, a CSV file and a video take no root. `video` says which frames of a
+    video are taken, and is needed for videos; its GPX track gives positions to photos too, and
+    panoramas are cut into views.
 
     Raises:
         VideoError: a video that cannot be read.

@@ -23,7 +23,8 @@ Data: TypeAlias = Annotated[
     Path,
     typer.Argument(
         metavar="DATA",
-        help="Folder of photos, a CSV with path,latitude,longitude[,name], or a video.",
+        help="Folder of photos, a CSV with path,latitude,longitude[,name], a text with a path a "
+        "line, or a video.",
     ),
 ]
 Model: TypeAlias = Annotated[str, typer.Argument(metavar="MODEL", help=MODEL.help)]

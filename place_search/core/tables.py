@@ -56,13 +56,13 @@ class Table:
                 "of them."
             )
 
-    def require(self, *needed: str) -> None:
+    def require(self, *needed: str, hint: str = "") -> None:
         """Make sure that the table has these columns. Raises `PlaceSearchError` otherwise."""
         for name in needed:
             if name not in self.columns:
                 raise self._error(
                     f"{self.path} lacks the column {name}: its first row must name the columns, as "
-                    f"in {','.join(needed)}, and names {','.join(self._head) or 'nothing'}."
+                    f"in {','.join(needed)}, and names {','.join(self._head) or 'nothing'}{hint}."
                 )
 
     def require_once(self, photo: str, row: int, root: Path) -> None:

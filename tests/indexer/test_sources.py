@@ -79,11 +79,29 @@ def test_a_missing_folder_and_a_file_in_its_place(tmp_path: Path) -> None:
         open_source(tmp_path / "nowhere")
     with pytest.raises(SourceError, match="is a single photo; give its folder"):
         open_source(tmp_path / "photo.jpg")
-    touch(tmp_path / "photos.txt")
+    touch(tmp_path / "photos.bag")
     with pytest.raises(
         SourceError, match=r"is of no kind that is known; give .*the folder that holds"
     ):
-        open_source(tmp_path / "photos.txt")
+        open_source(tmp_path / "photos.bag")
+
+
+def test_a_text_names_photos_below_its_folder_or_a_root(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "b" / "c d.jpg", tmp_path / "left.jpg")
+    (tmp_path / "lists").mkdir()
+    for folder, root in ((tmp_path, None), (tmp_path / "lists", tmp_path)):
+        file = folder / "db.txt"
+        file.write_text("b/c d.jpg\n\na.jpg\n", "utf-8")
+        source = open_source(file, root)
+        assert [photo.name for photo in source.photos] == ["b/c d.jpg", "a.jpg"]
+        assert source.root == tmp_path
+    for text, message in (
+        ("# none\n", r"names '# none', which does not exist; write a path a line, relative to"),
+        ("", "names no photos"),
+    ):
+        file.write_text(text, "utf-8")
+        with pytest.raises(SourceError, match=message):
+            open_source(file)
 
 
 def _csv(folder: Path, text: str, encoding: str = "utf-8") -> Path:
@@ -148,6 +166,7 @@ def test_a_csv_may_give_utm_or_paths_alone(tmp_path: Path) -> None:
         ("path,latitude\na.jpg,1\n", "lacks the column longitude"),
         ("path,lat,latitude\na.jpg,1,2\n", "a column twice in its first row, latitude"),
         ("path,easting,name\na.jpg,1,x\n", "lacks the column northing"),
+        ("path,floor\na.jpg,1\n", "latitude: .* names path,floor; positions may be blank"),
         ("path,latitude,longitude,path\n", "names a column twice"),
         ("path,latitude,longitude\n", "names no photos"),
         ("path,latitude,longitude\n\n,1,2\n", "names no photo in row 3"),

@@ -46,7 +46,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     missing: list[tuple[int, str]] = []
     unknown: list[str] = []
     with open_table(data, error=SourceError) as table:
-        table.require(*_required_columns(table.columns))
+        table.require(*_required_columns(table.columns), hint="; positions may be blank")
         for row, fields in table:
             listed_path = _path(data, row, fields)
             path = files.find(listed_path)

@@ -32,9 +32,9 @@ def command(
         Path,
         typer.Argument(
             metavar="DATA",
-            help="Folder of photos, a CSV with path,latitude,longitude[,name], a split "
-            "(.mat, .npz) whose database to index, a video, or a folder of kapture, OpenSfM or "
-            "COLMAP (a model in text).",
+            help="Folder of photos, a CSV with path,latitude,longitude[,name], a text with a path "
+            "a line, a split (.mat, .npz) whose database to index, a video, or a folder of "
+            "kapture, OpenSfM or COLMAP (a model in text).",
         ),
     ],
     out: Annotated[
@@ -45,8 +45,8 @@ def command(
         typer.Option(
             "--root",
             metavar="DIR",
-            help="Folder that the photos of a split or of COLMAP are under (default: that of the "
-            "file, or `images` beside the model).",
+            help="Folder that the photos of a split, a text or COLMAP are under (default: that of "
+            "the file, or `images` beside the model).",
         ),
     ] = None,
     descriptors: Annotated[
