@@ -32,7 +32,7 @@ def pairs(
     """The `k` places of an index that look most like each photo of a folder or a list.
 
     `names` of the answer are pairs of names relative to `root`, by default the deepest folder that
-    holds queries and places; `to_text("hloc")` or `to_text("colmap")` is a file for these programs.
+    holds queries and places; `to_text("hloc")`, "colmap" or "kapture" is a file for these programs.
     A photo in the index is not paired with itself. `standardize` is that of `search_many`.
 
     Raises:

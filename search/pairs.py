@@ -3,6 +3,8 @@
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -17,7 +19,8 @@ from place_search.search.errors import ParameterError
 from place_search.search.folders.answers import Question, answer_photos
 from place_search.search.parameters import MAX_K, require_k
 
-PairFormat: TypeAlias = Literal["hloc", "colmap"]
+PairFormat: TypeAlias = Literal["hloc", "colmap", "kapture"]
+_KAPTURE = "# kapture format: 1.1\n# query_image, map_image, score\n"
 MAX_PAIRS = MAX_K - 1
 """The largest number of places for a photo: the search finds one more, the photo itself."""
 
@@ -38,9 +41,11 @@ class Pairs:
     skipped: list[Skipped] = field(default_factory=list)
 
     def to_text(self, form: PairFormat) -> str:
-        """The text of a pairs file of hloc, or of a match list of COLMAP: two names a line.
+        """The text of a pairs file of hloc or kapture, or of a match list of COLMAP.
 
-        COLMAP matches a pair both ways, so that its list has each pair once.
+        COLMAP matches a pair both ways, so that its list has each pair once. Names of kapture are
+        relative to `sensors/records_data`, of places and photos each its own, if that is in them;
+        its scores are 1 / rank, since the order of places may be that of their geometry.
 
         Raises:
             ParameterError: there is no such format.
@@ -53,8 +58,20 @@ class Pairs:
                 "form",
             )
         _require_valid_names((name for pair in self.names for name in pair), form)
+        if form == "kapture":
+            rows = (
+                f"{_own_name(query)}, {_own_name(place)}, {1 / rank:g}\n"
+                for query, pairs in groupby(self.names, itemgetter(0))
+                for rank, (_, place) in enumerate(pairs, 1)
+            )
+            return _KAPTURE + "".join(rows)
         names = _without_repeats(self.names) if form == "colmap" else self.names
         return "".join(f"{query} {place}\n" for query, place in names)
+
+
+def _own_name(name: str) -> str:
+    """The name of a photo in its kapture folder."""
+    return name.rpartition("sensors/records_data/")[2]
 
 
 def _require_valid_names(names: Iterable[str], form: PairFormat) -> None:
@@ -62,17 +79,23 @@ def _require_valid_names(names: Iterable[str], form: PairFormat) -> None:
     for name in dict.fromkeys(names):
         if skipped_name(name) != name:
             raise PairError(f"The name of '{skipped_name(name)}' is not UTF-8; rename the photo.")
-        # Both readers part names at spaces; COLMAP takes # for a comment.
-        if len(name.split()) != 1 or name.startswith("#") or not name.isprintable():
+        # hloc and COLMAP part names at spaces, kapture at commas; # begins a comment.
+        parted = (
+            "," in name or name != name.strip() if form == "kapture" else name.split() != [name]
+        )
+        if parted or name.startswith("#") or not name.isprintable():
             raise PairError(
-                f"'{name}' cannot stand in a file for {form}, which parts names at spaces and "
-                "leaves out those that begin with #; rename the photo."
+                f"'{name}' cannot stand in a file for {form}, which parts names at "
+                f"{'commas' if form == 'kapture' else 'spaces'} and leaves out those that begin "
+                "with #; rename the photo."
             )
 
 
 def is_pairs(path: Path) -> bool:
-    """Whether a file holds pairs: its first line names two photos."""
-    names = first_bytes(path).partition(b"\n")[0].split()
+    """Whether a file holds pairs: its first line, below the head of kapture's, names two photos."""
+    content, head = first_bytes(path), _KAPTURE.encode()
+    first = content.removeprefix(head).partition(b"\n")[0]
+    names = first.split(b", ")[:2] if content.startswith(head) else first.split()
     return len(names) == 2 and all(Path(os.fsdecode(n)).suffix.lower() in EXTENSIONS for n in names)
 
 

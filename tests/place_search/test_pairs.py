@@ -1,4 +1,4 @@
-"""`place-search pairs`: files that hloc and COLMAP read."""
+"""`place-search pairs`: files that hloc, COLMAP and kapture read."""
 
 import shutil
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from place_search.models import open_model
 from place_search.search.engine import Engine
 from place_search.search.errors import ParameterError
 from place_search.search.folders.query_photos import open_queries
-from place_search.search.pairs import PairError, Pairs, find_pairs
+from place_search.search.pairs import PairError, Pairs, find_pairs, is_pairs
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
@@ -85,7 +85,39 @@ def test_a_list_and_a_photo_that_cannot_be_read(
     assert result.stdout.startswith("1 pair of 1 photo in ")
 
 
+@pytest.mark.slow
+def test_the_pairs_of_kapture_have_scores_that_fall_with_the_rank(
+    run: Run, photos: Path, index: Path, tmp_path: Path
+) -> None:
+    given, out = ("pairs", index, photos / "queries", "--k", "2", "--out"), tmp_path / "pairs.txt"
+    assert run(*given, tmp_path / "hloc.txt").exit_code == 0
+    for _ in range(2):  # a file of pairs may be written again
+        result = run(*given, out, "--format", "kapture")
+        assert result.stdout == f"4 pairs of 2 photos in {out}\n"
+    head, columns, *lines = out.read_text().splitlines()
+    assert (head, columns) == ("# kapture format: 1.1", "# query_image, map_image, score")
+    # As kapture reads a table: fields parted by commas.
+    rows = [[field.strip() for field in line.split(",")] for line in lines]
+    assert [row[:2] for row in rows] == [
+        line.split() for line in (tmp_path / "hloc.txt").read_text().splitlines()
+    ]
+    assert [float(score) for *_, score in rows] == [1, 0.5, 1, 0.5]
+    assert run(*given, out).exit_code == 0
+    assert is_pairs(out)
+    out.write_text("# kapture format: 1.1\n# sensor_id, name\n1, a.jpg\n")
+    assert not is_pairs(out)
+
+
+def test_kapture_names_photos_by_their_own_kapture() -> None:
+    names = [("query/sensors/records_data/b/1.jpg", "mapping/sensors/records_data/a/2.jpg")]
+    assert Pairs(Path("/"), names).to_text("kapture").splitlines()[2:] == ["b/1.jpg, a/2.jpg, 1"]
+
+
 def test_names_that_the_readers_would_part_or_leave_out() -> None:
+    assert "two words.jpg, 1\n" in Pairs(Path("/"), [("a.jpg", "two words.jpg")]).to_text("kapture")
+    for name in ("a,b.jpg", "#1.jpg", " a.jpg"):
+        with pytest.raises(PairError, match=r"parts names at commas .*rename the photo"):
+            Pairs(Path("/"), [("a.jpg", name)]).to_text("kapture")
     for name in ("two words.jpg", "#1.jpg", "tab\t.jpg"):
         with pytest.raises(PairError, match="rename the photo"):
             Pairs(Path("/"), [("a.jpg", name)]).to_text("hloc")
@@ -125,5 +157,7 @@ def test_what_cannot_be_paired_is_one_sentence(
 
 
 def test_a_format_that_there_is_not_is_refused() -> None:
-    with pytest.raises(ParameterError, match="no format 'x' for pairs; choose one of hloc, colmap"):
+    with pytest.raises(
+        ParameterError, match="no format 'x' for pairs; choose one of hloc, colmap, kapture"
+    ):
         Pairs(Path()).to_text("x")  # type: ignore[arg-type]

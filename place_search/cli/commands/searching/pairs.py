@@ -1,4 +1,4 @@
-"""`place-search pairs`: which photos to match, for hloc and COLMAP."""
+"""`place-search pairs`: which photos to match, for hloc, COLMAP and kapture."""
 
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,11 +24,11 @@ def command(
         int, typer.Option("--k", min=1, max=99, help="How many places a photo is paired with.")
     ] = 20,
     form: Annotated[
-        Literal["hloc", "colmap"],
+        Literal["hloc", "colmap", "kapture"],
         typer.Option(
             "--format",
-            help="hloc: a pairs file, all places of each photo. colmap: a match list, each pair "
-            "once.",
+            help="hloc, kapture: a pairs file, all places of each photo. colmap: a match list, "
+            "each pair once.",
         ),
     ] = "hloc",
     root: Annotated[
@@ -36,8 +36,8 @@ def command(
         typer.Option(
             "--root",
             metavar="DIR",
-            help="Folder that names are relative to, as hloc's image_dir or COLMAP's image_path "
-            "(default: the deepest one that holds queries and places).",
+            help="Folder that names are relative to, as hloc's image_dir, COLMAP's image_path or "
+            "kapture's records_data (default: the deepest one that holds queries and places).",
         ),
     ] = None,
     verify: Annotated[
@@ -111,6 +111,7 @@ def command(
     skipped = [f"{photo.name}: {photo.reason}" for photo in pairs.skipped]
     print_list("Photos that cannot be read have no pairs:", skipped)
     photos = len(source.photos) - len(skipped)
-    print_message(f"Names are relative to {pairs.root}.")
-    lines = text.count("\n")
+    own = ", or to the sensors/records_data below it" if form == "kapture" else ""
+    print_message(f"Names are relative to {pairs.root}{own}.")
+    lines = sum(not line.startswith("#") for line in text.splitlines())
     print_line(f"{counted(lines, 'pair')} of {counted(photos, 'photo')} in {out}")
