@@ -19,14 +19,17 @@ _SYSTEM_FOLDERS = frozenset(
     | {".thumbnails", ".thumbs", "thumbs", "thumbnails"}
 )
 _TRASH = ".trash"
+_COPIES = ("_original", "~")
+"""What ExifTool and editors add to the name of a photo's last version, which they leave there."""
 
 
 @dataclass(slots=True)
 class FolderListing:
     """The photos below a folder, by their posix paths in it.
 
-    `left_out` counts, by kind in words, files that are no photos and folders of the system; hidden
-    files and folders are not counted. `unlisted` are folders that may not be read, and why.
+    `left_out` counts, by kind in words, files that are no photos or a photo's last version, and
+    folders of the system; hidden files and folders are not counted. `unlisted` are folders that may
+    not be read, and why.
     """
 
     names: list[str] = field(default_factory=list)
@@ -96,10 +99,15 @@ def _classify(
         listing.left_out["folder of panoramas' views"] += 1
     elif folder:
         (links if entry.is_symlink() else folders).append(f"{prefix}{name}/")
-    elif is_photo(Path(entry.path)):
+    elif is_photo(Path(entry.path)) and not _is_last_version(entry.path):
         listing.names.append(f"{prefix}{name}")
     else:
         listing.left_out[kind_of(name)] += 1
+
+
+def _is_last_version(file: str) -> bool:
+    # Having the content that the photo had, it would inherit its place's edits.
+    return any(file.endswith(end) and Path(file.removesuffix(end)).is_file() for end in _COPIES)
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -49,6 +49,14 @@ def test_what_is_left_out_is_counted_by_kind(tmp_path: Path) -> None:
     }
 
 
+def test_the_last_version_that_a_program_left_beside_a_photo_is_no_photo(tmp_path: Path) -> None:
+    for name in ("a.jpg", "a.jpg_original", "a.jpg~", "b.jpg_original", "c~"):
+        (tmp_path / name).write_bytes(_photo("JPEG"))
+    source = open_source(tmp_path)
+    assert _names(source) == ["a.jpg", "b.jpg_original", "c~"]
+    assert source.left_out == {".jpg_original file": 1, ".jpg~ file": 1}
+
+
 ACCENT = unicodedata.normalize("NFC", "café.jpg")
 SPELLINGS = [
     ("sub/a.JPG", "sub/a.jpg"),

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 import typer
+from PIL import Image
 from typer.testing import Result
 
 from place_search.cli.indexes import known_store, store_uri
-from place_search.indexer import read_manifest, remove_places
+from place_search.indexer import open_index, read_manifest, remove_places
 
 Run = Callable[..., Result]
 CheckFailure = Callable[..., str]
@@ -31,6 +32,20 @@ def test_restored_places_are_not_called_added(run: Run, index: Path, tmp_path: P
     copy = shutil.copytree(index, tmp_path / "copy")
     remove_places(copy, [0], compact=False)
     assert run("restore", copy, "0").stdout.startswith("1 restored: ")
+
+
+def test_a_photo_keeps_its_name_where_its_last_version_is_left_beside_it(
+    town: Path, photos: Path, run: Run
+) -> None:
+    index, folder = town / "index", town / "photos"
+    assert run("edit", index, "0", "--name", "Gate").exit_code == 0
+    (folder / "0.jpg").rename(folder / "0.jpg_original")  # as ExifTool writes metadata
+    with Image.open(folder / "0.jpg_original") as picture:
+        picture.save(folder / "0.jpg", comment=b"changed")
+    synced = json.loads(run("sync", index, folder, "--json").stdout)
+    assert (synced["added"], synced["changed"], synced["removed"]) == (0, 1, 0)
+    names = {place.path.name: place.name for place in open_index(index).places()}
+    assert names == {"0.jpg": "Gate", "1.jpg": "1.jpg"}
 
 
 def test_what_verify_says_ends_in_one_stop(run: Run, index: Path, tmp_path: Path) -> None:
