@@ -110,6 +110,7 @@ def test_arguments_that_mean_nothing_are_refused(call: Callable[[], object], say
         place_search.open_model,
         place_search.open_index,
         lambda path: place_search.open_model(verify_with=path),
+        lambda path: place_search.open_model(index=path),
         lambda path: place_search.index(path, "town"),
         lambda path: place_search.index(PLACES, path),
         lambda path: place_search.index(PLACES, "town", gpx=path),
