@@ -63,6 +63,7 @@ SPELLINGS = [
     ("sub/a.JPG", "sub\\a.jpg"),
     ("Sub/a.jpg", "sub/A.jpg"),
     ("a.png", "a.jpg"),
+    ("a.png", "a"),
     (ACCENT, unicodedata.normalize("NFD", ACCENT)),
     (unicodedata.normalize("NFD", f"ü/{ACCENT}"), f"ü/{ACCENT}"),
     ("a.jpg", " a.jpg "),
@@ -85,6 +86,15 @@ def test_the_exact_name_comes_first(tmp_path: Path) -> None:
     for name in ("a.jpg", "A.JPG", "a.png"):
         assert files.find(name) == name
     assert files.find("b.jpg") is None
+
+
+@pytest.mark.parametrize("listed", ["a.jpg 738089 2567137", "a.jpg,1,2", "17.jpg;x", "17.5"])
+def test_what_is_no_ending_belongs_to_the_name(tmp_path: Path, listed: str) -> None:
+    touch(tmp_path / "a.jpg", tmp_path / "17.jpg")
+    assert PhotoFiles(tmp_path).find(listed) is None
+    (tmp_path / "list.txt").write_text(listed, "utf-8")
+    with pytest.raises(SourceError, match="does not exist; write a path a line"):
+        open_source(tmp_path / "list.txt")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-8"])
