@@ -41,18 +41,18 @@ def describe_photos(
 def describe_named(
     photos: Sequence[Path], model: Model, *, progress: Progress = silent
 ) -> tuple[Descriptors, list[Skipped], tuple[str, ...]]:
-    """The descriptors of photos, or of all photos of one folder, with their names.
+    """The descriptors of photos, or of all photos of one folder or list, with their names.
 
-    Photos of a folder are named by their paths below it; unreadable ones are skipped. The last item
-    returned has a sentence on each kind of file that is no photo.
+    Photos are named by their paths below the folder, that of the list too; unreadable ones are
+    skipped. The last item returned has a sentence on each kind of file that is no photo.
 
     Raises:
         PhotoError: a photo that was named itself cannot be read.
-        SourceError: the folder holds no photos, or none that can be read.
+        SourceError: the folder or list has no photos, or none that can be read.
     """
     skipped: list[Skipped] = []
     left_unread: tuple[str, ...] = ()
-    if len(photos) == 1 and photos[0].is_dir():
+    if len(photos) == 1 and (photos[0].is_dir() or photos[0].suffix.lower() in (".csv", ".txt")):
         source = open_source(photos[0])
         left_unread = source.left_unread
         names_and_paths, rows = [], []

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from PIL import Image
 from typer.testing import Result
@@ -127,3 +128,18 @@ def test_a_model_reads_as_large_photos_as_it_may(tmp_path: Path) -> None:
     place_search.describe(small, model=model)
     with pytest.raises(PlaceSearchError, match="over the limit of 1,000,000; shrink it first"):
         place_search.describe(large, model=model)
+
+
+@pytest.mark.slow
+def test_describe_leaves_out_what_it_cannot_read_of_a_list(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    file, listed = tmp_path / "rows.npz", photos / "chosen.txt"
+    listed.write_text("places/2.jpg\nplaces/half.jpg\nplaces/0.jpg\n")
+    result = run("describe", listed, "--out", file)
+    assert result.exit_code == 0, result.output
+    assert "places/half.jpg: " in result.stderr
+    alone = place_search.describe(photos / "places" / "2.jpg")[0]
+    with np.load(file) as written:
+        assert written["names"].tolist() == ["places/2.jpg", "places/0.jpg"]
+        np.testing.assert_allclose(written["descriptors"][0], alone, atol=1e-6)

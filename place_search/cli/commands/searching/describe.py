@@ -15,7 +15,8 @@ from place_search.settings import DIMS
 
 def command(
     photos: Annotated[
-        list[Path], typer.Argument(metavar="PHOTO", help="Photos, or one folder of them.")
+        list[Path],
+        typer.Argument(metavar="PHOTO", help="Photos, or one folder or list (.csv, .txt)."),
     ],
     out: Annotated[
         Path,
@@ -39,7 +40,8 @@ def command(
 ) -> None:
     """Write the descriptors of photos, one row a photo in the order given.
 
-    Names of a folder's photos are relative to it, and photos that cannot be read are left out.
+    Names of a folder's or a list's photos are relative to it, and photos that cannot be read are
+    left out.
     `index --descriptors FILE` reads what is written.
     """
     from place_search.core.files import require_own, require_writable
