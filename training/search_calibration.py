@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.models import Calibration, Codes, Model, encode_grid
 from place_search.models.calibration import THRESHOLD
+from place_search.models.model import Views
 from place_search.photos.altered_views import draw_view
 from place_search.search.calibrating.logistic import (
     Floats,
@@ -182,7 +183,7 @@ def _describe(
     descriptors = np.empty((len(places.photos), model.card.dims), np.float32)
     codes: list[Codes] = []
     query_data = {}
-    embedded = model.stream((job, _prepare(model, places, job, seed)) for job in jobs)
+    embedded = model.stream_all((job, _prepare(model, places, job, seed)) for job in jobs)
     for count, (job, photo) in enumerate(embedded, start=1):
         if not job.altered:
             descriptors[job.row] = photo.descriptor
@@ -199,12 +200,13 @@ def _collections(photos: Sequence[str]) -> dict[str, NDArray[np.int64]]:
     return {str(top): np.flatnonzero(tops == top) for top in np.unique(tops)}
 
 
-def _prepare(model: Model, places: Places, job: _Job, seed: int) -> NDArray[np.uint8]:
-    pixels = model.prepare(model.read(places.path(job.row)))
+def _prepare(model: Model, places: Places, job: _Job, seed: int) -> Views:
+    views = model.prepare_all(model.read(places.path(job.row)))
     if not job.altered:
-        return pixels
-    height, width = pixels.shape[:2]
-    return draw_view(pixels, (width, height), np.random.default_rng((seed, job.row)))
+        return views
+    # The same alteration for each of the model's networks.
+    seeded = [(pixels, np.random.default_rng((seed, job.row))) for pixels in views]
+    return tuple(draw_view(pixels, pixels.shape[1::-1], random) for pixels, random in seeded)
 
 
 def _search(described: _Described, name: str, random: np.random.Generator) -> _Outcomes:
@@ -212,19 +214,16 @@ def _search(described: _Described, name: str, random: np.random.Generator) -> _O
     outcomes = _Outcomes([], [])
     collections = described.collections
     own_rows = collections[name]
-    jobs_of = {top: _queries_among(described, rows) for top, rows in collections.items()}
+    jobs_of = {
+        top: [job for job in described.queries if job.row in rows]
+        for top, rows in collections.items()
+    }
     for job in jobs_of.pop(name):
         _search_for(described, job, own_rows, outcomes, is_known=True)
     for jobs in jobs_of.values():
         for number in random.permutation(len(jobs))[: 2 * UNKNOWN // len(jobs_of)].tolist():
             _search_for(described, jobs[number], own_rows, outcomes, is_known=False)
     return outcomes
-
-
-def _queries_among(described: _Described, rows: NDArray[np.int64]) -> list[_Job]:
-    """The queries that are photos of the given rows."""
-    inside = set(rows.tolist())
-    return [job for job in described.queries if job.row in inside]
 
 
 def _search_for(

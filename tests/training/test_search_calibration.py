@@ -9,6 +9,8 @@ from typer.testing import CliRunner
 
 from place_search.cli.app import app
 from place_search.models import find_model, open_model, read_card
+from place_search.models.graphs.importing import import_onnx
+from place_search.models.graphs.options import GraphOptions
 from place_search.training import TrainingError, calibrate_on_searches
 from tests.training.conftest import Render
 
@@ -56,3 +58,14 @@ def test_one_folder_says_nothing_of_places_that_are_not_there(two_towns: Path) -
     one.write_text("\n".join(row for row in rows if not row.startswith("two/")), "utf-8")
     with pytest.raises(TrainingError, match=r"has 1 collection of 20 photos or more; .*list two"):
         calibrate_on_searches(open_model(), one, two_towns, data="")
+
+
+def test_a_graph_without_local_features_is_calibrated_with_its_verifier_s(
+    two_towns: Path, tmp_path: Path
+) -> None:
+    options = GraphOptions(size="320x224", output="descriptor")
+    import_onnx(find_model() / "f32.onnx", tmp_path / "graph", options)
+    model = open_model(tmp_path / "graph", verify=True)
+    fitted = calibrate_on_searches(model, two_towns / "places.csv", two_towns, data="")
+    assert fitted.among[0] > 0  # more agreement makes the same place more probable
+    assert fitted.auc > 0.9
