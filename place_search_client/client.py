@@ -36,8 +36,8 @@ LONGEST_WAIT_S = 60.0
 LONGEST_SPREAD_S = 10.0
 """The most seconds by which the first of several waits grows by chance."""
 UNKNOWN_TRACK = "/problems/unknown-track"
-
-
+_WITHOUT_PROXY = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
+"""The servers on this computer: a proxy would reach another, and get the photo and the key."""
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 
@@ -59,6 +59,7 @@ class _Base(Generic[Http]):
         While the server is busy or still loading, a request is sent up to `retries` times more,
         each time after at least the seconds that the server names, of which `LONGEST_WAIT_S` count.
         The time grows by chance, so that many clients that were refused at once come one by one.
+        Proxies of the environment, as `HTTPS_PROXY`, are used for servers on other computers only.
 
         Raises:
             ValueError: an invalid key, or fewer than 0 retries.
@@ -70,7 +71,9 @@ class _Base(Generic[Http]):
         if secret and not (secret.isascii() and secret.isprintable()):
             raise ValueError("An API key is one line of ASCII letters.")  # without the secret
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
-        self._http: Http = self._open(base_url=server, timeout=timeout, headers=headers)
+        self._http: Http = self._open(
+            base_url=server, timeout=timeout, headers=headers, mounts=_WITHOUT_PROXY
+        )
 
 
 class Client(PlaceMethods, _Base[httpx.Client]):

@@ -310,6 +310,18 @@ def test_asyncio(address: str) -> None:
     asyncio.run(ask())
 
 
+def test_a_proxy_gets_nothing_for_this_computer(
+    address: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", address)
+    monkeypatch.delenv("no_proxy", raising=False)
+    for here in ("127.0.0.1", "localhost", "[::1]"):
+        with Client(f"http://{here}:1") as client, pytest.raises(httpx.ConnectError):
+            client.index()
+    with Client("http://places.example") as client, pytest.raises(httpx.RemoteProtocolError):
+        client.index()  # `address` is no proxy, and breaks off
+
+
 def test_a_server_that_is_not_there() -> None:
     with Client("http://127.0.0.1:1") as client, pytest.raises(httpx.ConnectError):
         client.index()
