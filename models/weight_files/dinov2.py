@@ -46,8 +46,11 @@ def take_dinov2(tensors: Tensors, prefix: str, ending: str = "") -> tuple[str, B
 
 
 def dinov2_backbone(state: Mapping[str, Any]) -> str | None:
-    """The name of the backbone of weights as DINOv2 publishes them, else None."""
+    """The name of the backbone of weights as DINOv2 publishes them, else None.
+
+    There is none for weights with registers.
+    """
     token = state.get("cls_token")
     if not isinstance(token, Tensor) or token.ndim != 3 or "blocks.0.ls1.gamma" not in state:
         return None
-    return WIDTHS.get(token.shape[2])
+    return None if "register_tokens" in state else WIDTHS.get(token.shape[2])

@@ -21,15 +21,18 @@ def numbered(state: Mapping[str, Any], prefix: str) -> dict[str, Any]:
     return {names[name]: value for name, value in state.items()}
 
 
-def torchvision_backbone(state: Mapping[str, Any]) -> str | None:
-    """The name of the torchvision backbone of these weights, with any head, else None."""
+def torchvision_backbones(state: Mapping[str, Any]) -> list[str]:
+    """The backbones in weights of torchvision with any head: a ResNet's to conv4, and to conv5."""
     if not all(isinstance(value, Tensor) for value in state.values()):
-        return None
-    names = set()
-    for name in state:
-        part, _, rest = name.partition(".")
-        if part == "features":
-            names.add(rest)
-        elif part in PARTS:
-            names.add(f"{PARTS.index(part)}.{rest}")
-    return recognise_backbone(names)
+        return []
+    found = []
+    for parts in (PARTS, (*PARTS, LAST)):
+        names = set()
+        for name in state:
+            part, _, rest = name.partition(".")
+            if part == "features":
+                names.add(rest)
+            elif part in parts:
+                names.add(f"{parts.index(part)}.{rest}")
+        found.append(recognise_backbone(names))
+    return [name for name in dict.fromkeys(found) if name is not None]

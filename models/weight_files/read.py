@@ -10,7 +10,7 @@ from place_search.models.errors import ModelError
 from place_search.models.weight_files import AS_GRAPH, require_file
 from place_search.models.weight_files.checkpoint import WeightFile
 from place_search.models.weight_files.dinov2 import dinov2_backbone
-from place_search.models.weight_files.imagenet import torchvision_backbone
+from place_search.models.weight_files.imagenet import torchvision_backbones
 from place_search.models.weight_files.tensors import Weights, first_names, require_dims
 
 IMPORTERS = "place_search.models.importers"
@@ -45,7 +45,7 @@ def read_weights(path: Path) -> Weights:
     if not file.is_checkpoint:
         raise _unknown(path, "neither a checkpoint of torch nor a MATLAB file")
     state = file.state
-    backbone = torchvision_backbone(state) or dinov2_backbone(state)
+    backbone = next(iter(torchvision_backbones(state)), dinov2_backbone(state))
     if backbone is not None:
         fit = ("cluster", "PHOTOS", "--backbone", backbone, "--backbone-weights", path)
         raise ModelError(

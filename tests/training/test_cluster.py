@@ -143,6 +143,29 @@ def test_torchvision_s_weights_start_a_model(tmp_path: Path) -> None:
     assert (1 / network.pixel_scale).tolist() == pytest.approx([58.395, 57.12, 57.375])
 
 
+@pytest.mark.parametrize("backbone", ["resnet18-conv5", "resnet101-conv5"])
+def test_torchvision_s_resnets_start_a_model_to_their_last_stage(
+    backbone: str, tmp_path: Path
+) -> None:
+    whole = models.get_model(backbone.removesuffix("-conv5"))
+    file = tmp_path / "resnet.pth"
+    torch.save(whole.state_dict(), file)
+    network, _ = imagenet_network(backbone, 4, tmp_path, file)
+    last = network.backbone.get_submodule("layers.7").state_dict()
+    torch.testing.assert_close(last, whole.layer4.state_dict())
+    with pytest.raises(ModelError, match=r"backbone resnet\d+(-conv5)? without .*cluster PHOTOS"):
+        read_weights(file)
+    with pytest.raises(TrainingError, match=r"resnet\d+, not resnet50-conv5 .*'s resnet50 weights"):
+        imagenet_network("resnet50-conv5", 4, tmp_path, file)
+
+
+def test_dinov2_with_registers_is_not_taken_without_them(tmp_path: Path) -> None:
+    state = random_dinov2(384, 12) | {"register_tokens": torch.zeros(1, 4, 384)}
+    torch.save(state, tmp_path / "dinov2_vits14_reg4_pretrain.pth")
+    with pytest.raises(TrainingError, match=r"not dinov2-vits14 .*give DINOv2's dinov2_vits14_pre"):
+        imagenet_network("dinov2-vits14", 4, tmp_path, tmp_path / "dinov2_vits14_reg4_pretrain.pth")
+
+
 @pytest.mark.slow
 def test_a_vocabulary_on_dinov2(photos: Path, tmp_path: Path) -> None:
     """What AnyLoc does; photos get the one size that DINOv2 takes here."""
