@@ -34,10 +34,13 @@ def test_train_says_what_it_gained(
     result = run(*arguments, "--model", "lite0-netvlad", "--out", tmp_path / "m")
     assert result.exit_code == 0, result.output
     assert result.stdout == ""
-    output = result.stderr.replace("\n", " ")
+    output = " ".join(result.stderr.split())
+    assert f"36 of the 36 queries of {folder} are trained on too, so that" in output
+    [recall] = read_card(tmp_path / "m").recall
+    assert recall.note.endswith("; 36 of its queries are trained on")
     assert f"Wrote {tmp_path / 'm'}: on {folder.name} (validation) R@1" in output
     # An evaluation of other data of this name shows no figure of these photos.
-    assert find_published(read_card(tmp_path / "m").recall, folder.name) == []
+    assert find_published([recall], folder.name) == []
     assert "at epoch" in output
     again = run(*arguments, "--out", tmp_path / "m", "--resume")
     assert again.exit_code == 1

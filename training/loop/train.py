@@ -1,6 +1,7 @@
 """`place-search train`: a model and photos of places in, the trained model out."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
@@ -64,12 +65,14 @@ def train(
     about: str = "",
     save_seconds: float = SAVE_SECONDS,
     progress: Progress = silent,
+    print_message: Callable[[str], None] | None = None,
 ) -> ModelCard:
     """Train a model on places and write it as the model folder `out`.
 
     It starts from `model`, or else from the clustered model at `out`, which it replaces at the end.
     The checkpoint, the curve and the caches are in `OUT.run`. With `resume` a stopped run
-    continues, and ends with the same weights.
+    continues, and ends with the same weights. `print_message` gets a sentence where queries for
+    validation are trained on.
 
     Raises:
         TrainingError: photos without positives or negatives, no clustered model, settings that
@@ -111,6 +114,7 @@ def train(
             else run.skipped
         )
         places = _without_skipped(places, skipped[0])
+        trained_on = 0
         if validation_places is None:
             places, _ = hold_out(places, config.validation)
             _, validation = hold_out(_without_skipped(evaluated, skipped[0]), config.validation)
@@ -118,6 +122,13 @@ def train(
             require_places(validation, f"{data.photos} that are held out")
         else:
             validation = _without_skipped(validation_places, skipped[1])
+            trained_on = _queries_trained_on(places, validation)
+            if trained_on and print_message is not None and processes.is_main:
+                print_message(
+                    f"{trained_on} of the {len(validation.queries)} queries of {data.validation} "
+                    "are trained on too, so that their recall says little of other photos; give "
+                    "--val photos of other places."
+                )
         # All processes must look for a run before one of them begins it.
         processes.wait_for_all()
         if run is None:
@@ -134,7 +145,8 @@ def train(
             if config.train_last:
                 set_mean(network, card, places)
             new_card = trained_card(
-                card, out, config, data, about, run, places, trainer, netvlad_of(network)
+                *(card, out, config, data, about, run),
+                *(places, trainer, netvlad_of(network), trained_on),
             )
             if processes.is_main:
                 new = folder_of(out) / "model"
@@ -179,6 +191,13 @@ def _validation(data: TrainingData, config: TrainingConfig) -> Places | None:
         places = with_views(places)
     require_places(places, str(data.validation))
     return places
+
+
+def _queries_trained_on(places: Places, validation: Places) -> int:
+    """The number of queries for validation whose files are those of photos to train on."""
+    trained_on = {os.path.realpath(places.path(row)) for row in places.used_rows.tolist()}
+    queries = validation.queries.tolist()
+    return sum(os.path.realpath(validation.path(row)) in trained_on for row in queries)
 
 
 def _start(out: Path, model: str | Path | None) -> Path:

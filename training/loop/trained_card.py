@@ -26,8 +26,12 @@ def trained_card(
     places: Places,
     trainer: Trainer,
     pool: NetVLAD,
+    trained_on: int,
 ) -> ModelCard:
-    """The card of the model that a run trained from the model of `card`."""
+    """The card of the model that a run trained from the model of `card`.
+
+    `trained_on` is the number of queries for validation that are trained on.
+    """
     state = trainer.state
     training: dict[str, Any] = {
         "from": card.id,
@@ -51,6 +55,9 @@ def trained_card(
     data_name = "held-out photos" if data.validation is None else data.validation.stem
     if data.validation is not None and not is_split(data.validation):
         data_name += " (validation)"  # other data may have a name such as val.csv, too
+    note = f"before training {training['recall_before']['1']}, at {config.width} × {config.height}"
+    if trained_on:
+        note += f"; {trained_on} of its queries are trained on"
     return replace(
         card,
         id=out.name,
@@ -58,15 +65,7 @@ def trained_card(
         dims=pool.dims,
         whitened=False,
         files={},
-        recall=(
-            Recall(
-                data_name,
-                "measured",
-                training["recall_after"],
-                f"before training {training['recall_before']['1']}, at "
-                f"{config.width} × {config.height}",
-            ),
-        ),
+        recall=(Recall(data_name, "measured", training["recall_after"], note),),
         fitting={**card.fitting, "training": training},
     )
 

@@ -119,6 +119,7 @@ def command(
                 resume=resume,
                 about=about,
                 progress=advance,
+                print_message=print_message,
             )
     except KeyboardInterrupt:
         raise InterruptedRunError(
