@@ -87,7 +87,8 @@ def parse_normalisation(mean: str, std: str) -> tuple[Triple, Triple]:
     """Mean and std of RGB values 0–1.
 
     Raises:
-        ModelError: a text is not one or three finite numbers, or a std is not above 0.
+        ModelError: a text is not one or three finite numbers, a std is not above 0, or one of the
+            two is in 0–1 and the other in 0–255.
     """
     means, stds = (_triple(text) for text in (mean, std))
     if means is None or stds is None or min(stds) <= 0:
@@ -95,7 +96,13 @@ def parse_normalisation(mean: str, std: str) -> tuple[Triple, Triple]:
             f"A mean of '{mean}' and a std of '{std}' are not three finite numbers each, with "
             f"every std above 0; give them as in {EXAMPLE}."
         )
-    unit = 255 if max(*means, *stds) > 1 else 1
+    of_bytes = max(*means, *stds) > 1
+    if of_bytes and (0 < max(means) <= 1 or max(stds) < 1):
+        raise ModelError(
+            f"Of a mean of '{mean}' and a std of '{std}' one is of values 0–1 and the other of "
+            f"0–255; give both of the same values, as in {EXAMPLE}."
+        )
+    unit = 255 if of_bytes else 1
     return _scaled(means, unit), _scaled(stds, unit)
 
 

@@ -383,6 +383,11 @@ def test_values_of_bytes_are_scaled() -> None:
             parse_normalisation(bad, "1")
     with pytest.raises(ModelError, match="with every std above 0"):
         parse_normalisation("1", "0")
+    for mixed in (("0.485,0.456,0.406", "58.4,57.1,57.4"), ("123.68,116.28,103.53", "0.225")):
+        with pytest.raises(ModelError, match="one is of values 0–1 and the other of 0–255"):
+            parse_normalisation(*mixed)
+    assert parse_normalisation("0", "255") == ((0, 0, 0), (1, 1, 1))
+    assert parse_normalisation("127.5", "1")[1] == pytest.approx((1 / 255,) * 3)
 
 
 @pytest.mark.parametrize(
