@@ -1,6 +1,7 @@
 """The model of an index: the model that made its descriptors, cropped as it was then."""
 
 from collections.abc import Mapping
+from copy import copy
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from place_search.models import (
 )
 from place_search.models.model import find_verifier
 from place_search.models.runtimes.base import Mode
+from place_search.photos import Preprocessing
 from place_search.photos.decoding import MAX_PIXELS
 
 
@@ -60,7 +62,7 @@ def open_index_model(
     if precision == "auto":
         opened.reason = "as the index was made"
     if not verify:
-        return opened
+        return _alone(manifest, opened)
     return opened.with_verifier(_open_verifier(manifest, verify_with, mode, threads))
 
 
@@ -73,10 +75,19 @@ def fit_model(manifest: Manifest, folder: Path, model: Model, *, verify: bool = 
         ModelError: there is no such second model.
     """
     if manifest.verifier is None or not verify:
-        return model.alone()
+        return _alone(manifest, model)
     if manifest.keeps_features_of(model, folder):
         return model
     return model.with_verifier(_open_verifier(manifest, None, "latency", None))
+
+
+def _alone(manifest: Manifest, model: Model) -> Model:
+    """A model without a verifier, which decodes photos as for an index that has one."""
+    alone = model.alone()
+    if manifest.verifier is not None:
+        alone = copy(alone)  # it may be the caller's own
+        alone.beside = (Preprocessing(**manifest.verifier["preprocessing"]),)
+    return alone
 
 
 def _open_verifier(

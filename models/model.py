@@ -156,6 +156,9 @@ class Model:
         self.max_pixels = max_pixels
         self.verifier = verifier
         self.directions = directions
+        self.beside: Sequence[Preprocessing] = ()
+        """Networks that do not run, but did for photos that these are compared with: a JPEG is
+        decoded at a scale for these too, as the descriptor differs by 0.01 between scales."""
 
     def __repr__(self) -> str:
         return f"<Model {self.named}>"
@@ -229,9 +232,8 @@ class Model:
         Raises:
             PhotoError: the photo cannot be read, or the box is not within it.
         """
-        return decode_for(
-            source, self.preprocessings, box, panorama=panorama, max_pixels=self.max_pixels
-        )
+        sizes = (*self.preprocessings, *self.beside)
+        return decode_for(source, sizes, box, panorama=panorama, max_pixels=self.max_pixels)
 
     def prepare(self, photo: Photo) -> NDArray[np.uint8]:
         """Resize a photo's pixels for the graph: (h, w, 3) uint8."""

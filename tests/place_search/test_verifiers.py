@@ -124,6 +124,17 @@ def test_python_verifies_with_a_model_that_was_opened_alone(
 
 
 @pytest.mark.usefixtures("at_home")
+def test_a_photo_is_as_similar_without_its_verification(index: Path, streets: Path) -> None:
+    alone = models.open_model("mine")
+    query = streets / "places" / "3.jpg"
+    expected = place_search.search(index, query, verify=True).results[0].similarity
+    for model in (None, "mine", place_search.open_model("mine"), alone):
+        found = place_search.search(index, query, model=model, verify=False)
+        assert found.results[0].similarity == expected
+    assert not alone.beside
+
+
+@pytest.mark.usefixtures("at_home")
 def test_a_server_decodes_once_for_both_networks(index: Path, streets: Path) -> None:
     content = (streets / "queries" / "2.jpg").read_bytes()
     with_sandbox = Decoder(workers=1)
