@@ -204,12 +204,15 @@ def crop_card(card: ModelCard, dims: int) -> ModelCard:
     """
     if is_whole(dims) and dims == card.dims:
         return card
-    if not card.whitened:
+    is_megaloc = card.aggregation.name == "salad" and "whitening" not in card.fitting
+    if not card.whitened or is_megaloc:  # whose last layer was learnt, and is no PCA
         advice = (
             "whiten it first with `place-search whiten`"
             if card.has_weights
             else f"keep its {card.dims}, or import a graph that gives fewer"
         )
+        if card.whitened:
+            advice = "whiten it first with `place-search whiten PHOTOS.csv --views`"
         raise ModelError(
             f"'{card.id}' is not whitened, so its descriptors cannot be cropped to {dims} "
             f"dimensions; {advice}."

@@ -18,7 +18,7 @@ from place_search.models import (
     read_card,
     write_card,
 )
-from place_search.models.card import crop_card
+from place_search.models.card import Aggregation, crop_card
 from place_search.photos import Photo, Preprocessing
 
 SIDES = st.integers(1, 20_000)
@@ -183,6 +183,14 @@ def test_a_cropped_model_has_no_figures_of_the_whole_one() -> None:
     fewer = crop_card(card, 256)
     assert (fewer.dims, fewer.recall, fewer.calibration) == (256, (), None)
     assert crop_card(card, card.dims) == card
+
+
+def test_a_learnt_last_layer_is_no_whitening_to_crop() -> None:
+    """MegaLoc's numbers are in no order."""
+    card = replace(read_card(find_model()), aggregation=Aggregation("salad"), fitting={})
+    with pytest.raises(ModelError, match=r"cannot be cropped .*whiten PHOTOS\.csv --views`"):
+        crop_card(card, 64)
+    assert crop_card(replace(card, fitting={"whitening": {}}), 64).dims == 64
 
 
 def test_a_graph_that_is_not_that_of_its_card_is_refused(tmp_path: Path) -> None:
