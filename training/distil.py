@@ -115,6 +115,9 @@ def distil(
     start, network = load_network(folder, card), load_network(folder, card)
     network.whitening = start.whitening = None  # whitenings were fitted to other descriptors
     netvlad_of(network)  # raises for a model without NetVLAD
+    if network.photo_size is not None:
+        height, width = network.photo_size
+        config = replace(config, width=width, height=height)
     for part in (start, network):
         part.backbone.to(memory_format=torch.channels_last)  # nearly twice as fast
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -24,7 +24,7 @@ class FrozenPart(nn.Module):
         self.units = nn.Sequential(*units)
 
     def forward(self, photos: Tensor) -> Tensor:
-        """(N, H, W, 3) uint8 to (N, C, h, w)."""
+        """(N, H, W, 3) uint8 to (N, C, h, w) features, or a transformer's tokens (N, n, C)."""
         x = (photos.float() - self.pixel_mean) * self.pixel_scale
         y: Tensor = self.units(x.permute(0, 3, 1, 2))
         return y
@@ -39,8 +39,9 @@ class TrainedPart(nn.Module):
         self.pool = netvlad_of(network)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(N, C, h, w) features to (N, D) descriptors."""
-        features = features.contiguous(memory_format=torch.channels_last)
+        """Features, (N, C, h, w) or a transformer's tokens (N, n, C), to (N, D) descriptors."""
+        if features.ndim == 4:
+            features = features.contiguous(memory_format=torch.channels_last)
         # Sums over hundreds of local features need more than half precision.
         local = functional.normalize(self.units(features), dim=1).float()
         with torch.autocast(local.device.type, enabled=False):

@@ -104,6 +104,9 @@ def train(
         card = read_card(start)
         network = load_network(start, card).to(processes.device)
         network.whitening = None  # the whitening was fitted to other descriptors
+        if network.photo_size is not None:  # as DINOv2's, whatever the recipe says
+            height, width = network.photo_size
+            config = replace(config, width=width, height=height)
         split = split_network(network, config.train_last)
         skipped = (
             [
