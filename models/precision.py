@@ -46,8 +46,7 @@ class Quantization:
     `photos` is the number of photos that calibrated the ranges of activations, with `views` most of
     them altered to night or another day; `photos_sha256` hashes their contents. `f32_layers` names
     the layers left in float32. `cosine` is the mean cosine between a photo's descriptors in float32
-    and int8: over the photos of `measured`, the recalls of both precisions, or else over some of
-    the calibration photos.
+    and int8, over some of the calibration photos. `measured` are the recalls of both precisions.
     """
 
     photos: int
