@@ -54,9 +54,10 @@ def samples_needed(dims: int) -> int:
 def require_samples(count: int, samples: str, dims: int) -> None:
     """Raise `TrainingError` where `count` photos or descriptors are too few for `dims`."""
     if count < samples_needed(dims):
+        fewer = " or fewer --dims" if count >= MIN_SAMPLES else ""
         raise TrainingError(
             f"{count} {samples} are too few to whiten to {dims} dimensions, which need "
-            f"{samples_needed(dims)}; give more photos or fewer --dims."
+            f"{samples_needed(dims)}; give more photos{fewer}."
         )
 
 
