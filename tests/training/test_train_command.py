@@ -42,6 +42,8 @@ def test_train_says_what_it_gained(
     # An evaluation of other data of this name shows no figure of these photos.
     assert find_published([recall], folder.name) == []
     assert "at epoch" in output
+    best_epoch = read_card(tmp_path / "m").fitting["training"]["best_epoch"]
+    assert ("No epoch raised it: the network is as before." in output) == (best_epoch == 0)
     again = run(*arguments, "--out", tmp_path / "m", "--resume")
     assert again.exit_code == 1
     assert "holds a run that is finished" in again.stderr

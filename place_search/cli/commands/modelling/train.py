@@ -128,10 +128,11 @@ def command(
         ) from None
     trained = card.fitting["training"]
     before, after = trained["recall_before"], trained["recall_after"]
+    unchanged = "" if trained["best_epoch"] else " No epoch raised it: the network is as before."
     print_message(
         f"Wrote {out}: on {card.recall[0].dataset} R@1 {before['1']} → {after['1']} %, R@5 "
         f"{before['5']} → {after['5']} %, at epoch {trained['best_epoch']} of {trained['epochs']}; "
-        f"{out}.run has the curve."
+        f"{out}.run has the curve.{unchanged}"
     )
 
 
