@@ -28,6 +28,8 @@ QUANTIZED = "quantized"
 """The parameter of a graph that was quantised to int8 before it was imported."""
 DIRECTIONS_NAME = "directions.npy"
 """The directions that local features are projected to, (C, bits) float32."""
+FITTED_TO_DESCRIPTORS = ("whitening", "directions")
+"""The parts of `fitting` that hold for the descriptors and cells of one network."""
 _OPENED = ("cropped", "precision", "saturates")
 """The fields that opening a model sets, which are never in a file."""
 _Entry = TypeVar("_Entry")
@@ -171,6 +173,19 @@ class ModelCard:
         return f"{fitted}; {'then' if 'training' in self.fitting else 'not'} trained on places"
 
     @property
+    def is_ordered(self) -> bool:
+        """Whether the first numbers of a descriptor say most: those of a PCA do.
+
+        The last layer of MegaLoc, which passes for a whitening, was learnt.
+        """
+        return self.whitened and (self.aggregation.name != "salad" or "whitening" in self.fitting)
+
+    def unwhitened(self) -> "ModelCard":
+        """The card without its whitening, which was fitted to descriptors that change."""
+        kept = {key: self.fitting[key] for key in self.fitting if key not in FITTED_TO_DESCRIPTORS}
+        return replace(self, whitened=False, fitting=kept)
+
+    @property
     def fingerprint(self) -> str:
         """A hash of weights, preprocessing and int8 graph, equal for comparable descriptors.
 
@@ -199,23 +214,22 @@ def crop_card(card: ModelCard, dims: int) -> ModelCard:
     figures, which were measured with all numbers.
 
     Raises:
-        ModelError: the model is not whitened, so that its first numbers are no better than others,
-            or gives fewer than `dims`.
+        ModelError: the first numbers of the model are no better than others, or it gives fewer than
+            `dims`.
     """
     if is_whole(dims) and dims == card.dims:
         return card
-    is_megaloc = card.aggregation.name == "salad" and "whitening" not in card.fitting
-    if not card.whitened or is_megaloc:  # whose last layer was learnt, and is no PCA
+    if not card.is_ordered:
+        fault = "has a learnt last layer" if card.whitened else "is not whitened"
+        command = "place-search whiten" + (" PHOTOS.csv --views" if card.whitened else "")
         advice = (
-            "whiten it first with `place-search whiten`"
+            f"whiten it first with `{command}`"
             if card.has_weights
             else f"keep its {card.dims}, or import a graph that gives fewer"
         )
-        if card.whitened:
-            advice = "whiten it first with `place-search whiten PHOTOS.csv --views`"
         raise ModelError(
-            f"'{card.id}' is not whitened, so its descriptors cannot be cropped to {dims} "
-            f"dimensions; {advice}."
+            f"'{card.id}' {fault}, so its descriptors cannot be cropped to {dims} dimensions; "
+            f"{advice}."
         )
     if not (is_whole(dims) and 0 < dims < card.dims):
         raise ModelError(

@@ -146,15 +146,15 @@ def distil(
         "steps": config.steps,
         "settings": asdict(config),
     }
+    plain = card.unwhitened()
     trained_card = replace(
-        card,
+        plain,
         id=out.name,
         title=f"{card.backbone} + {network.pool.in_words}, taught by views",
         dims=network.pool.dims,
-        whitened=False,
         files={},
         recall=(),
-        fitting={**card.fitting, "distillation": training},
+        fitting={**plain.fitting, "distillation": training},
     )
     return write_model(network, trained_card, out)
 

@@ -188,9 +188,18 @@ def test_a_cropped_model_has_no_figures_of_the_whole_one() -> None:
 def test_a_learnt_last_layer_is_no_whitening_to_crop() -> None:
     """MegaLoc's numbers are in no order."""
     card = replace(read_card(find_model()), aggregation=Aggregation("salad"), fitting={})
-    with pytest.raises(ModelError, match=r"cannot be cropped .*whiten PHOTOS\.csv --views`"):
+    match = r"has a learnt last layer, .* cannot be cropped .*whiten PHOTOS\.csv --views`"
+    with pytest.raises(ModelError, match=match):
         crop_card(card, 64)
     assert crop_card(replace(card, fitting={"whitening": {}}), 64).dims == 64
+
+
+def test_a_network_that_changes_loses_what_was_fitted_to_its_descriptors() -> None:
+    card = read_card(find_model())
+    plain = card.unwhitened()
+    assert (card.whitened, plain.whitened) == (True, False)
+    assert card.fitting.keys() - plain.fitting.keys() == {"whitening", "directions"}
+    assert plain.fitting["what"] == card.fitting["what"]
 
 
 def test_a_graph_that_is_not_that_of_its_card_is_refused(tmp_path: Path) -> None:

@@ -58,15 +58,15 @@ def trained_card(
     note = f"before training {training['recall_before']['1']}, at {config.width} × {config.height}"
     if trained_on:
         note += f"; {trained_on} of its queries are trained on"
+    plain = card.unwhitened()
     return replace(
-        card,
+        plain,
         id=out.name,
         title=f"{card.backbone} + NetVLAD, {len(pool.centroids)} clusters, trained on places",
         dims=pool.dims,
-        whitened=False,
         files={},
         recall=(Recall(data_name, "measured", training["recall_after"], note),),
-        fitting={**card.fitting, "training": training},
+        fitting={**plain.fitting, "training": training},
     )
 
 
