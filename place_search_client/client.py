@@ -13,6 +13,7 @@ import httpx
 from place_search_client.errors import ProblemError
 from place_search_client.photos import Photo, content_of, files_of
 from place_search_client.place_methods import AsyncPlaceMethods, PlaceMethods
+from place_search_client.proxies import mounts_for
 from place_search_client.queries import Filters, parameters, search_query, similar_request
 from place_search_client.reading import read, read_picture, read_pictures
 from place_search_client.replies import (
@@ -36,8 +37,6 @@ LONGEST_WAIT_S = 60.0
 LONGEST_SPREAD_S = 10.0
 """The most seconds by which the first of several waits grows by chance."""
 UNKNOWN_TRACK = "/problems/unknown-track"
-_WITHOUT_PROXY = dict.fromkeys(("all://localhost", "all://127.0.0.1", "all://[::1]"))
-"""The servers on this computer: a proxy would reach another, and get the photo and the key."""
 Http = TypeVar("Http", httpx.Client, httpx.AsyncClient)
 
 
@@ -72,7 +71,7 @@ class _Base(Generic[Http]):
             raise ValueError("An API key is one line of ASCII letters.")  # without the secret
         headers = {"Authorization": f"Bearer {secret}"} if secret else {}
         self._http: Http = self._open(
-            base_url=server, timeout=timeout, headers=headers, mounts=_WITHOUT_PROXY
+            base_url=server, timeout=timeout, headers=headers, mounts=mounts_for(server)
         )
 
 

@@ -6,8 +6,10 @@ import os
 import threading
 import time
 import weakref
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from place_search.core.text import parse_json
@@ -37,6 +39,7 @@ class MilvusConnection:
     def __init__(self, uri: str) -> None:
         self.uri = uri
         self._is_file = "://" not in uri
+        self._is_here = self._is_file or _is_loopback(urlsplit(uri).hostname or "")
         self._client: Any = None
         self._lock = threading.Lock()
         self._down_until = 0.0
@@ -95,6 +98,8 @@ class MilvusConnection:
                         token=self._token(),
                         timeout=LONG if self._is_file else SECONDS,
                         dedicated=True,
+                        # A proxy of the environment would get the token and the vectors.
+                        grpc_options={"grpc.enable_http_proxy": 0} if self._is_here else {},
                     )
                 except (MilvusException, RpcError, OSError) as error:
                     raise self._began_outage(error) from error
@@ -127,6 +132,13 @@ def _reason_of(error: Exception) -> str:
     details = getattr(error, "details", None)  # of an RpcError
     text = (details() if callable(details) else getattr(error, "message", "")) or error
     return (str(text).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def name_address(uri: str) -> None:

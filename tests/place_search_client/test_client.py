@@ -314,8 +314,9 @@ def test_a_proxy_gets_nothing_for_this_computer(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("http_proxy", address)
-    monkeypatch.delenv("no_proxy", raising=False)
-    for here in ("127.0.0.1", "localhost", "[::1]"):
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    for here in ("127.0.0.1", "127.0.1.1", "0.0.0.0", "localhost.", "[::1]", "[::ffff:127.0.0.1]"):
         with Client(f"http://{here}:1") as client, pytest.raises(httpx.ConnectError):
             client.index()
     with Client("http://places.example") as client, pytest.raises(httpx.RemoteProtocolError):

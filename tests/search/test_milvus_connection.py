@@ -14,6 +14,7 @@ import pymilvus
 import pytest
 
 from place_search.indexer import build_index, open_source
+from place_search.indexer.errors import StoreOutageError
 from place_search.indexer.stores.milvus_client import LONG, milvus_connection
 from place_search.models import Model
 from tests.waiting import SECONDS, wait_until
@@ -62,6 +63,31 @@ def test_searches_that_wait_for_a_silent_milvus_fail_together(
         "it does, try again."
     ] * 5
     assert len(tried) == 1
+
+
+@pytest.mark.parametrize(
+    ("uri", "options"),
+    [
+        ("http://127.0.0.1:1", {"grpc.enable_http_proxy": 0}),
+        ("http://localhost:1", {"grpc.enable_http_proxy": 0}),
+        ("vectors.db", {"grpc.enable_http_proxy": 0}),
+        ("http://milvus.example:1", {}),
+    ],
+)
+def test_a_proxy_gets_nothing_for_a_milvus_on_this_computer(
+    monkeypatch: pytest.MonkeyPatch, uri: str, options: dict[str, int]
+) -> None:
+    opened: list[object] = []
+
+    class Recorded(pymilvus.MilvusClient):  # type: ignore[misc]
+        def __init__(self, **named: object) -> None:
+            opened.append(named["grpc_options"])
+            raise pymilvus.MilvusException(2, "Fail connecting to server")
+
+    monkeypatch.setattr("pymilvus.MilvusClient", Recorded)
+    with pytest.raises(StoreOutageError):
+        milvus_connection(uri).call("list_collections")
+    assert opened == [options]
 
 
 @pytest.mark.parametrize("uri", ["vectors.db", "http://127.0.0.1:1"])
