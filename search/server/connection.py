@@ -37,13 +37,16 @@ class HttpServer(uvicorn.Server):
     application open.
     """
 
+    _hurries = False
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        """Stop; at a second Ctrl-C at once."""
-        if not self.should_exit:
-            super().handle_exit(sig, frame)
-        elif sig == signal.SIGINT and self.started:
+        """Stop; a second Ctrl-C ends what runs, and a third all, as uvicorn's second does."""
+        if sig == signal.SIGINT and self.should_exit and self.started and not self._hurries:
+            self._hurries = True
             for server in self.servers:
                 server.get_loop().call_soon_threadsafe(self._disconnect)
+        else:
+            super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """Answer the requests in progress, then close the application."""
