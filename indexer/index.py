@@ -160,8 +160,8 @@ class Index(Closable):
         raise ModelMismatchError(
             f"{self.folder} was made with model '{self.model_id}' ({self.fingerprint[:8]}, "
             f"{self.dims} numbers, {self.precision}) and cannot be searched with '{card.id}' "
-            f"({model.fingerprint[:8]}, {card.dims} numbers, {card.precision}); use its own model, "
-            "as --precision auto and open_model(index=INDEX) do, or index the photos again."
+            f"({model.fingerprint[:8]}, {card.dims} numbers, {card.precision}); leave out --model, "
+            "--dims and --precision, in Python open_model(index=INDEX), or index the photos again."
         )
 
     def row_of(self, place_id: SupportsIndex) -> int:

@@ -76,7 +76,7 @@ def _own_name(name: str) -> str:
 
 def _require_valid_names(names: Iterable[str], form: PairFormat) -> None:
     """Refuse names that a file of pairs cannot hold."""
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(map(_own_name, names) if form == "kapture" else names):
         if skipped_name(name) != name:
             raise PairError(f"The name of '{skipped_name(name)}' is not UTF-8; rename the photo.")
         # hloc and COLMAP part names at spaces, kapture at commas; # begins a comment.
@@ -92,10 +92,11 @@ def _require_valid_names(names: Iterable[str], form: PairFormat) -> None:
 
 
 def is_pairs(path: Path) -> bool:
-    """Whether a file holds pairs: its first line, below the head of kapture's, names two photos."""
-    content, head = first_bytes(path), _KAPTURE.encode()
-    first = content.removeprefix(head).partition(b"\n")[0]
-    names = first.split(b", ")[:2] if content.startswith(head) else first.split()
+    """Whether a file holds pairs: its first line names two photos, or is the head of kapture's."""
+    content = first_bytes(path)
+    if content.startswith(_KAPTURE.encode()):
+        return True
+    names = content.partition(b"\n")[0].split()
     return len(names) == 2 and all(Path(os.fsdecode(n)).suffix.lower() in EXTENSIONS for n in names)
 
 

@@ -42,6 +42,7 @@ def test_a_text_holds_no_row_in_memory(ending: str, tmp_path: Path) -> None:
     assert names == list(map(str, range(ROWS)))
 
 
+@pytest.mark.slow
 def test_parquet_holds_a_group_of_rows_in_memory(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

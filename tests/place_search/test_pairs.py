@@ -104,6 +104,8 @@ def test_the_pairs_of_kapture_have_scores_that_fall_with_the_rank(
     assert [float(score) for *_, score in rows] == [1, 0.5, 1, 0.5]
     assert run(*given, out).exit_code == 0
     assert is_pairs(out)
+    out.write_text(Pairs(tmp_path, []).to_text("kapture"))
+    assert is_pairs(out)
     out.write_text("# kapture format: 1.1\n# sensor_id, name\n1, a.jpg\n")
     assert not is_pairs(out)
 
@@ -115,7 +117,7 @@ def test_kapture_names_photos_by_their_own_kapture() -> None:
 
 def test_names_that_the_readers_would_part_or_leave_out() -> None:
     assert "two words.jpg, 1\n" in Pairs(Path("/"), [("a.jpg", "two words.jpg")]).to_text("kapture")
-    for name in ("a,b.jpg", "#1.jpg", " a.jpg"):
+    for name in ("a,b.jpg", "#1.jpg", " a.jpg", "map/sensors/records_data/#1.jpg"):
         with pytest.raises(PairError, match=r"parts names at commas .*rename the photo"):
             Pairs(Path("/"), [("a.jpg", name)]).to_text("kapture")
     for name in ("two words.jpg", "#1.jpg", "tab\t.jpg"):

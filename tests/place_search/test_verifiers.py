@@ -135,6 +135,16 @@ def test_a_photo_is_as_similar_without_its_verification(index: Path, streets: Pa
 
 
 @pytest.mark.usefixtures("at_home")
+def test_descriptors_in_a_file_are_those_of_an_index(
+    run: Run, streets: Path, env: dict[str, str], tmp_path: Path
+) -> None:
+    out = tmp_path / "described.npy"
+    query = streets / "places" / "3.jpg"
+    assert run("describe", query, "--out", out, "--model", "mine", env=env).exit_code == 0
+    np.testing.assert_array_equal(np.load(out), place_search.describe([query], model="mine"))
+
+
+@pytest.mark.usefixtures("at_home")
 def test_a_server_decodes_once_for_both_networks(index: Path, streets: Path) -> None:
     content = (streets / "queries" / "2.jpg").read_bytes()
     with_sandbox = Decoder(workers=1)

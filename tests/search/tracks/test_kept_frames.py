@@ -18,6 +18,7 @@ from tests.full_disk import files_up_to
 from tests.search.tracks.test_track import NORTHWARDS, photos_of, track_of
 
 
+@pytest.mark.slow
 def test_a_run_that_was_interrupted_goes_on(
     street: Any, index: Index, model: Model, tmp_path: Path
 ) -> None:
@@ -38,6 +39,7 @@ def test_a_run_that_was_interrupted_goes_on(
     assert [frame.place for frame in track.frames] == [f"{at:02d}.jpg" for at in NORTHWARDS]
 
 
+@pytest.mark.slow
 def test_frames_that_could_not_be_read_are_read_again(
     street: Any, index: Index, model: Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -69,6 +69,7 @@ def command(
         dims=dims,
         precision=precision,
         max_pixels=max_megapixels * 10**6,
+        verify=True,  # photos are decoded as for an index, at a scale for both networks
     )
     if file_format == "kapture":
         require_kapture(out, opened.card.id)
