@@ -7,6 +7,7 @@ import math
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from fractions import Fraction
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -114,13 +115,18 @@ class Video:
         first: float | None = None
         times = None if self.sampling.times is None else iter(self.sampling.times)
         next_due, count = 0.0 if times is None else next(times, math.inf), 0
-        seconds, clips = 0.0, 1
+        seconds, clips, before = 0.0, 1, math.inf
         with _open(self.path) as container:
             stream = _stream(container, self.path)
             stream.thread_type = "AUTO"
             rate = float(stream.average_rate or 30)
-            for number, frame in self._decode(container, stream):
-                time = frame.time if frame.time is not None else number / rate
+            decoded = chain(self._decode(container, stream, rate), [(0, -math.inf, None)])
+            for (number, stated, frame), (_, after, _) in pairwise(decoded):
+                # One time far from those beside it is wrong, and no clip begins there.
+                lonely = before < after and not (
+                    before - _BEGINS_ANEW_S <= stated <= after + _BEGINS_ANEW_S
+                )
+                time = before = before + 1 / rate if lonely else stated
                 first = time - number / rate if first is None else first
                 if time - first < seconds - _BEGINS_ANEW_S:
                     first, clips = time - seconds - 1 / rate, clips + 1
@@ -149,8 +155,12 @@ class Video:
                 "to H.264."
             )
 
-    def _decode(self, container: Any, stream: Any) -> Iterator[tuple[int, Any]]:
-        """Each frame with its number; packets that cannot be decoded count as frames."""
+    def _decode(self, container: Any, stream: Any, rate: float) -> Iterator[tuple[int, float, Any]]:
+        """The number, the time and the pixels of each frame.
+
+        Packets that cannot be decoded count as frames. A frame without a time has that of its
+        number by `rate`, in frames a second.
+        """
         number, damaged_packets, damage, end = 0, 0, "", 0.0
         # Packets of sound count too: the sound may be longer.
         packets = container.demux(stream, *container.streams.audio)
@@ -169,7 +179,7 @@ class Video:
                 number += 1
                 continue
             for frame in frames:
-                yield number, frame
+                yield number, number / rate if frame.time is None else frame.time, frame
                 number += 1
         if damaged_packets:
             self.notes.append(

@@ -80,6 +80,31 @@ def test_clips_that_were_joined_follow_one_another(tmp_path: Path, sampling: Sam
     assert note.startswith("joined.ts joins 3 clips ")
 
 
+def clock(prefix: int, time: int) -> bytes:
+    """The five bytes of a time in 1/90,000 s in the header of a packet of MPEG."""
+    parts = time >> 30 & 7, time >> 15 & 0x7FFF, time & 0x7FFF
+    bits = prefix << 36 | parts[0] << 33 | parts[1] << 17 | parts[2] << 1 | 0x1_0001_0001
+    return bits.to_bytes(5, "big")
+
+
+@pytest.mark.parametrize("sampling", [Sampling(fps=5), Sampling(every=5)])
+@pytest.mark.parametrize("off", [-600, -2, 2, 600])
+def test_one_wrong_time_shifts_no_other(tmp_path: Path, off: int, sampling: Sampling) -> None:
+    path = write(tmp_path / "clip.ts", range(25_000, 25_050), rate=25, codec="mpeg2video")
+    with av.open(str(path)) as container:
+        packet = [packet for packet in container.demux() if packet.size][20]
+    content = path.read_bytes()
+    for prefix, time in ((3, packet.pts), (1, packet.dts)):
+        assert content.count(clock(prefix, time)) == 1
+        content = content.replace(clock(prefix, time), clock(prefix, time + off * 90_000))
+    path.write_bytes(content)
+    video = Video(path, sampling)
+    frames = list(video.frames())
+    assert [frame.number for frame in frames] == list(range(0, 50, 5))
+    assert [frame.seconds for frame in frames] == pytest.approx([f.number / 25 for f in frames])
+    assert not video.notes
+
+
 @pytest.mark.parametrize("ending", ["mkv", "avi"])
 def test_a_video_that_ends_too_early_gives_what_is_there(tmp_path: Path, ending: str) -> None:
     whole = write(tmp_path / f"whole.{ending}", range(50))
