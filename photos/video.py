@@ -91,8 +91,14 @@ class Video:
             rate = float(stream.average_rate or 0)
             self.recorded = _parse_recorded(container.metadata.get("creation_time", ""))
             """The time of recording by the metadata; None where it is unknown."""
+            is_mp4 = "mp4" in container.format.name
         self.seconds = float(seconds or 0)
-        """The length in seconds by the header; 0 where it is unknown."""
+        """The length in seconds by the header; 0 where it is unknown.
+
+        Of clips that were joined into one file, it is the length of one.
+        """
+        self.longest = self.seconds if is_mp4 and self.seconds else math.inf
+        """The seconds after which there is no frame: kinds other than MP4 may hold more clips."""
         if self.sampling.times is not None:
             frames = float(sum(time <= self.seconds for time in self.sampling.times))
         elif self.sampling.every is not None:
@@ -100,7 +106,7 @@ class Video:
         else:
             frames = self.seconds * min(self.sampling.fps or FPS, rate or math.inf)
         self.expected = max(1, round(float(frames)))
-        """The approximate number of frames that are taken."""
+        """The approximate number of frames that are taken, by the length in the header."""
 
     def frames(self) -> Iterator[VideoFrame]:
         """The sampled frames in their order.
@@ -149,7 +155,7 @@ class Video:
                 f"{self.path.name} joins {clips} clips whose times begin anew; each is taken to "
                 "begin where the one before ends."
             )
-        if not count:
+        if first is None:
             raise VideoError(
                 f"{self.path} has no frame that can be read; check that it plays, or convert it "
                 "to H.264."

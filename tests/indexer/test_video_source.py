@@ -259,6 +259,42 @@ def test_tracks_that_do_not_serve(clip: Path, tmp_path: Path, content: str, mess
     assert not (tmp_path / "index-frames").exists()
 
 
+@pytest.fixture
+def joined(tmp_path: Path) -> Path:
+    """Three clips of 2 s that were joined, without a time of recording."""
+    path = tmp_path / "joined.ts"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 64, 96, "yuv420p"
+        for shade in range(50, 100):
+            pixels = np.full((64, 96, 3), shade, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        container.mux(stream.encode())
+    path.write_bytes(path.read_bytes() * 3)
+    return path
+
+
+@pytest.mark.parametrize("sampling", [{"fps": 1}, {"every_m": 1}])
+def test_joined_clips_last_as_long_as_all_of_them(
+    joined: Path, tmp_path: Path, sampling: dict[str, Any]
+) -> None:
+    """The header states the length of one: a track of the last seconds alone serves too."""
+    points = [(f"2026-05-01T10:00:{at:02}Z", 48 + at * METRE, 11.5) for at in range(4, 9)]
+    start = datetime.fromisoformat("2026-05-01T10:00:00Z")
+    request = VideoRequest(
+        tmp_path / "index", gpx=write_gpx(tmp_path / "late.gpx", points), start=start, **sampling
+    )
+    placed = [photo.position for photo in open_source(joined, None, request).photos]
+    metres = [(at.latitude - 48) / METRE for at in placed if at]
+    assert metres == pytest.approx([4, 5], abs=0.01)
+    none_yet = [(f"2026-05-01T10:01:{at:02}Z", 48.0 + at * METRE, 11.5) for at in range(9)]
+    request = VideoRequest(
+        tmp_path / "index", gpx=write_gpx(tmp_path / "no.gpx", none_yet), start=start, **sampling
+    )
+    with pytest.raises(SourceError, match=r"joined\.ts starts at .* as was said; name the track"):
+        open_source(joined, None, request)
+
+
 def test_no_position_where_the_receiver_was_off(tmp_path: Path) -> None:
     first = [("2026-05-01T10:00:00Z", 48.0, 179.999), ("2026-05-01T10:00:10Z", 48.0, -179.999)]
     second = [("2026-05-01T10:05:00", 48.1, 0.0), ("2026-05-01T10:05:10", 48.1, 0.0)]

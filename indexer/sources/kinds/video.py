@@ -65,7 +65,10 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
     warnings = list(frames.notes)
     if track is not None:
         warnings += track.warnings
-        if missing := positions.count(None):
+        missing = positions.count(None)
+        if missing == len(positions):
+            raise track.refusal
+        if missing:
             warnings.append(
                 f"{missing} of the {len(positions)} frames of {data.name} have no position: the "
                 f"video starts at {time_in_words(track.start)}, and {track.gpx.path.name} goes "
@@ -75,7 +78,10 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
 
 
 class _VideoTrack:
-    """A GPX track on the clock of a video: `start` is the time of the first frame."""
+    """A GPX track on the clock of a video: `start` is the time of the first frame.
+
+    `refusal` is the error to raise where the track has no position for any frame.
+    """
 
     def __init__(self, video: Video, gpx: GpxTrack, request: VideoRequest) -> None:
         self.gpx = gpx
@@ -94,14 +100,14 @@ class _VideoTrack:
                 f"{video.path.name} does not say when it was recorded, so it is taken to start "
                 f"with {gpx.path.name} at {time_in_words(first)}; --video-start says otherwise."
             )
-        if self.start > last or (video.seconds and self.start + video.seconds < first):
-            origin = "as was said" if request.start else "by its metadata"
-            raise SourceError(
-                f"{gpx.path} goes from {gpx.span}, but {video.path.name} starts at "
-                f"{time_in_words(self.start)} {origin}; name the track of that time, or say "
-                "with --video-start when the video starts, where the camera's clock or zone was "
-                "wrong."
-            )
+        origin = "as was said" if request.start else "by its metadata"
+        self.refusal = SourceError(
+            f"{gpx.path} goes from {gpx.span}, but {video.path.name} starts at "
+            f"{time_in_words(self.start)} {origin}; name the track of that time, or say with "
+            "--video-start when the video starts, where the camera's clock or zone was wrong."
+        )
+        if self.start > last or self.start + video.longest < first:
+            raise self.refusal
 
     def place(self, seconds: float) -> Any:
         """The position at a time of the video; None where it is unknown."""
