@@ -30,13 +30,19 @@ _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 _SECONDS = re.compile(r"(\d{10})\.(\d{1,9})")
 """A name that is a time since 1970, as cameras of robots write it."""
 _DATED = re.compile(
-    r"(?<!\d)(\d{4})[-_.]?(\d\d)[-_.]?(\d\d)(?:[-_ T.]{0,3}| at )"
-    r"(\d\d)[-_.:h]?(\d\d)[-_.:m]?(\d\d)(?:[-_.]?(\d{1,9}))?(?=(?:[-+]\d\d:\d\d)?\D*$)"
+    r"""(?<!\d) (\d{4}) [-_.]? (\d\d) [-_.]? (\d\d) (?: [-_\ T.]{0,3} | \ at\  )  # date
+    (\d\d | \d(?=[.:])) [-_.:h]? (\d\d) [-_.:m]? (\d\d)  # time
+    (?: [-_.]? (\d{1,9}) )?                             # part of a second
+    (?: \s? ([AP])M \b )?                               # half of the day
+    (?= (?: [-+]\d\d:?\d\d )? \D* $ )                   # zone, and no other number""",
+    re.VERBOSE | re.IGNORECASE,
 )
 """A date with a time at the end of a name, as phones and dash cameras write it: 20240501_115830.
 
-ISO 8601, which scripts write, has a zone at the end.
+ISO 8601, which scripts write, has a zone at the end, and a screenshot may have AM or PM.
 """
+_COPY = re.compile(r"\s?\((\d{1,3})\)$")
+"""The number at the end of a name that tells a photo from another one of the same time."""
 _VIEW = re.compile(r"#(?:heading|yaw)=\d{3}$")
 """The ending that tells the name of a view from that of its panorama."""
 _PLACED = "@"
@@ -52,7 +58,8 @@ Floats = NDArray[np.float64]
 class _ParsedName(NamedTuple):
     """The folder of a name, its sequence in that folder, and its number, -1 for none.
 
-    A name may have a time instead of a number: `seconds` since 1970, in any zone.
+    A name may have a time instead: `seconds` since 1970, in any zone. Then the number is that of a
+    copy, and orders names of one time.
     """
 
     folder: str
@@ -180,11 +187,12 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_ParsedName]
     dated = _dated(names)
     parsed = []
     for row, (each, named) in enumerate(zip(read, sequences, strict=True)):
+        if row in dated:
+            each = dated[row]
         if named:
-            seconds = dated[row].seconds if row in dated else math.nan
-            parsed.append(_ParsedName(f"\0{named}", "", each.number, seconds))
+            parsed.append(_ParsedName(f"\0{named}", "", each.number, each.seconds))
         elif row in dated:
-            parsed.append(dated[row])
+            parsed.append(each)
         elif key_counts[each.key] == 1:
             parsed.append(_ParsedName(each.folder, "", -1))
         else:
@@ -211,26 +219,31 @@ def _dated(names: Sequence[str]) -> dict[int, _ParsedName]:
     Where all names have one time, as frames of a video with a dated name, the digits after it are a
     number. Else they are a part of a second, if all names have equally many such digits or none.
     """
-    read: dict[tuple[str, str], list[tuple[int, float, str]]] = {}
+    read: dict[tuple[str, str], list[tuple[int, str, _ParsedName]]] = {}
     for row, name in enumerate(names):
         folder, stem = _folder_and_stem(name)
+        if copy := _COPY.search(stem):
+            stem = stem[: copy.start()]
         match = _DATED.search(stem)
         if match is None or stem.startswith(_PLACED):
             continue
-        *digits, part = match.groups(default="")
+        *digits, part, half = match.groups(default="")
         year, month, day, hour, minute, second = map(int, digits)
+        if half and hour <= 12:
+            hour = hour % 12 + 12 * (half in "Pp")
         try:
             time = datetime(year, month, day, hour, minute, second, tzinfo=UTC)
         except ValueError:  # digits of something else
             continue
         key = folder, f"{stem[: match.start()]}\0\0{stem[match.end() :]}"
-        read.setdefault(key, []).append((row, time.timestamp(), part))
+        parsed = _ParsedName(*key, int(copy[1]) if copy else -1, time.timestamp())
+        read.setdefault(key, []).append((row, part, parsed))
     return {
-        row: _ParsedName(*key, -1, seconds + float(f"0.{part}"))
-        for key, rows in read.items()
-        if len({seconds for _, seconds, _ in rows}) > 1
-        if len({len(part) for _, _, part in rows if part}) <= 1
-        for row, seconds, part in rows
+        row: each._replace(seconds=each.seconds + float(f"0.{part}"))
+        for rows in read.values()
+        if len({each.seconds for *_, each in rows}) > 1
+        if len({len(part) for _, part, _ in rows if part}) <= 1
+        for row, part, each in rows
     }
 
 

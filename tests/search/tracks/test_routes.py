@@ -101,15 +101,23 @@ def test_times_as_names_are_numbers(names: list[str]) -> None:
         "%Y%m%d%H%M%S_{ms}_front.jpg",
         "Photo %Y-%m-%d %H.%M.%S.jpg",
         "WhatsApp Image %Y-%m-%d at %H.%M.%S.jpeg",
+        "WhatsApp Image %Y-%m-%d at %-I.%M.%S %p.jpeg",
+        "Screenshot %Y-%m-%d %I.%M.%S\u202f%p.png",
         "%Y-%m-%dT%H:%M:%S+02:00.jpg",
+        "%Y-%m-%dT%H:%M:%S+0200.jpg",
         "%Y-%m-%d %H:%M:%S.{ms}.png",
     ],
 )
-def test_dates_in_names_are_times(form: str, every: float) -> None:
-    """The last number of 11:59:59 is far from that of 12:00:00, or another text is around it."""
-    start, whole = datetime(2024, 5, 1, 11, 58, 30, tzinfo=UTC), "{ms}" not in form
+@pytest.mark.parametrize("hour", [0, 11])
+def test_dates_in_names_are_times(form: str, every: float, hour: int) -> None:
+    """The last number of 11:59:59 is far from that of 12:00:00, or another text is around it.
+
+    Noon is 12 PM, and midnight 12 AM.
+    """
+    whole = "{ms}" not in form
     if every < 1 and whole:
         form = form.replace("%S", "%S_{ms}")
+    start = datetime(2024, 5, 1, hour, 58, 30, tzinfo=UTC)
     times = [start + timedelta(seconds=every * step) for step in range(200)]
     names = [
         f"w/{time.strftime(form)}".format(ms=f"{time.microsecond // 1000:03}") for time in times
@@ -144,6 +152,14 @@ def test_two_photos_of_one_second_break_no_walk() -> None:
     names = [f"IMG_20240501_1158{second}.jpg" for second in range(30, 50)]
     names.insert(7, names[6].replace(".jpg", "_1.jpg"))
     assert order_of(names[::-1]) == [names]
+
+
+@pytest.mark.parametrize("named", ["", "walk"])
+def test_copies_of_one_second_follow_one_another(named: str) -> None:
+    names = [f"WhatsApp Image 2024-05-01 at 11.59.{second}.jpeg" for second in range(30, 50)]
+    copies = [names[6].replace(".jpeg", f" ({number}).jpeg") for number in range(1, 12)]
+    names[7:7] = copies
+    assert order_of(names[::-1], sequences=[named] * len(names)) == [names]
 
 
 def test_digits_that_are_no_date_are_a_number() -> None:
