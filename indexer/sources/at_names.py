@@ -16,7 +16,7 @@ from place_search.core.geodesy import (
     is_zone,
     utm_contradiction,
 )
-from place_search.core.tables import parse_number, read_lines
+from place_search.core.tables import PhotosOnce, numbered_lines, parse_number
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.walk import FolderListing, is_photo, kind_of
@@ -58,16 +58,18 @@ def read_photo_list(folder: Path) -> FolderListing | None:
     do not exist are listed.
 
     Raises:
-        SourceError: the list cannot be read, or is empty.
+        SourceError: the list cannot be read, is empty, or names a photo twice.
     """
     path = folder.parent / f"{folder.name}_images_paths.txt"
     if not path.is_file():
         return None
     files = PhotoFiles(folder)
+    once = PhotosOnce(path, folder, SourceError)
     listing = FolderListing()
-    for line in read_lines(path, error=SourceError):
+    for number, line in numbered_lines(path, error=SourceError):
         name = files.find(line) or PurePosixPath(line).as_posix()
         if is_photo(folder / name):
+            once.add(name, number)
             listing.names.append(name)
         else:
             listing.left_out[kind_of(name)] += 1

@@ -42,7 +42,6 @@ class Table:
     def __init__(self, path: Path, stream: IO[str], error: type[PlaceSearchError]) -> None:
         self.path = path
         self._error = error
-        self._row_of_file: dict[str, int] = {}
         start = stream.tell()
         separator = max(SEPARATORS, key=stream.readline().count)
         stream.seek(start)
@@ -65,18 +64,6 @@ class Table:
                     f"in {','.join(needed)}, and names {','.join(self._head) or 'nothing'}{hint}."
                 )
 
-    def require_once(self, photo: str, row: int, root: Path) -> None:
-        """Make sure that no row before `row` names this photo under `root`, in any spelling.
-
-        A link and its target are two photos. Raises `PlaceSearchError` for a repeated photo.
-        """
-        file = os.path.abspath(root / photo)  # noqa: PTH100 - a Path keeps ".."
-        if (first := self._row_of_file.setdefault(file, row)) != row:
-            raise self._error(
-                f"{self.path} names '{photo}' twice, in rows {first} and {row}; leave one of them "
-                "out."
-            )
-
     def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
         for fields in self._reader:
             if not any(field.strip() for field in fields):
@@ -94,6 +81,29 @@ class Table:
                     name: field if name in NAME_COLUMNS else field.strip()
                     for name, field in zip(self.columns, filled, strict=True)
                 },
+            )
+
+
+class PhotosOnce:
+    """The photos under `root` that a table or text names, each once."""
+
+    def __init__(self, path: Path, root: Path, error: type[PlaceSearchError]) -> None:
+        self.path = path
+        self.root = root
+        self._error = error
+        self._row_of_file: dict[str, int] = {}
+
+    def add(self, photo: str, row: int) -> None:
+        """Take the photo of a row, or of a line of a text.
+
+        A link and its target are two photos. Raises `PlaceSearchError` for a photo that an earlier
+        row names, in any spelling.
+        """
+        file = os.path.abspath(self.root / photo)  # noqa: PTH100 - a Path keeps ".."
+        if (first := self._row_of_file.setdefault(file, row)) != row:
+            raise self._error(
+                f"{self.path} names '{photo}' twice, in rows {first} and {row}; leave one of them "
+                "out."
             )
 
 
@@ -149,7 +159,14 @@ def _inert(cell: str) -> str:
 
 
 def read_lines(path: Path, *, error: type[PlaceSearchError]) -> list[str]:
-    """The stripped lines of a text, UTF-8, or UTF-16 by its mark, without blank lines.
+    """The lines of `numbered_lines`, without their numbers."""
+    return [line for _, line in numbered_lines(path, error=error)]
+
+
+def numbered_lines(path: Path, *, error: type[PlaceSearchError]) -> list[tuple[int, str]]:
+    """The stripped lines of a text, UTF-8, or UTF-16 by its mark, with their numbers from 1.
+
+    Blank lines are left out.
 
     Raises:
         PlaceSearchError: of the type `error`, where the file cannot be read as such a text.
@@ -158,7 +175,8 @@ def read_lines(path: Path, *, error: type[PlaceSearchError]) -> list[str]:
         text = read_regular(path).decode(_encoding(path))
     except (OSError, UnicodeError) as reason:
         raise error(f"{path} cannot be read as UTF-8 text ({reason}).") from reason
-    return [line.strip() for line in text.splitlines() if line.strip()]
+    lines = enumerate(text.splitlines(), 1)
+    return [(number, line.strip()) for number, line in lines if line.strip()]
 
 
 def parse_number(text: str) -> float:

@@ -104,6 +104,20 @@ def test_a_text_names_photos_below_its_folder_or_a_root(tmp_path: Path) -> None:
             open_source(file)
 
 
+def test_a_text_names_a_photo_once_however_it_is_spelled(tmp_path: Path) -> None:
+    touch(tmp_path / "town" / "0.jpg", tmp_path / "town" / "1.jpg")
+    for spelled in ("0.jpg", "0.png", "./0.jpg", "../town/0.jpg", f"{tmp_path}/town/0.jpg"):
+        text = f"0.jpg\n\n1.jpg\n{spelled}\n"
+        for data, file in (
+            (tmp_path / "town", tmp_path / "town_images_paths.txt"),
+            (tmp_path / "town" / "list.txt", tmp_path / "town" / "list.txt"),
+        ):
+            file.write_text(text, "utf-8")
+            with pytest.raises(SourceError, match=r"0\.jpg' twice, in rows 1 and 4; leave") as told:
+                open_source(data)
+            assert str(told.value).startswith(f"{file} names '")
+
+
 def _csv(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     touch(folder / "a.jpg", folder / "b" / "c, d.jpg")
     file = folder / "places.csv"

@@ -228,3 +228,24 @@ def test_a_batch_is_standardised_as_python_does_it(
         assert line["results"] == answer.to_dict()["results"]
         assert any("standardised over 2 photos" in note for note in line["query"]["notes"])
     assert run("search", index, paths[0], "--standardize").exit_code == 2
+
+
+@pytest.mark.parametrize("head", ["", "path\n"])
+def test_all_commands_refuse_a_list_that_names_a_photo_twice(
+    check_failure: CheckFailure, run: Run, index: Path, photos: Path, tmp_path: Path, head: str
+) -> None:
+    listed = tmp_path / ("twice.csv" if head else "twice.txt")
+    queries = photos.resolve() / "queries"
+    listed.write_text(f"{head}{queries}/1.jpg\n{queries}/2.jpg\n{queries}/1.png\n", "utf-8")
+    commands: dict[str, tuple[str | Path, ...]] = {
+        "a.csv": ("search", index),
+        "pairs.txt": ("pairs", index),
+        "track.csv": ("track", index),
+        "rows.npy": ("describe",),
+        "new": ("index",),
+    }
+    first = 2 if head else 1
+    for out, command in commands.items():
+        told = check_failure(run(*command, listed, "--out", tmp_path / out))
+        assert f"1.jpg' twice, in rows {first} and {first + 2}; leave one" in told, command
+    assert list(tmp_path.iterdir()) == [listed]

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.tables import open_table
+from place_search.core.tables import PhotosOnce, open_table
 from place_search.evaluation.truth.ground_truth import Rows
 from place_search.training.data.places import Places, make_places
 from place_search.training.errors import TrainingError
@@ -37,6 +37,7 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
     names: list[str] = []
     groups: list[str] = []
     frames: list[float] = []
+    once = PhotosOnce(file, root, TrainingError)
     with open_table(file, ("path",), error=TrainingError) as table:
         if "video" not in table.columns:
             table.require("path", "place")
@@ -49,7 +50,7 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
                     f"{file}, row {number}: there is no photo '{name}' under {root}; mend the row, "
                     "or name the folder of the photos with --root."
                 )
-            table.require_once(name, number, root)
+            once.add(name, number)
             if not group:
                 raise TrainingError(f"{file}, row {number}: the {column} is missing; fill it in.")
             names.append(name)

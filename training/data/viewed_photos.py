@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from place_search.core.tables import open_table, parse_whole
+from place_search.core.tables import PhotosOnce, open_table, parse_whole
 from place_search.photos.altered_views import crop_part
 from place_search.photos.decoding import MAX_PIXELS, decode_photo
 from place_search.photos.photo import Photo
@@ -30,10 +30,10 @@ def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
         TrainingError: no such table, a repeated photo, or `crops` that is not a whole number of at
             least 0.
     """
-    photos = []
+    photos, once = [], PhotosOnce(file, root, TrainingError)
     with open_table(file, ("path",), error=TrainingError) as table:
         for number, row in table:
-            table.require_once(row["path"], number, root)
+            once.add(row["path"], number)
             text = row.get("crops") or "0"
             crops = parse_whole(text)
             if crops is None:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 
 from place_search.core.geodesy import Position, Utm, is_null_island, is_zone, utm_contradiction
-from place_search.core.tables import open_table, parse_number
+from place_search.core.tables import PhotosOnce, open_table, parse_number
 from place_search.core.text import counted
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.gpx import in_utc, parse_time
@@ -43,6 +43,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     """
     root = data.resolve().parent
     photos, files = PhotoList(root), PhotoFiles(root)
+    once = PhotosOnce(data, root, SourceError)
     missing: list[tuple[int, str]] = []
     unknown: list[str] = []
     with open_table(data, error=SourceError) as table:
@@ -53,7 +54,7 @@ def read(data: Path, root: Path | None = None) -> Source:
             if path is None:
                 path = listed_path
                 missing.append((row, path))
-            table.require_once(path, row, root)
+            once.add(path, row)
             position = _position(data, row, fields)
             if position is not None and is_null_island(position):
                 position = None

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from place_search.core.tables import read_lines
+from place_search.core.tables import PhotosOnce, numbered_lines
 from place_search.indexer.errors import SourceError
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import PhotoList, Source
@@ -19,16 +19,18 @@ def read(data: Path, root: Path | None = None) -> Source:
     """The photos of a text, which are under `root`: by default the text's own folder.
 
     Raises:
-        SourceError: no UTF-8 text, no photos, or some that do not exist.
+        SourceError: no UTF-8 text, no photos, or some that do not exist or are named twice.
     """
     photos = PhotoList((root or data.parent).resolve())
     files = PhotoFiles(photos.root)
+    once = PhotosOnce(data, photos.root, SourceError)
     missing = []
-    for line in read_lines(data, error=SourceError):
+    for number, line in numbered_lines(data, error=SourceError):
         name = files.find(line)
         if name is None:
             missing.append(line)
         else:
+            once.add(name, number)
             photos.append(name)
     if missing or not photos:
         fault = f"names '{missing[0]}', which does not exist" if missing else "names no photos"
