@@ -23,32 +23,32 @@ from place_search.indexer.sources.walk import FolderListing, is_photo, kind_of
 
 
 class AtPosition(NamedTuple):
-    """The position that a photo's name gives."""
+    """The position that a photo's name gives, in degrees and in metres; None where it has none."""
 
-    utm: Utm
-    position: Position | None
+    position: Position | None = None
+    utm: Utm | None = None
 
 
-def read_at_name(name: str) -> AtPosition | None:
-    """The position in a photo's name, or None where it has none.
+def read_at_name(name: str) -> AtPosition:
+    """The position in a photo's name.
 
     Raises:
         SourceError: the metres cannot lie in the zone of the name.
     """
     file = PurePosixPath(name).name
     if not file.startswith("@"):
-        return None
+        return AtPosition()
     fields = [*file.split("@")[1:], *[""] * 6]
     east, north = parse_number(fields[0]), parse_number(fields[1])
     if not (math.isfinite(east) and math.isfinite(north)):
-        return None
+        return AtPosition()
     zone = f"{fields[2].lstrip('0')}{fields[3]}".upper()
     utm = Utm(east, north, zone if is_zone(zone) else "")
     if contradiction := utm_contradiction(utm):
         raise SourceError(f"The name {name} contradicts itself: {contradiction}; correct the name.")
     position = Position(parse_number(fields[4]), parse_number(fields[5]))
     is_known = is_on_earth(position) and not is_null_island(position)
-    return AtPosition(utm, position if is_known else None)
+    return AtPosition(position if is_known else None, utm)
 
 
 def read_photo_list(folder: Path) -> FolderListing | None:

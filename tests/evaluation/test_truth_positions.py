@@ -105,7 +105,7 @@ def test_metres_count_before_degrees_in_however_many_zones() -> None:
     photos = [
         PlacePhoto(Path(name), name, position=Position(49.9493, longitude), utm=known.utm)
         for name, longitude in zip(names, (9.0, 9.00036), strict=True)
-        if (known := read_at_name(name)) is not None
+        if (known := read_at_name(name)).utm is not None
     ]
     elsewhere = PlacePhoto(Path("o.jpg"), "o.jpg", position=Position(50.0, 5.0))
     for listed in (photos, [*photos, elsewhere]):

@@ -209,6 +209,24 @@ def test_at_names_give_positions(tmp_path: Path) -> None:
         assert photos[name].utm is None
 
 
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("list.txt", "{}\nb.jpg\n"),
+        ("paths.csv", "path\n{}\nb.jpg\n"),
+        ("blank.csv", "path,easting,northing\n{},,\nb.jpg,7,8\n"),
+    ],
+)
+def test_a_list_reads_the_positions_of_names(tmp_path: Path, file: str, text: str) -> None:
+    name = "@0500000@5400000@32@U@48.7522@9.0@.jpg"
+    for photo in (name, "b.jpg"):
+        (tmp_path / photo).touch()
+    (tmp_path / file).write_text(text.format(name), "utf-8")
+    placed, other = open_source(tmp_path / file).photos
+    assert (placed.position, placed.utm) == ((48.7522, 9.0), (500000.0, 5400000.0, "32U"))
+    assert other.utm == ((7, 8, "") if "7,8" in text else None)
+
+
 def test_a_list_of_paths_beside_a_folder_stands_for_it(tmp_path: Path) -> None:
     folder = tmp_path / "database"
     folder.mkdir()

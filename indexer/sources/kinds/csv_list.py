@@ -12,6 +12,7 @@ from place_search.core.geodesy import Position, Utm, is_null_island, is_zone, ut
 from place_search.core.tables import PhotosOnce, open_table, parse_number
 from place_search.core.text import counted
 from place_search.indexer.errors import SourceError
+from place_search.indexer.sources.at_names import read_at_name
 from place_search.indexer.sources.gpx import in_utc, parse_time
 from place_search.indexer.sources.photo_files import PhotoFiles
 from place_search.indexer.sources.photo_list import Doubt, PhotoList, Source
@@ -32,10 +33,11 @@ def reads(data: Path) -> bool:
 def read(data: Path, root: Path | None = None) -> Source:
     """Read a list of photos: paths under the file's folder, positions where they are not blank.
 
-    Photos keep the order of the rows. Other columns are left out. The position 0, 0 stands for an
-    unknown one. `sequence` names the walk or drive of a photo. `time` is its capture time in ISO
-    8601, in UTC where it names no zone, or in seconds since 1970. `heading` is its viewing
-    direction, or that of the middle of a 360° panorama, in degrees from north.
+    Names that start with `@` give the positions that the rows lack. Photos keep the order of the
+    rows. Other columns are left out. The position 0, 0 stands for an unknown one. `sequence` names
+    the walk or drive of a photo. `time` is its capture time in ISO 8601, in UTC where it names no
+    zone, or in seconds since 1970. `heading` is its viewing direction, or that of the middle of a
+    360° panorama, in degrees from north.
 
     Raises:
         SourceError: not UTF-8 CSV, a missing column, a number or time that is broken or out of
@@ -55,15 +57,17 @@ def read(data: Path, root: Path | None = None) -> Source:
                 path = listed_path
                 missing.append((row, path))
             once.add(path, row)
-            position = _position(data, row, fields)
+            position, utm = _position(data, row, fields), _utm(data, row, fields)
             if position is not None and is_null_island(position):
                 position = None
                 unknown.append(path)
+            if position is None and utm is None:
+                position, utm = read_at_name(path)
             photos.append(
                 path,
                 name=fields.get("name", ""),
                 position=position,
-                utm=_utm(data, row, fields),
+                utm=utm,
                 sequence=fields.get("sequence", ""),
                 taken=_time(data, row, fields.get("time", "")),
                 heading=_heading(data, row, fields.get("heading", "")),

@@ -33,10 +33,7 @@ def read(data: Path, root: Path | None = None) -> Source:
     listing = read_photo_list(root) or list_folder(root)
     photos = PhotoList(root)
     for name in listing.names:
-        at_position = read_at_name(name)
-        position, utm = (
-            (None, None) if at_position is None else (at_position.position, at_position.utm)
-        )
+        position, utm = read_at_name(name)
         photos.append(name, position=position, utm=utm)
     if not photos:
         raise SourceError(_no_photos_sentence(root, listing))
