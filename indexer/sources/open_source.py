@@ -37,8 +37,7 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
     if holds_index(data):
         raise SourceError(f"{data} is an index and holds no photos; name the folder of the photos.")
     kinds = {name: load_part(KINDS, name) for name in part_names(KINDS)}
-    # Kinds that take any folder come last.
-    for name, kind in sorted(kinds.items(), key=_takes_any):
+    for name, kind in sorted(kinds.items(), key=_turn):
         if kind.reads(data):
             if root is not None and getattr(kind, "HOLDS_ROOT", hasattr(kind, "extract")):
                 raise SourceError(
@@ -57,7 +56,7 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
                 source = kind.read(data, root)
                 if video is not None and video.gpx is not None:
                     source = place_by_gpx(source, GpxTrack(video.gpx), video.clock_offset_s)
-            if not getattr(kind, "__name__", "").startswith(KINDS):
+            if not _is_own(kind):
                 _require_usable(source, data, name)
             return source if video is None else cut_panoramas(source, video)
     if is_photo(data):
@@ -70,8 +69,17 @@ def open_source(data: Path, root: Path | None = None, video: VideoRequest | None
     )
 
 
-def _takes_any(part: tuple[str, Any]) -> bool:
-    return bool(getattr(part[1], "TAKES_ANY_FOLDER", False))
+def _turn(part: tuple[str, Any]) -> tuple[bool, bool]:
+    """When a kind is asked: the one that takes any folder last, others before those of here.
+
+    The kinds of here take all files of an ending, such as .txt or .csv.
+    """
+    kind = part[1]
+    return bool(getattr(kind, "TAKES_ANY_FOLDER", False)), _is_own(kind)
+
+
+def _is_own(kind: Any) -> bool:
+    return str(getattr(kind, "__name__", "")).startswith(KINDS)
 
 
 def _require_usable(source: Source, data: Path, name: str) -> None:

@@ -10,6 +10,7 @@ from typer.testing import Result
 
 import place_search
 from place_search.core.errors import PlaceSearchError
+from place_search.indexer import open_source
 
 Run = Callable[..., Result]
 
@@ -81,6 +82,25 @@ def test_what_a_source_gives_is_checked(
     with pytest.raises(PlaceSearchError, match=re.escape(told)):
         place_search.index(tmp_path / "list.odd", tmp_path / "index")
     assert not (tmp_path / "index").exists()
+
+
+@pytest.mark.parametrize("ending", [".txt", ".csv"])
+def test_a_source_of_others_is_asked_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    install(
+        tmp_path,
+        monkeypatch,
+        "from place_search.indexer import PhotoList, Source\n"
+        "def reads(data): return data.stem == 'odd'\n"
+        "def read(data, root=None):\n"
+        "    photos = PhotoList(data.parent)\n"
+        "    photos.append('b.jpg')\n"
+        "    return Source(data.parent, photos, 'odd')\n",
+    )
+    file = tmp_path / f"odd{ending}"
+    file.touch()
+    assert open_source(file).kind == "odd"
 
 
 def test_the_doctor_examines_a_kind_of_truth_of_others(
