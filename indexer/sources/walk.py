@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from collections.abc import Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -20,7 +21,7 @@ _SYSTEM_FOLDERS = frozenset(
 )
 _TRASH = ".trash"
 _COPIES = ("_original", "~")
-"""What ExifTool and editors add to the name of a photo's last version, which they leave there."""
+"""What ExifTool and editors add to the name of any file's last version, which they leave there."""
 
 
 @dataclass(slots=True)
@@ -55,9 +56,11 @@ def list_folder(root: Path) -> FolderListing:
             if (status.st_dev, status.st_ino) in visited:
                 continue
             visited.add((status.st_dev, status.st_ino))
-            with os.scandir(root / prefix) as entries:
-                for entry in entries:
-                    _classify(entry, prefix, listing, folders, links)
+            with os.scandir(root / prefix) as scan:
+                entries = list(scan)
+            files = {entry.name for entry in entries if not _is_folder(entry)}
+            for entry in entries:
+                _classify(entry, prefix, files, listing, folders, links)
         except PermissionError as error:
             if not prefix:
                 raise _list_error(root, error) from error
@@ -85,6 +88,7 @@ def _list_error(folder: Path, error: OSError) -> SourceError:
 def _classify(
     entry: os.DirEntry[str],
     prefix: str,
+    files: Set[str],
     listing: FolderListing,
     folders: list[str],
     links: list[str],
@@ -99,15 +103,21 @@ def _classify(
         listing.left_out["folder of panoramas' views"] += 1
     elif folder:
         (links if entry.is_symlink() else folders).append(f"{prefix}{name}/")
-    elif is_photo(Path(entry.path)) and not _is_last_version(entry.path):
+    elif not _is_last_version(name, files) and is_photo(Path(entry.path)):
         listing.names.append(f"{prefix}{name}")
     else:
         listing.left_out[kind_of(name)] += 1
 
 
-def _is_last_version(file: str) -> bool:
-    # Having the content that the photo had, it would inherit its place's edits.
-    return any(file.endswith(end) and Path(file.removesuffix(end)).is_file() for end in _COPIES)
+def _is_last_version(name: str, files: Set[str]) -> bool:
+    """Whether a file has the name of a photo beside it with something added, as in `a.jpg.bak`.
+
+    Having the content that the photo had, it would inherit its place's edits.
+    """
+    return not _is_named_like_photo(name) and any(
+        name[:end] in files and (_is_named_like_photo(name[:end]) or name[end:] in _COPIES)
+        for end in range(1, len(name))
+    )
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:
@@ -124,13 +134,17 @@ def holds_all(folder: Path, *names: str) -> bool:
 
 def is_photo(path: Path) -> bool:
     """Whether a file is named like a photo or, whatever its ending, begins like one."""
-    if path.suffix.lower() in EXTENSIONS:
+    if _is_named_like_photo(path.name):
         return True
     try:
         with open_regular(path) as stream:
             return begins_like_photo(stream.read(HEAD_BYTES))
     except OSError:
         return False
+
+
+def _is_named_like_photo(name: str) -> bool:
+    return os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 - 100,000 times
 
 
 def kind_of(name: str) -> str:

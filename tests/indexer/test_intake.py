@@ -50,11 +50,32 @@ def test_what_is_left_out_is_counted_by_kind(tmp_path: Path) -> None:
 
 
 def test_the_last_version_that_a_program_left_beside_a_photo_is_no_photo(tmp_path: Path) -> None:
-    for name in ("a.jpg", "a.jpg_original", "a.jpg~", "b.jpg_original", "c~"):
+    photos = ["1", "10", "a.jpg", "a.jpg.png", "a.jpg_2.jpg", "b.jpg_original", "c~", "d.JPG"]
+    kept = ["1~", "a.jpg.bak", "a.jpg.orig", "a.jpg.~1~", "a.jpg_exiftool_tmp", "a.jpg_original"]
+    kept += ["a.jpg~", "a.jpg.png.bak", "d.JPG.bak"]
+    (tmp_path / "folder.jpg").mkdir()
+    photos += ["folder.jpg.bak", "folder.jpg/a.jpg.bak"]  # without a photo beside them
+    for name in (*photos, *kept):
         (tmp_path / name).write_bytes(_photo("JPEG"))
     source = open_source(tmp_path)
-    assert _names(source) == ["a.jpg", "b.jpg_original", "c~"]
-    assert source.left_out == {".jpg_original file": 1, ".jpg~ file": 1}
+    assert _names(source) == photos
+    assert sum(source.left_out.values()) == len(kept)
+    assert source.left_out[".bak file"] == 3
+
+
+def test_only_files_of_unknown_names_are_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(*(tmp_path / name for name in ("00001.jpg", "00002.jpg", "00001.jpg.bak", "odd")))
+    opened = []
+
+    def open_regular(path: Path) -> io.BytesIO:
+        opened.append(path.name)
+        return io.BytesIO()
+
+    monkeypatch.setattr("place_search.indexer.sources.walk.open_regular", open_regular)
+    assert _names(open_source(tmp_path)) == ["00001.jpg", "00002.jpg"]
+    assert opened == ["odd"]
 
 
 ACCENT = unicodedata.normalize("NFC", "café.jpg")
