@@ -42,10 +42,13 @@ class PhotoFiles:
         file = (
             cleaned.name if cleaned.name in names.files else names.by_key.get(folded(cleaned.name))
         )
+        stems = [cleaned.name]
         # What follows a dot may be no ending, but coordinates behind a name, or parts of a second.
-        ending = cleaned.suffix[1:] or "none"
-        if not file and ending.isalnum() and not ending.isdigit():
-            file = names.by_stem.get(cleaned.stem) or names.by_stem.get(folded(cleaned.stem))
+        ending = cleaned.suffix[1:]
+        if ending.isalnum() and not ending.isdigit():
+            stems.append(cleaned.stem)
+        for stem in stems:
+            file = file or names.by_stem.get(stem) or names.by_stem.get(folded(stem))
         return None if file is None else PurePosixPath(folder, file).as_posix()
 
     def _find_folder(self, path: PurePosixPath) -> str:

@@ -85,6 +85,8 @@ SPELLINGS = [
     ("Sub/a.jpg", "sub/A.jpg"),
     ("a.png", "a.jpg"),
     ("a.png", "a"),
+    ("1689.25.jpg", "1689.25"),
+    ("St. Peter.jpg", "st. peter"),
     (ACCENT, unicodedata.normalize("NFD", ACCENT)),
     (unicodedata.normalize("NFD", f"ü/{ACCENT}"), f"ü/{ACCENT}"),
     ("a.jpg", " a.jpg "),
@@ -107,6 +109,8 @@ def test_the_exact_name_comes_first(tmp_path: Path) -> None:
     for name in ("a.jpg", "A.JPG", "a.png"):
         assert files.find(name) == name
     assert files.find("b.jpg") is None
+    touch(tmp_path / "St.jpg", tmp_path / "St.Peter.jpg")
+    assert PhotoFiles(tmp_path).find("St.Peter") == "St.Peter.jpg"
 
 
 @pytest.mark.parametrize("listed", ["a.jpg 738089 2567137", "a.jpg,1,2", "17.jpg;x", "17.5"])
