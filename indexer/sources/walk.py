@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter
-from collections.abc import Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -56,11 +56,13 @@ def list_folder(root: Path) -> FolderListing:
             if (status.st_dev, status.st_ino) in visited:
                 continue
             visited.add((status.st_dev, status.st_ino))
-            with os.scandir(root / prefix) as scan:
-                entries = list(scan)
-            files = {entry.name for entry in entries if not _is_folder(entry)}
-            for entry in entries:
-                _classify(entry, prefix, files, listing, folders, links)
+            unknown: list[os.DirEntry[str]] = []
+            begin = len(listing.names)
+            with os.scandir(root / prefix) as entries:
+                for entry in entries:
+                    _classify(entry, prefix, listing, folders, links, unknown)
+            if unknown:
+                _sort_out(unknown, prefix, listing, begin)
         except PermissionError as error:
             if not prefix:
                 raise _list_error(root, error) from error
@@ -88,11 +90,12 @@ def _list_error(folder: Path, error: OSError) -> SourceError:
 def _classify(
     entry: os.DirEntry[str],
     prefix: str,
-    files: Set[str],
     listing: FolderListing,
     folders: list[str],
     links: list[str],
+    unknown: list[os.DirEntry[str]],
 ) -> None:
+    """Put an entry where it belongs; files that are not named like a photo into `unknown`."""
     name = entry.name
     folder = _is_folder(entry)
     if folder and is_system_folder(name):
@@ -103,10 +106,23 @@ def _classify(
         listing.left_out["folder of panoramas' views"] += 1
     elif folder:
         (links if entry.is_symlink() else folders).append(f"{prefix}{name}/")
-    elif not _is_last_version(name, files) and is_photo(Path(entry.path)):
+    elif _is_named_like_photo(name):
         listing.names.append(f"{prefix}{name}")
     else:
-        listing.left_out[kind_of(name)] += 1
+        unknown.append(entry)
+
+
+def _sort_out(
+    unknown: Sequence[os.DirEntry[str]], prefix: str, listing: FolderListing, begin: int
+) -> None:
+    """List the photos among files that are not named so; those from `begin` on lie beside them."""
+    beside = (name.removeprefix(prefix) for name in listing.names[begin:])
+    files = {*beside, *(entry.name for entry in unknown)}
+    for entry in unknown:
+        if not _is_last_version(entry.name, files) and is_photo(Path(entry.path)):
+            listing.names.append(f"{prefix}{entry.name}")
+        else:
+            listing.left_out[kind_of(entry.name)] += 1
 
 
 def _is_last_version(name: str, files: Set[str]) -> bool:
@@ -114,7 +130,7 @@ def _is_last_version(name: str, files: Set[str]) -> bool:
 
     Having the content that the photo had, it would inherit its place's edits.
     """
-    return not _is_named_like_photo(name) and any(
+    return any(
         name[:end] in files and (_is_named_like_photo(name[:end]) or name[end:] in _COPIES)
         for end in range(1, len(name))
     )
