@@ -118,25 +118,12 @@ class Video:
             VideoError: no frame can be read.
         """
         self.notes.clear()
-        first: float | None = None
         times = None if self.sampling.times is None else iter(self.sampling.times)
-        next_due, count = 0.0 if times is None else next(times, math.inf), 0
-        seconds, clips, before = 0.0, 1, math.inf
+        next_due = 0.0 if times is None else next(times, math.inf)
         with _open(self.path) as container:
             stream = _stream(container, self.path)
             stream.thread_type = "AUTO"
-            rate = float(stream.average_rate or 30)
-            decoded = chain(self._decode(container, stream, rate), [(0, -math.inf, None)])
-            for (number, stated, frame), (_, after, _) in pairwise(decoded):
-                # One time far from those beside it is wrong, and no clip begins there.
-                lonely = before < after and not (
-                    before - _BEGINS_ANEW_S <= stated <= after + _BEGINS_ANEW_S
-                )
-                time = before = before + 1 / rate if lonely else stated
-                first = time - number / rate if first is None else first
-                if time - first < seconds - _BEGINS_ANEW_S:
-                    first, clips = time - seconds - 1 / rate, clips + 1
-                seconds = max(time - first, 0.0)
+            for number, seconds, frame in self._timed(container, stream):
                 if self.sampling.every is not None:
                     if number < next_due:
                         continue
@@ -148,8 +135,25 @@ class Video:
                 else:
                     step = 1 / (self.sampling.fps or FPS)
                     next_due = (math.floor(seconds / step + 1e-6) + 1) * step
-                count += 1
                 yield VideoFrame(number, seconds, _photo(frame, stream.sample_aspect_ratio))
+
+    def _timed(self, container: Any, stream: Any) -> Iterator[tuple[int, float, Any]]:
+        """The number, the seconds since the first frame, and the pixels of each frame."""
+        first: float | None = None
+        seconds, clips, before = 0.0, 1, math.inf
+        rate = float(stream.average_rate or 30)
+        decoded = chain(self._decode(container, stream, rate), [(0, -math.inf, None)])
+        for (number, stated, frame), (_, after, _) in pairwise(decoded):
+            # One time far from those beside it is wrong, and no clip begins there.
+            lonely = before < after and not (
+                before - _BEGINS_ANEW_S <= stated <= after + _BEGINS_ANEW_S
+            )
+            time = before = before + 1 / rate if lonely else stated
+            first = time - number / rate if first is None else first
+            if time - first < seconds - _BEGINS_ANEW_S:
+                first, clips = time - seconds - 1 / rate, clips + 1
+            seconds = max(time - first, 0.0)
+            yield number, seconds, frame
         if clips > 1:
             self.notes.append(
                 f"{self.path.name} joins {clips} clips whose times begin anew; each is taken to "
@@ -162,7 +166,7 @@ class Video:
             )
 
     def _decode(self, container: Any, stream: Any, rate: float) -> Iterator[tuple[int, float, Any]]:
-        """The number, the time and the pixels of each frame.
+        """The number, the time by the file, and the pixels of each frame.
 
         Packets that cannot be decoded count as frames. A frame without a time has that of its
         number by `rate`, in frames a second.
