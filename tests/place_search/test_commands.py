@@ -185,7 +185,7 @@ def test_search_near_a_point(run: Run, index: Path, photos: Path) -> None:
         (["search", "{index}", "{photos}/none.jpg"], "none.jpg"),
         (["search", "{index}", "{photos}/places.csv"], "places.csv"),
         (["search", "{index}", "{photos}/places/half.jpg"], "half.jpg"),
-        (["describe", "{photos}/places.csv", "--out", "{tmp}/d.npy"], "places.csv"),
+        (["describe", "{photos}/truth.csv", "--out", "{tmp}/d.npy"], "truth.csv"),
         (["describe", "{photos}/queries/1.jpg", "--out", "{tmp}/none/d.npy"], "none"),
         (["describe", "{photos}/queries/1.jpg", "--out", "{tmp}/none/d.h5"], "none"),
         (["eval", "--root", "{photos}", "--truth", "{tmp}/none.csv"], "none.csv"),
