@@ -126,6 +126,7 @@ def town(tmp_path_factory: pytest.TempPathFactory, draw: Callable[..., None]) ->
     return read_truth_csv(root / "truth.csv", root)
 
 
+@pytest.mark.slow
 def test_the_page_shows_where_models_differ(
     town: GroundTruth, model: Model, tmp_path: Path
 ) -> None:

@@ -311,6 +311,7 @@ def test_a_sample_keeps_what_is_right(tmp_path: Path, write_mat: WriteMat) -> No
     assert len(part.database) <= 6
 
 
+@pytest.mark.slow
 def test_photos_that_are_only_to_be_indexed_are_no_problem(draw: Draw, tmp_path: Path) -> None:
     for name, scene in (
         ("@585000@4477000@17@T@.jpg", 1),

@@ -166,6 +166,7 @@ def test_where_no_place_is_known_it_is_measured_what_is_called_found(
     assert "No query has a right photo among those that are searched" in report.warnings[0]
 
 
+@pytest.mark.slow
 def test_a_gap_that_leaves_nothing_right_is_said(root: Path, model: Model) -> None:
     truth = read_truth_csv(write_truth(root, "truth.csv"), root)
     told = evaluate(truth, model, protocol="loop-closure:1000").warnings[-1]
@@ -236,6 +237,7 @@ def test_descriptors_may_come_from_an_index(root: Path, model: Model, tmp_path: 
         evaluate(other, model, index=IndexDatabase(index, other))
 
 
+@pytest.mark.slow
 def test_a_reranker_sees_every_photo_and_sets_the_order(root: Path, model: Model) -> None:
     class Backwards:
         depth = SCENES

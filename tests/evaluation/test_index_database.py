@@ -60,6 +60,7 @@ def copy_of(drive: Path, to: Path, *, times: bool = False) -> Path:
     return to
 
 
+@pytest.mark.slow
 def test_photos_of_another_drive_by_the_same_names_are_refused(
     drive: Path, tmp_path: Path, draw: Draw, model: Model
 ) -> None:
@@ -156,6 +157,7 @@ def test_a_report_tells_from_which_index_it_is(drive: Path, made: Path, tmp_path
     assert evaluate_files(files).settings["index"] is None
 
 
+@pytest.mark.slow
 def test_an_index_tells_the_size_of_its_photos(drive: Path, tmp_path: Path, model: Model) -> None:
     """Also where no photo is described, or where the index keeps less than the model gives."""
     (drive / "among.csv").write_text("query,positives\ndb/0.jpg,db/1.jpg\n")
@@ -173,6 +175,7 @@ def test_an_index_tells_the_size_of_its_photos(drive: Path, tmp_path: Path, mode
         assert told["ms_a_photo"] > 0
 
 
+@pytest.mark.slow
 def test_an_index_without_local_features_verifies_nothing(
     drive: Path, tmp_path: Path, model: Model
 ) -> None:

@@ -79,6 +79,7 @@ def test_the_same_rows_give_the_same_bytes() -> None:
     assert shard_image(first, "float32") != shard_image([_row(1), _row(3, (4, 1))], "float32")
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(
     shards=st.lists(

@@ -50,6 +50,7 @@ def test_photos_of_many_shapes_stay_below_the_ceiling_on_memory() -> None:
     np.testing.assert_array_equal(model.runtime.embed(scene(320, 320)).descriptor, first)
 
 
+@pytest.mark.slow
 def test_a_workspace_is_given_back_before_a_graph_is() -> None:
     model = open_model()
     graphs = graphs_of(model)
@@ -63,6 +64,7 @@ def test_a_workspace_is_given_back_before_a_graph_is() -> None:
     assert graphs.made_count == 3
 
 
+@pytest.mark.slow
 def test_a_graph_that_was_given_up_is_not_compiled_again(monkeypatch: pytest.MonkeyPatch) -> None:
     compiled = []
     compile_graph = _Compiler._compile
@@ -99,6 +101,7 @@ def test_a_graph_of_many_weights_is_kept_in_no_form(monkeypatch: pytest.MonkeyPa
     assert not compiler.give_up_exported()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["int8", "f32"])
 def test_a_graph_is_read_again_from_the_same_bytes(precision: Precision) -> None:
     """OpenVINO cannot read the graph that it exports of one that it has imported."""
@@ -116,6 +119,7 @@ def test_a_graph_is_read_again_from_the_same_bytes(precision: Precision) -> None
     assert read[2] is read[1] is read[0]
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_graphs_stays_within_its_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(openvino_runtime, "EXPORTED_BYTES", 3 << 20)
     compiler = compiler_of(open_model(precision="int8"))
@@ -138,6 +142,7 @@ def test_what_is_kept_of_graphs_goes_last() -> None:
     assert not compiler_of(model).give_up_exported()
 
 
+@pytest.mark.slow
 def test_a_graph_that_cannot_be_read_again_is_compiled() -> None:
     model = open_model()
     compiler = compiler_of(model)

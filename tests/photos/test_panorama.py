@@ -133,6 +133,7 @@ def test_sizes_that_contradict_each_other_leave_one_plain_photo(broken: dict[str
     assert len(decode_for(content, PLAIN, None, panorama=True).views) == VIEWS
 
 
+@pytest.mark.slow
 def test_a_broken_heading_is_left_out_and_said() -> None:
     for value in ("north", 5000, "nan"):
         content = photo(scene(7), gpano(**WHOLE, PoseHeadingDegrees=value))

@@ -226,6 +226,7 @@ def test_a_store_of_another_package_can_be_asked_for(monkeypatch: pytest.MonkeyP
     assert store_uri("exact", "http://127.0.0.1:9") == ""
 
 
+@pytest.mark.slow
 def test_an_index_that_is_made_again_tells_of_photos_that_were_removed(
     run: Run, photos: Path, tmp_path: Path
 ) -> None:

@@ -111,6 +111,7 @@ def test_doctor_before_the_photos_are_there(run: Run, split: Path, tmp_path: Pat
     assert set(body["problems"][0]) == {"kind", "count", "example", "mend"}
 
 
+@pytest.mark.slow
 def test_doctor_prints_what_it_finds(run: Run, photos: Path, split: Path, index: Path) -> None:
     healthy = run("doctor", "--split", split, "--root", photos)
     assert healthy.exit_code == 0, healthy.output

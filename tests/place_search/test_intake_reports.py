@@ -60,6 +60,7 @@ def test_index_add_and_sync_say_what_they_noticed(folder: Path, tmp_path: Path) 
     assert again["positions"] == 1
 
 
+@pytest.mark.slow
 def test_sync_stops_where_a_folder_may_not_be_listed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

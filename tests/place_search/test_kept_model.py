@@ -34,6 +34,7 @@ def few(photos: Path, tmp_path: Path) -> Path:
     return tmp_path / "few"
 
 
+@pytest.mark.slow
 def test_the_command_keeps_it_and_says_so(run: Run, few: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     first = run("index", few, "--out", index, "--model", OTHER)
@@ -50,6 +51,7 @@ def test_the_command_keeps_it_and_says_so(run: Run, few: Path, tmp_path: Path) -
     assert made_by(index) == (OTHER, 7168)
 
 
+@pytest.mark.slow
 def test_python_keeps_it_with_its_dimensions(few: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     place_search.index(few, index, model=place_search.open_model(dims=64))
@@ -60,6 +62,7 @@ def test_python_keeps_it_with_its_dimensions(few: Path, tmp_path: Path) -> None:
     assert made_by(index) == (OTHER, 7168)
 
 
+@pytest.mark.slow
 def test_it_keeps_what_verifies_its_results(run: Run, few: Path, tmp_path: Path) -> None:
     index = tmp_path / "index"
     assert run("index", few, "--out", index, "--verify-with", OTHER).exit_code == 0

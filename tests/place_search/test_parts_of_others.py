@@ -103,6 +103,7 @@ def test_a_source_of_others_is_asked_first(
     assert open_source(file).kind == "odd"
 
 
+@pytest.mark.slow
 def test_the_doctor_examines_a_kind_of_truth_of_others(
     run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,6 +48,7 @@ def test_similar_places_and_tracks_are_tables(answers: dict[str, Any]) -> None:
     assert {len(column) for column in frames.values()} == {len(track.frames)}
 
 
+@pytest.mark.slow
 def test_an_index_is_examined_with_nothing_beside_it(photos: Path, tmp_path: Path) -> None:
     place_search.index(photos / "places", tmp_path / "index")
     for diagnosis in (

@@ -60,6 +60,7 @@ def test_what_places_far_apart_share_is_no_place(
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [SHARE, 0.55])
 def test_what_places_without_positions_share_is_no_place(
     street: Street, model: Model, tmp_path: Path, share: float

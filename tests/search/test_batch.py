@@ -48,6 +48,7 @@ def right(town: Path, photos: list[Path], *, standardize: bool) -> float:
     )
 
 
+@pytest.mark.slow
 def test_what_a_batch_has_in_common_no_longer_counts(town: Path) -> None:
     photos = sorted((town / "night").iterdir())
     assert right(town, photos, standardize=True) > right(town, photos, standardize=False) + 20

@@ -295,6 +295,7 @@ def test_the_photo_of_a_removed_place_goes_when_its_index_is_made_anew(
     assert len(list(kept.glob("*.jpg"))) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("photos", [6, 7])
 def test_an_answer_is_not_given_of_an_index_that_is_made_anew(
     service: Service, taking: Writer, index: Path, model: Model, street: Any, photos: int

@@ -47,6 +47,7 @@ def engine_of(
     return make
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verify", [True, False])
 @pytest.mark.parametrize("kind", PLACES)
 @pytest.mark.parametrize("name", NAMES_OF_NO_PLACE)
@@ -178,6 +179,7 @@ def test_a_photo_in_which_nothing_can_be_matched_is_told(
         assert found.match.verdict == "not_found"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("verify", [True, False])
 def test_a_blank_photo_is_not_found_beside_one_like_it(
     model: Model, street: Street, tmp_path: Path, verify: bool

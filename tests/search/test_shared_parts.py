@@ -45,6 +45,7 @@ def seen_from_the_car(street: Street, x: int, first: int = 0) -> bytes:
     return jpeg(view)
 
 
+@pytest.mark.slow
 def test_photos_of_elsewhere_that_share_it_are_not_found(
     drive: Index, street: Street, model: Model
 ) -> None:

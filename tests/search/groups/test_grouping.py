@@ -192,6 +192,7 @@ def test_results_say_what_spot_they_show(town: Path, model: Model, street: Stree
     assert found[2]["group"] != spot
 
 
+@pytest.mark.slow
 def test_what_photos_of_other_places_share_joins_few_of_them(
     street: Street, model: Model, tmp_path: Path
 ) -> None:

@@ -176,6 +176,7 @@ def test_among_twelve_places_frames_that_are_not_known_are_noted(
     assert any("An index of 12 places has too few" in note for note in track.notes)
 
 
+@pytest.mark.slow
 def test_frames_too_far_apart_are_noted(
     street: Any, index: Index, model: Model, tmp_path: Path
 ) -> None:

@@ -180,6 +180,7 @@ def test_the_filter_alone_follows_live() -> None:
     assert share_right(rows_of(routes, found)[10:], truth[10:]) >= 0.97
 
 
+@pytest.mark.slow
 def test_windows_use_no_frames_outside() -> None:
     routes = walk1()
     frames = frames_of(routes, at_dusk(PHOTOS, 7))
