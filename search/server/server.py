@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("place_search.server")
 
-SHUTDOWN_SECONDS = 10
-"""A second after `connection.FINISH_SECONDS`, what still runs is cancelled, with a traceback."""
 STARTING_SWITCH_SECONDS = 0.0001
 """The seconds after which a thread hands Python's lock to another while a server starts."""
 _SWITCH_SECONDS = sys.getswitchinterval()
@@ -338,7 +336,11 @@ def serve(
 def _uvicorn_server(app: "FastAPI", options: ServerSettings) -> "uvicorn.Server":
     import uvicorn
 
-    from place_search.search.server.connection import HttpServer, connection_class
+    from place_search.search.server.connection import (
+        FINISH_SECONDS,
+        HttpServer,
+        connection_class,
+    )
 
     return HttpServer(
         uvicorn.Config(
@@ -355,7 +357,7 @@ def _uvicorn_server(app: "FastAPI", options: ServerSettings) -> "uvicorn.Server"
             proxy_headers=False,  # the application's own middleware reads them
             server_header=False,
             backlog=BACKLOG,
-            timeout_graceful_shutdown=SHUTDOWN_SECONDS,
+            timeout_graceful_shutdown=FINISH_SECONDS + 1,  # cancels what then still runs
         )
     )
 
