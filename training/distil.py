@@ -32,7 +32,7 @@ from place_search.training.data.viewed_photos import read_viewed_photos
 from place_search.training.errors import TrainingError
 from place_search.training.loop.losses import multi_similarity
 from place_search.training.loop.optimizer import warm_cosine
-from place_search.training.loop.train import set_mean
+from place_search.training.loop.train import only_size, set_mean
 from place_search.training.process_group import join_processes
 from place_search.training.view_whitening import fit_view_whitening
 
@@ -115,9 +115,7 @@ def distil(
     start, network = load_network(folder, card), load_network(folder, card)
     network.whitening = start.whitening = None  # whitenings were fitted to other descriptors
     netvlad_of(network)  # raises for a model without NetVLAD
-    if network.photo_size is not None:
-        height, width = network.photo_size
-        config = replace(config, width=width, height=height)
+    config = replace(config, **only_size(network))
     for part in (start, network):
         part.backbone.to(memory_format=torch.channels_last)  # nearly twice as fast
     out.parent.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from pathlib import Path
 from shutil import rmtree
+from typing import Any
 
 import numpy as np
 import torch
@@ -104,9 +105,7 @@ def train(
         card = read_card(start)
         network = load_network(start, card).to(processes.device)
         network.whitening = None  # the whitening was fitted to other descriptors
-        if network.photo_size is not None:  # as DINOv2's, whatever the recipe says
-            height, width = network.photo_size
-            config = replace(config, width=width, height=height)
+        config = replace(config, **only_size(network))
         split = split_network(network, config.train_last)
         skipped = (
             [
@@ -194,6 +193,14 @@ def _validation(data: TrainingData, config: TrainingConfig) -> Places | None:
         places = with_views(places)
     require_places(places, str(data.validation))
     return places
+
+
+def only_size(network: Network) -> dict[str, Any]:
+    """The settings `width` and `height` of a network of one size, as DINOv2's, else none."""
+    if network.photo_size is None:
+        return {}
+    height, width = network.photo_size
+    return {"width": width, "height": height}
 
 
 def _queries_trained_on(places: Places, validation: Places) -> int:
