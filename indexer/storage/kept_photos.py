@@ -69,7 +69,7 @@ class KeptPhotos:
         with note:
             if not _try_lock(note):
                 raise IndexBusyError(
-                    f"{self.folder} is being changed by another server; wait until that is done."
+                    f"{self.folder} is being changed by another program; wait until that is done."
                 )
             try:
                 with plain_write_errors(self.folder):

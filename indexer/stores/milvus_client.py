@@ -81,7 +81,7 @@ class MilvusConnection:
     def _require_up(self) -> None:
         """Fail at once where another call has just failed."""
         if time.monotonic() < self._down_until:
-            raise self._outage_error(self._reason)
+            raise self._outage_error()
 
     def _connect(self) -> Any:
         with self._lock:
@@ -108,26 +108,42 @@ class MilvusConnection:
 
     def _began_outage(self, error: Exception) -> StoreOutageError:
         """Let other calls fail at once for a moment, by this error."""
-        self._reason = _reason_of(error)
+        if refusal := _refusal(error):
+            self._reason = f"refuses this ({refusal}{self._unsent_token()}); set {TOKEN_VARIABLE}"
+            self._reason += " to the token, or user:password, of a user who may do it."
+        else:
+            reason = f"{_reason_of(error)}{self._unsent_token()}"
+            self._reason = f"does not answer ({reason}); once it does, try again."
         self._down_until = time.monotonic() + _PAUSE
-        log.warning("Milvus at %s does not answer: %s", self.uri, self._reason)
-        return self._outage_error(self._reason)
+        log.warning("Milvus at %s %s", self.uri, self._reason)
+        return self._outage_error()
 
     def _token(self) -> str:
         """The user's token; "" for an address that only an index names, which may be anybody's."""
         named = {*_named, os.environ.get(URI_VARIABLE, "").rstrip("/")}
         return os.environ.get(TOKEN_VARIABLE, "") if self.uri.rstrip("/") in named else ""
 
-    def _outage_error(self, reason: str) -> StoreOutageError:
-        if not self._is_file and os.environ.get(TOKEN_VARIABLE) and not self._token():
-            reason += f"; {TOKEN_VARIABLE} is sent only to the address of --uri or {URI_VARIABLE}"
-        return StoreOutageError(
-            f"The vector engine Milvus at {self.uri} does not answer ({reason}); once it does, "
-            "try again."
-        )
+    def _unsent_token(self) -> str:
+        """The end of a reason, where the user has set a token that this address does not get."""
+        if self._is_file or self._token() or not os.environ.get(TOKEN_VARIABLE):
+            return ""
+        return f"; {TOKEN_VARIABLE} is sent only to the address of --uri or {URI_VARIABLE}"
+
+    def _outage_error(self) -> StoreOutageError:
+        return StoreOutageError(f"The vector engine Milvus at {self.uri} {self._reason}")
 
 
-def _reason_of(error: Exception) -> str:
+def _refusal(error: Exception) -> str:
+    """Milvus's words where it does not accept the token, or the token's user may not do this."""
+    from grpc import StatusCode
+
+    cause = error.__cause__ or error  # pymilvus hides that of a connection behind its own error
+    code = getattr(cause, "code", None)
+    refusals = (StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED)
+    return _reason_of(cause) if callable(code) and code() in refusals else ""
+
+
+def _reason_of(error: BaseException) -> str:
     """The first line of an error's text, without the names of classes."""
     details = getattr(error, "details", None)  # of an RpcError
     text = (details() if callable(details) else getattr(error, "message", "")) or error

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import pymilvus
 import pytest
@@ -88,6 +89,31 @@ def test_a_proxy_gets_nothing_for_a_milvus_on_this_computer(
     with pytest.raises(StoreOutageError):
         milvus_connection(uri).call("list_collections")
     assert opened == [options]
+
+
+@pytest.mark.parametrize("code", ["UNAUTHENTICATED", "PERMISSION_DENIED"])
+def test_a_milvus_that_refuses_the_token_is_not_one_that_does_not_answer(code: str) -> None:
+    """pymilvus calls it unavailable."""
+
+    class Refusing(grpc.GenericRpcHandler):  # type: ignore[misc]
+        def service(self, _call: object) -> object:
+            return grpc.unary_unary_rpc_method_handler(self.refuse)
+
+        def refuse(self, _request: bytes, context: Any) -> None:
+            context.abort(grpc.StatusCode[code], "check the key")
+
+    server = grpc.server(ThreadPoolExecutor(1), [Refusing()])
+    link = milvus_connection(f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    server.start()
+    try:
+        with pytest.raises(StoreOutageError) as raised:
+            link.call("list_collections")
+    finally:
+        server.stop(None).wait(SECONDS)
+    assert str(raised.value) == (
+        f"The vector engine Milvus at {link.uri} refuses this (check the key); set "
+        "PLACE_SEARCH_MILVUS_TOKEN to the token, or user:password, of a user who may do it."
+    )
 
 
 @pytest.mark.parametrize("uri", ["vectors.db", "http://127.0.0.1:1"])
