@@ -15,6 +15,7 @@ from place_search.indexer.pipeline import (
     none_readable_error,
     skipped_name,
 )
+from place_search.indexer.sources.walk import is_list
 from place_search.models import NO_DESCRIPTOR, Model
 from place_search.photos import UnreadablePhotoError
 
@@ -52,7 +53,7 @@ def describe_named(
     """
     skipped: list[Skipped] = []
     left_unread: tuple[str, ...] = ()
-    if len(photos) == 1 and (photos[0].is_dir() or photos[0].suffix.lower() in (".csv", ".txt")):
+    if len(photos) == 1 and (photos[0].is_dir() or is_list(photos[0])):
         source = open_source(photos[0])
         left_unread = source.left_unread
         names_and_paths, rows = [], []

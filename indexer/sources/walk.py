@@ -159,6 +159,11 @@ def is_photo(path: Path) -> bool:
         return False
 
 
+def is_list(path: Path) -> bool:
+    """Whether a file is a list of photos, by its ending: a table, or a path a line."""
+    return path.suffix.lower() in (".csv", ".txt")
+
+
 def _is_named_like_photo(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in EXTENSIONS  # noqa: PTH122 - 100,000 times
 

@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from place_search.indexer import PlacePhoto, SourceError
+from place_search.indexer.sources.walk import is_list
 from place_search.models import Model
 from place_search.photos import Photo, PhotoError, read_capture_time
 from place_search.photos.video import Sampling, Video, is_video
@@ -128,9 +129,8 @@ def open_input(path: Path, sampling: Sampling | None = None) -> PhotoFrames | Vi
         return VideoFrames(Video(path, sampling))
     if sampling is not None and sampling != Sampling():
         raise SourceError(f"{path} is no video, so frames a second make no sense; leave them out.")
-    listed = path.suffix.lower() in (".txt", ".csv")
     queries = open_queries(path)
-    frames = _photo_frames(list(queries.photos), listed)
+    frames = _photo_frames(list(queries.photos), is_list(path))
     frames.notes.extend(queries.left_unread)
     return frames
 

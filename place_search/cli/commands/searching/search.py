@@ -29,9 +29,6 @@ if TYPE_CHECKING:
     from place_search.search.results import SearchResult, Spot
 
 
-LISTS = (".csv", ".txt")
-
-
 def command(
     index: options.IndexFolder,
     photos: Annotated[
@@ -124,6 +121,7 @@ def command(
     from place_search.core.errors import PlaceSearchError
     from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model, parse_filter
+    from place_search.indexer.sources.walk import is_list
     from place_search.photos import parse_box
     from place_search.search.engine import Engine
     from place_search.search.folders.answer_files import COLUMNS
@@ -132,7 +130,7 @@ def command(
     require_order(index, photo, "search {index} {other}")
     if out is not None:
         require_row_file(out, COLUMNS, index)
-    elif collections := [path for path in photos if path.is_dir() or path.suffix.lower() in LISTS]:
+    elif collections := [path for path in photos if path.is_dir() or is_list(path)]:
         photo = collections[0]
         raise PlaceSearchError(
             f"{photo} is no photo but may hold many; to search for each: "
