@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from place_search.core.errors import unwritable
-from place_search.core.files import scratch_folder
+from place_search.core.errors import RERUN
+from place_search.core.files import scratch_folder, telling_unwritable
 from place_search.models.card import CARD_NAME, ModelCard, WeightSource, read_card, write_card
 from place_search.models.errors import ModelError
 from place_search.models.verify import verify_model
 
-_THEN = "run the same command again; PLACE_SEARCH_WEIGHTS names another folder for models"
+_THEN = f"{RERUN}; PLACE_SEARCH_WEIGHTS names another folder for models"
 
 
 def free_folder(folder: Path, name: str) -> Path:
@@ -49,7 +49,7 @@ def new_folder(out: Path) -> Iterator[Path]:
         ModelError: `out` exists or cannot be written.
     """
     require_free(out)
-    try:
+    with telling_unwritable(out, ModelError, _THEN):
         out.parent.mkdir(parents=True, exist_ok=True)
         with scratch_folder(out.parent, out.name) as scratch:
             folder = scratch / out.name
@@ -57,8 +57,6 @@ def new_folder(out: Path) -> Iterator[Path]:
             yield folder
             folder.chmod(0o755)
             folder.rename(out)
-    except OSError as error:
-        raise ModelError(unwritable(out, error, _THEN)) from error
 
 
 def copy_model(

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from place_search.core.errors import unwritable
+from place_search.core.files import telling_unwritable
 from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
 from place_search.models.importers.pytorch_netvlad import OWN
@@ -53,11 +53,9 @@ def export_checkpoint(model: str | Path, out: Path) -> ModelCard:
         "parallel": False,
         OWN: {"preprocessing": asdict(card.preprocessing)},
     }
-    try:
+    with telling_unwritable(out, TrainingError):
         out.parent.mkdir(parents=True, exist_ok=True)
         save_table(table, out)
-    except OSError as error:
-        raise TrainingError(unwritable(out, error)) from error
     return card
 
 

@@ -3,11 +3,10 @@
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
-from place_search.core.errors import unwritable
-from place_search.core.files import open_note
+from place_search.core.files import open_note, telling_unwritable
 from place_search.indexer.errors import IndexBusyError, IndexWriteError
 
 LOCK_NAME = ".lock"
@@ -35,10 +34,6 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def plain_write_errors(folder: Path) -> Iterator[None]:
+def plain_write_errors(folder: Path) -> AbstractContextManager[None]:
     """Turn errors such as a full disk or a read-only folder into `IndexWriteError`."""
-    try:
-        yield
-    except OSError as error:
-        raise IndexWriteError(unwritable(folder, error)) from error
+    return telling_unwritable(folder, IndexWriteError)

@@ -67,7 +67,10 @@ def full_disk_in(text: str) -> int | None:
     return next((number for number in _FULL if os.strerror(number) in text), None)
 
 
-def unwritable(what: object, error: OSError, then: str = "run the same command again") -> str:
+RERUN = "run the same command again"
+
+
+def unwritable(what: object, error: OSError, then: str = RERUN) -> str:
     """A sentence on why a file or folder cannot be written; `then` is what to do once it can."""
     if is_of_full_disk(error):
         fault = "is on a full disk; free some space"

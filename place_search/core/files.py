@@ -16,7 +16,7 @@ from glob import escape
 from pathlib import Path
 from tempfile import TemporaryFile, mkdtemp
 
-from place_search.core.errors import PlaceSearchError, unwritable
+from place_search.core.errors import RERUN, PlaceSearchError, unwritable
 from place_search.core.text import parse_json
 
 PART = ".part"
@@ -73,16 +73,18 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def telling_unwritable(path: Path) -> Iterator[None]:
-    """Turn an OSError into a sentence on why a file cannot be written.
+def telling_unwritable(
+    what: object, error: type[PlaceSearchError] = PlaceSearchError, then: str = RERUN
+) -> Iterator[None]:
+    """Turn an OSError into a sentence on why a file or folder cannot be written.
 
     Raises:
-        PlaceSearchError: the file cannot be written.
+        PlaceSearchError: of the type `error`, with the sentence of `unwritable`.
     """
     try:
         yield
-    except OSError as error:
-        raise PlaceSearchError(unwritable(path, error)) from error
+    except OSError as cause:
+        raise error(unwritable(what, cause, then)) from cause
 
 
 @contextmanager
@@ -255,12 +257,12 @@ class LockedFile:
         Raises:
             PlaceSearchError: the disk is full.
         """
-        with _writable(self.path):
+        with telling_unwritable(self.path):
             write_at(self.descriptor, data, offset)
 
     def truncate(self, size: int) -> None:
         """Keep only the first `size` bytes."""
-        with _writable(self.path):
+        with telling_unwritable(self.path):
             os.ftruncate(self.descriptor, size)
 
 
@@ -271,28 +273,21 @@ def locked_file(path: Path) -> Iterator[LockedFile]:
     Raises:
         PlaceSearchError: the file cannot be written, or another process has locked it.
     """
-    with _writable(path):
+    with telling_unwritable(path):
         if path.is_symlink():
             raise OSError(errno.ELOOP, "it is a link")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
-        with _writable(path):
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        with telling_unwritable(path):
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise PlaceSearchError(
+                    f"Another process is writing {path}; wait for it, or name another --out."
+                ) from None
         yield LockedFile(path, descriptor)
     finally:
         os.close(descriptor)
-
-
-@contextmanager
-def _writable(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except BlockingIOError:
-        raise PlaceSearchError(
-            f"Another process is writing {path}; wait for it, or name another --out."
-        ) from None
-    except OSError as error:
-        raise PlaceSearchError(unwritable(path, error)) from error
 
 
 def sync_folder(folder: Path) -> None:
@@ -354,7 +349,7 @@ def begin_files(
     Raises:
         PlaceSearchError: of the type `error`: the folder cannot be written, or holds other files.
     """
-    with _writing(folder, kind, error):
+    with telling_unwritable(f"The {kind} {folder}", error):
         require_own_folder(folder, mark, key, error)
         folder.mkdir(parents=True, exist_ok=True)
         with TemporaryFile(dir=folder):
@@ -371,20 +366,12 @@ def write_files(
     Raises:
         PlaceSearchError: of the type `error`: the folder cannot be written.
     """
-    with _writing(folder, kind, error):
+    with telling_unwritable(f"The {kind} {folder}", error):
         folder.mkdir(parents=True, exist_ok=True)
         with ExitStack() as parts:  # renames the files at its end, the last one first
             for name, text in reversed([*texts.items()]):  # the first one marks the folder as ours
                 part = parts.enter_context(replacing(folder / name))
                 part.write_bytes(text.encode(errors="backslashreplace"))
-
-
-@contextmanager
-def _writing(folder: Path, kind: str, error: type[PlaceSearchError]) -> Iterator[None]:
-    try:
-        yield
-    except OSError as problem:
-        raise error(unwritable(f"The {kind} {folder}", problem)) from problem
 
 
 def _is_marked(path: Path, key: str) -> bool:

@@ -2,8 +2,8 @@
 
 import os
 import pickle
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from errno import ENOSPC
 from pathlib import Path
@@ -12,8 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from place_search.core.errors import unwritable
-from place_search.core.files import replacing
+from place_search.core.files import replacing, telling_unwritable
 from place_search.models.network import Network
 from place_search.training.errors import TrainingError
 
@@ -92,15 +91,7 @@ def load_weights(network: Network, state: Mapping[str, Tensor], path: Path) -> N
         ) from error
 
 
-@contextmanager
-def plain_errors(
-    folder: Path, then: str = "go on with --resume: the last checkpoint is kept"
-) -> Iterator[None]:
-    """Turn an OSError, as of a full disk or a forbidden folder, into a `TrainingError`.
-
-    `then` is what to do once that is mended.
-    """
-    try:
-        yield
-    except OSError as error:
-        raise TrainingError(unwritable(folder, error, then)) from error
+def plain_errors(folder: Path) -> AbstractContextManager[None]:
+    """Turn an OSError of a run, as of a full disk or a forbidden folder, into a `TrainingError`."""
+    then = "go on with --resume: the last checkpoint is kept"
+    return telling_unwritable(folder, TrainingError, then)

@@ -9,7 +9,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from place_search.core.files import require_own_folder, scratch_folder, write_whole
+from place_search.core.files import (
+    require_own_folder,
+    scratch_folder,
+    telling_unwritable,
+    write_whole,
+)
 from place_search.core.text import parse_json
 from place_search.indexer.storage.lock import LOCK_NAME, lock
 from place_search.models import find_model, read_card
@@ -99,7 +104,7 @@ def begin_run(
         "skipped": list(skipped),
     }
     if processes.is_main:
-        with plain_errors(path, "run the same command again"):
+        with telling_unwritable(path, TrainingError):
             path.parent.mkdir(parents=True, exist_ok=True)
             with scratch_folder(path.parent, path.name) as scratch:
                 new = scratch / path.name
