@@ -14,7 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from place_search.core.errors import PlaceSearchError
-from place_search.core.files import FileStamp, read_regular, stamp_of, write_whole
+from place_search.core.files import (
+    FileStamp,
+    read_regular,
+    size_and_time,
+    size_of,
+    stamp_of,
+    write_whole,
+)
 from place_search.core.text import parse_json
 from place_search.indexer.errors import ClusterError
 from place_search.indexer.pipeline import NotReadError, read_photo, stored_path
@@ -79,11 +86,7 @@ class ObjectStoreStaging:
                 name.rsplit("/", 1)[-1]: found["size"]
                 for name, found in self._files("photos").items()
             }
-            missing = {
-                name: path
-                for name, path in photos
-                if name not in uploaded or uploaded[name] != _size_of(path)
-            }
+            missing = {name: path for name, path in photos if uploaded.get(name) != size_of(path)}
             with ThreadPoolExecutor(_UPLOADS) as pool:
                 reasons = pool.map(self._upload, missing, missing.values(), repeat(root))
                 return {
@@ -202,15 +205,5 @@ class ObjectStoreStaging:
 
 def photo_name(path: Path, root: Path) -> str:
     """The name of a photo in an exchange."""
-    identity: list[object] = [os.fsencode(stored_path(path, root)).hex()]
-    with suppress(OSError):
-        status = path.stat()
-        identity += [status.st_size, status.st_mtime_ns]
+    identity = [os.fsencode(stored_path(path, root)).hex(), *(size_and_time(path) or ())]
     return hashlib.sha256(json.dumps(identity).encode()).hexdigest()
-
-
-def _size_of(path: Path) -> int | None:
-    try:
-        return path.stat().st_size
-    except OSError:
-        return None

@@ -12,7 +12,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from place_search.core.files import FileStamp, append, open_note, sync_folder, write_whole
+from place_search.core.files import (
+    FileStamp,
+    append,
+    open_note,
+    size_and_time,
+    sync_folder,
+    write_whole,
+)
 from place_search.core.text import parse_json
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.storage.commit import matches_stamp
@@ -65,12 +72,8 @@ class ShardPlan:
 
 
 def _identity(photo: PlacePhoto) -> tuple[object, ...]:
-    try:
-        status = photo.path.stat()
-        stamp = (status.st_size, status.st_mtime_ns)
-    except OSError:
-        stamp = None
     order = photo.sequence, photo.taken, photo.heading
+    stamp = size_and_time(photo.path)
     return os.fspath(photo.path), photo.name, photo.position, photo.utm, order, stamp
 
 

@@ -305,6 +305,21 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def size_and_time(path: Path) -> tuple[int, int] | None:
+    """A file's size in bytes and time of change in nanoseconds; None where it cannot be read."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns
+
+
+def size_of(path: Path) -> int:
+    """A file's size in bytes; -1 where it cannot be read."""
+    facts = size_and_time(path)
+    return -1 if facts is None else facts[0]
+
+
 def changed_ns(status: os.stat_result) -> int:
     """The time of a file's last change, in nanoseconds since 1970, by a clock that may be wrong.
 

@@ -5,7 +5,7 @@ import json
 import os
 from typing import Any, NamedTuple
 
-from place_search.core.files import LockedFile
+from place_search.core.files import LockedFile, size_and_time
 from place_search.core.text import parse_json
 from place_search.indexer import PlacePhoto
 
@@ -85,8 +85,5 @@ class AnswerJournal:
 
 def _stamp(photo: PlacePhoto) -> str:
     """The size and time of change of a photo's file, by which a changed photo is noticed."""
-    try:
-        status = photo.path.stat()
-    except OSError:
-        return "none"
-    return f"{status.st_size} {status.st_mtime_ns}"
+    facts = size_and_time(photo.path)
+    return "none" if facts is None else f"{facts[0]} {facts[1]}"

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from place_search.core.files import size_and_time
 from place_search.indexer import PlacePhoto, SourceError
 from place_search.indexer.sources.walk import is_list
 from place_search.models import Model
@@ -63,15 +64,10 @@ class PhotoFrames:
     @property
     def identity(self) -> str:
         """The paths of the photos with their sizes and times of change."""
-        parts = []
-        for at in self.order:
-            path = self.photos[at].path
-            try:
-                status = path.stat()
-                parts.append(f"{path}\0{status.st_size}\0{status.st_mtime_ns}")
-            except OSError:
-                parts.append(f"{path}")
-        return "\n".join(parts)
+        paths = [self.photos[at].path for at in self.order]
+        return "\n".join(
+            "\0".join(map(str, (path, *(size_and_time(path) or ())))) for path in paths
+        )
 
     def frames(self, model: Model, skipped: Set[int] = frozenset()) -> Iterator[Frame]:
         """The photos, read as the model needs them."""

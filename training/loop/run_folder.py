@@ -12,6 +12,7 @@ from typing import Any
 from place_search.core.files import (
     require_own_folder,
     scratch_folder,
+    size_of,
     telling_unwritable,
     write_whole,
 )
@@ -231,15 +232,8 @@ def data_stamp(places: Places, validation: Places | None) -> str:
         for rows in (part.queries, part.database, *part.positives):
             names.update(rows.tobytes() + b";")
         for row in part.used_rows.tolist():
-            sizes.update(b"%d;" % _size(part.path(row)))
+            sizes.update(b"%d;" % size_of(part.path(row)))
     return names.hexdigest()[:STAMP_DIGITS] + sizes.hexdigest()[:STAMP_DIGITS]
-
-
-def _size(photo: Path) -> int:
-    try:
-        return photo.stat().st_size
-    except OSError:
-        return -1
 
 
 def replace_model(new: Path, out: Path, run: RunFolder) -> None:
