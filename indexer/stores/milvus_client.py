@@ -55,23 +55,20 @@ class MilvusConnection:
             CollectionLostError: the collection does not exist.
         """
         self._require_up()
-        from grpc import RpcError
-        from pymilvus.exceptions import MilvusException
-
         arguments = {"collection_name": collection} if collection else {}
         try:
             client = self._connect()
             try:
                 return getattr(client, method)(**arguments, timeout=seconds, **options)
-            except MilvusException as error:
-                if error.code != _NOT_LOADED:
+            except _failures() as error:
+                if getattr(error, "code", None) != _NOT_LOADED:
                     raise
                 # A restarted server may not have loaded the collection; it goes on by itself when
                 # the time is up. A file is loaded by this process.
                 client.load_collection(collection, timeout=LONG if self._is_file else seconds)
                 return getattr(client, method)(**arguments, timeout=seconds, **options)
-        except (MilvusException, RpcError, OSError) as error:
-            if isinstance(error, MilvusException) and error.code == _NOT_FOUND:
+        except _failures() as error:
+            if getattr(error, "code", None) == _NOT_FOUND:
                 raise CollectionLostError(
                     f"Milvus at {self.uri} has lost the collection {collection}; make it again "
                     "with `place-search verify INDEX --repair`."
@@ -87,9 +84,7 @@ class MilvusConnection:
         with self._lock:
             if self._client is None:
                 self._require_up()  # one of the calls that wait for the lock has tried, for all
-                from grpc import RpcError
                 from pymilvus import MilvusClient
-                from pymilvus.exceptions import MilvusException
 
                 try:
                     # Closing one that shares its connection leaves the connection open.
@@ -101,7 +96,7 @@ class MilvusConnection:
                         # A proxy of the environment would get the token and the vectors.
                         grpc_options={"grpc.enable_http_proxy": 0} if self._is_here else {},
                     )
-                except (MilvusException, RpcError, OSError) as error:
+                except _failures() as error:
                     raise self._began_outage(error) from error
                 weakref.finalize(self, self._client.close).atexit = False
             return self._client
@@ -141,6 +136,14 @@ def _refusal(error: Exception) -> str:
     code = getattr(cause, "code", None)
     refusals = (StatusCode.UNAUTHENTICATED, StatusCode.PERMISSION_DENIED)
     return _reason_of(cause) if callable(code) and code() in refusals else ""
+
+
+def _failures() -> tuple[type[Exception], ...]:
+    """What pymilvus raises where Milvus refuses, with the number `code`, or does not answer."""
+    from grpc import RpcError
+    from pymilvus.exceptions import MilvusException
+
+    return MilvusException, RpcError, OSError
 
 
 def _reason_of(error: BaseException) -> str:
