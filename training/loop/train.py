@@ -44,7 +44,11 @@ from place_search.training.loop.run_folder import (
     replace_model,
     require_no_run,
 )
-from place_search.training.loop.trained_card import trained_card
+from place_search.training.loop.trained_card import (
+    trained_card,
+    training_record,
+    validation_recall,
+)
 from place_search.training.loop.trainer import Trainer
 from place_search.training.process_group import ProcessGroup, join_processes
 from place_search.training.split_network import split_network
@@ -146,10 +150,9 @@ def train(
             network = network.cpu().eval()
             if config.train_last:
                 set_mean(network, card, places)
-            new_card = trained_card(
-                *(card, out, config, data, about, run),
-                *(places, trainer, netvlad_of(network), trained_on),
-            )
+            record = training_record(card, config, run, places, trainer.state, about)
+            recall = validation_recall(data.validation, record, trained_on)
+            new_card = trained_card(card, out.name, netvlad_of(network), record, recall)
             if processes.is_main:
                 new = folder_of(out) / "model"
                 rmtree(new, ignore_errors=True)  # of a run that was killed just before its end

@@ -1,6 +1,7 @@
 """The card of a trained model."""
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -10,30 +11,21 @@ from place_search.indexer.sources.split import is_split
 from place_search.models import ModelCard, Recall
 from place_search.models.aggregations.netvlad import NetVLAD
 from place_search.training.config import TrainingConfig
-from place_search.training.data.open_places import TrainingData
 from place_search.training.data.places import Places
+from place_search.training.loop.checkpoint import RunState
 from place_search.training.loop.run_folder import RunFolder
-from place_search.training.loop.trainer import Trainer
 
 
-def trained_card(
+def training_record(
     card: ModelCard,
-    out: Path,
     config: TrainingConfig,
-    data: TrainingData,
-    about: str,
     run: RunFolder,
     places: Places,
-    trainer: Trainer,
-    pool: NetVLAD,
-    trained_on: int,
-) -> ModelCard:
-    """The card of the model that a run trained from the model of `card`.
-
-    `trained_on` is the number of queries for validation that are trained on.
-    """
-    state = trainer.state
-    training: dict[str, Any] = {
+    state: RunState,
+    about: str,
+) -> dict[str, Any]:
+    """What a card keeps of a run over `places`, which began with the model of `card`."""
+    return {
         "from": card.id,
         "from_fingerprint": card.fingerprint,
         "data": places.kind,
@@ -52,21 +44,35 @@ def trained_card(
         "recall_after": {n: round(share, 1) for n, share in state.best.items()},
         "settings": asdict(config),
     }
-    data_name = "held-out photos" if data.validation is None else data.validation.stem
-    if data.validation is not None and not is_split(data.validation):
-        data_name += " (validation)"  # other data may have a name such as val.csv, too
-    note = f"before training {training['recall_before']['1']}, at {config.width} × {config.height}"
+
+
+def validation_recall(
+    validation: Path | None, record: Mapping[str, Any], trained_on: int
+) -> Recall:
+    """The recall that a run reached; `trained_on` queries of `validation` are trained on too."""
+    name = "held-out photos" if validation is None else validation.stem
+    if validation is not None and not is_split(validation):
+        name += " (validation)"  # other data may have a name such as val.csv, too
+    size = f"{record['settings']['width']} × {record['settings']['height']}"
+    note = f"before training {record['recall_before']['1']}, at {size}"
     if trained_on:
         note += f"; {trained_on} of its queries are trained on"
+    return Recall(name, "measured", record["recall_after"], note)
+
+
+def trained_card(
+    card: ModelCard, name: str, pool: NetVLAD, record: Mapping[str, Any], recall: Recall
+) -> ModelCard:
+    """The card of the model `name`, which a run trained from the model of `card`."""
     plain = card.unwhitened()
     return replace(
         plain,
-        id=out.name,
+        id=name,
         title=f"{card.backbone} + NetVLAD, {len(pool.centroids)} clusters, trained on places",
         dims=pool.dims,
         files={},
-        recall=(Recall(data_name, "measured", training["recall_after"], note),),
-        fitting={**plain.fitting, "training": training},
+        recall=(recall,),
+        fitting={**plain.fitting, "training": record},
     )
 
 
