@@ -67,7 +67,7 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
         warnings += track.warnings
         missing = positions.count(None)
         if missing == len(positions):
-            raise track.refusal
+            raise track.refusal()
         if missing:
             warnings.append(
                 f"{missing} of the {len(positions)} frames of {data.name} have no position: the "
@@ -78,20 +78,18 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
 
 
 class _VideoTrack:
-    """A GPX track on the clock of a video: `start` is the time of the first frame.
-
-    `refusal` is the error to raise where the track has no position for any frame.
-    """
+    """A GPX track on the clock of a video: `start` is the time of the first frame."""
 
     def __init__(self, video: Video, gpx: GpxTrack, request: VideoRequest) -> None:
         self.gpx = gpx
+        self._video_name = video.path.name
+        self._origin = "as was said" if request.start else "by its metadata"
         self.warnings = list(gpx.warnings)
         first, last = float(gpx.times[0]), float(gpx.times[-1])
         recorded = request.start or video.recorded
         if request.start is None and last < 366 * 86_400:
-            self.start = (
-                0.0  # The track's times are seconds of the video, as `place-search track` writes.
-            )
+            # The track's times are seconds of the video, as `place-search track` writes.
+            self.start = 0.0
         elif recorded is not None:
             self.start = in_utc(recorded).timestamp()
         else:
@@ -100,14 +98,16 @@ class _VideoTrack:
                 f"{video.path.name} does not say when it was recorded, so it is taken to start "
                 f"with {gpx.path.name} at {time_in_words(first)}; --video-start says otherwise."
             )
-        origin = "as was said" if request.start else "by its metadata"
-        self.refusal = SourceError(
-            f"{gpx.path} goes from {gpx.span}, but {video.path.name} starts at "
-            f"{time_in_words(self.start)} {origin}; name the track of that time, or say with "
+        if self.start > last or self.start + video.longest < first:
+            raise self.refusal()
+
+    def refusal(self) -> SourceError:
+        """The error to raise where the track has no position for any frame."""
+        return SourceError(
+            f"{self.gpx.path} goes from {self.gpx.span}, but {self._video_name} starts at "
+            f"{time_in_words(self.start)} {self._origin}; name the track of that time, or say with "
             "--video-start when the video starts, where the camera's clock or zone was wrong."
         )
-        if self.start > last or self.start + video.longest < first:
-            raise self.refusal
 
     def place(self, seconds: float) -> Any:
         """The position at a time of the video; None where it is unknown."""
