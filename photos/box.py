@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from place_search.core.tables import numbers_of, parse_number
+from place_search.core.tables import numbers_of, parse_numbers
 from place_search.photos.errors import BoxError
 
 MIN_BOX_SIDE = 32
@@ -47,7 +47,7 @@ def parse_box(text: str) -> PhotoBox:
     Raises:
         BoxError: the text is not four numbers.
     """
-    return _box([parse_number(part.strip()) for part in text.split(",")], text)
+    return _box(parse_numbers(text), text)
 
 
 def box_of(numbers: Iterable[object] | None) -> PhotoBox | None:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box, Position, distances_m, geocentric, is_on_earth
-from place_search.core.tables import number_of, numbers_of, parse_number
+from place_search.core.tables import number_of, numbers_of, parse_numbers
 from place_search.search.errors import ParameterError
 
 MIN_RADIUS_OF_CURVATURE_M = 6_335_439.0
@@ -69,7 +69,7 @@ def parse_position(text: str) -> Position:
     Raises:
         ParameterError: not two numbers, or not a point on Earth.
     """
-    return _position([parse_number(part.strip()) for part in text.split(",")], text)
+    return _position(parse_numbers(text), text)
 
 
 def position_of(degrees: Iterable[object] | None) -> Position | None:

@@ -188,6 +188,11 @@ def parse_number(text: str) -> float:
     return number if math.isfinite(number) else math.nan
 
 
+def parse_numbers(text: str) -> list[float]:
+    """`parse_number` each part of a text such as "48.1, 11.5"."""
+    return [parse_number(part.strip()) for part in text.split(",")]
+
+
 def parse_whole(text: str) -> int | None:
     """A whole number of at least 0 in plain digits; None for anything else."""
     return int(text) if re.fullmatch("[0-9]{1,4000}", text) else None

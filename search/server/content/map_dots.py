@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
-from place_search.core.tables import parse_number
+from place_search.core.tables import parse_numbers
 from place_search.search.errors import ParameterError
 
 MERCATOR_LATITUDE = 85.0511
@@ -29,7 +29,7 @@ def parse_box(text: str) -> Box:
         ParameterError: not four numbers, not on Earth, or south above north.
     """
     try:
-        west, south, east, north = (parse_number(part.strip()) for part in text.split(","))
+        west, south, east, north = parse_numbers(text)
     except ValueError:
         west = south = east = north = np.nan
     if not (abs(west) <= 180 and abs(east) <= 180 and -90 <= south <= north <= 90):
