@@ -33,7 +33,7 @@ def required_version(place: Place, if_match: str | None) -> int | None:
     """
     if if_match is None:
         return None
-    if _is_meant(place_tag(place), if_match):
+    if is_named(place_tag(place), if_match):
         return place.version
     raise EditConflictError(
         f"Place {place.place_id} is not as you have read it, as somebody has changed it since; "
@@ -47,13 +47,14 @@ def require_group(groups: Groups, place_id: int, if_match: str | None) -> None:
     Raises:
         EditConflictError: the group is not the version that the client has read.
     """
-    if if_match is not None and not _is_meant(group_tag(group_dict(groups, place_id)), if_match):
+    if if_match is not None and not is_named(group_tag(group_dict(groups, place_id)), if_match):
         raise EditConflictError(
             f"The group of place {place_id} is not as you have read it, as somebody has changed it "
             "since; read it again, and repeat your change if it is still wanted."
         )
 
 
-def _is_meant(tag: str, if_match: str) -> bool:
+def is_named(tag: str, condition: str) -> bool:
+    """Whether an If-Match or If-None-Match names the version of the ETag `tag`."""
     # A proxy that compresses makes a tag weak, but the tag is of the content, not of its bytes.
-    return bool({"*", tag} & {each.strip().removeprefix("W/") for each in if_match.split(",")})
+    return bool({"*", tag} & {each.strip().removeprefix("W/") for each in condition.split(",")})

@@ -3,14 +3,9 @@
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from place_search.search.server.content.matching import is_named
+
 _BODY_HEADERS = ("content-type", "content-length", "content-encoding", "accept-ranges")
-
-
-def is_known(tag: str, if_none_match: str) -> bool:
-    """Whether a client with this If-None-Match has the version of the ETag `tag`."""
-    # A proxy that compresses makes a tag weak.
-    tags = {each.strip().removeprefix("W/") for each in if_none_match.split(",")}
-    return tag != "" and bool({"*", tag} & tags)
 
 
 class Unchanged:
@@ -32,7 +27,7 @@ class Unchanged:
             nonlocal is_unchanged
             if message["type"] == "http.response.start" and message["status"] == 200:
                 headers = MutableHeaders(scope=message)
-                is_unchanged = is_known(headers.get("etag", ""), if_none_match)
+                is_unchanged = "etag" in headers and is_named(headers["etag"], if_none_match)
                 if is_unchanged:
                     message["status"] = 304
                     for name in _BODY_HEADERS:

@@ -17,7 +17,7 @@ from place_search.search.server.content.fields import (
     PlaceId,
     RadiusM,
 )
-from place_search.search.server.content.matching import place_tag
+from place_search.search.server.content.matching import is_named, place_tag
 from place_search.search.server.content.pictures import (
     LONGEST_SIDE,
     SHORTEST_SIDE,
@@ -29,7 +29,6 @@ from place_search.search.server.content.pictures import (
 )
 from place_search.search.server.content.place_schemas import PlaceDetailsReply
 from place_search.search.server.content.schemas import IndexReply, SimilarReply
-from place_search.search.server.middleware.unchanged import is_known
 from place_search.search.server.problems import (
     BAD_PARAMETER,
     BUSY,
@@ -223,4 +222,4 @@ async def thumbnails(
 
 def _is_cached(request: Request, headers: Mapping[str, str]) -> bool:
     """Whether the client has this version already."""
-    return is_known(headers["ETag"], request.headers.get("if-none-match", ""))
+    return is_named(headers["ETag"], request.headers.get("if-none-match", ""))
