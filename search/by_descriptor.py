@@ -6,14 +6,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from place_search.core.geodesy import Position
 from place_search.indexer import Filter, Hit, Index
 from place_search.search.index_calibration import ChosenCalibration
 from place_search.search.positions import PlacePositions
 from place_search.search.probability import rounded_probability
 from place_search.search.results import Result, Verified, spot_of
 from place_search.search.several.batch import BatchStandards
-from place_search.search.several.views import RankedPlace
+from place_search.search.several.views import RankedPlace, Where
 
 
 class DescriptorSearch:
@@ -55,13 +54,12 @@ class DescriptorSearch:
         self,
         descriptor: NDArray[np.float32],
         k: int,
-        near: Position | None,
-        radius_m: float | None,
-        place_filter: Filter | None,
+        where: Where,
         notes: list[str],
         batch: BatchStandards | None = None,
     ) -> Sequence[Hit]:
         """The k places most similar to a (D,) descriptor; `notes` get a remark where none fits."""
+        near, radius_m, place_filter = where
         only = box = None
         if near is not None and radius_m is not None:
             only = self.positions.within(near, radius_m)

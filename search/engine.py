@@ -50,6 +50,7 @@ from place_search.search.several.views import (
     TAKEN_WHOLE,
     RankedPlace,
     SearchOptions,
+    Where,
     best_of_views,
     parts_of,
 )
@@ -185,9 +186,8 @@ class Engine(DescriptorSearch):
             features = others if self.index.has_local_features else "no local features"
             notes.append(f"The index keeps {features}, so the results are unverified.")
         checking = verify is not False and self.verifies
-        options = SearchOptions(
-            k, spots, checking, near, radius_m, place_filter, batch, stages, notes
-        )
+        where = Where(near, radius_m, place_filter)
+        options = SearchOptions(k, spots, checking, where, batch, stages, notes)
         first = decoded[0]
         by_part = [
             self._ranked_places(part, options, len(first.views)) for part in parts_of(decoded)
@@ -239,15 +239,7 @@ class Engine(DescriptorSearch):
             most = MAX_K if options.spots and not checking else options.k
             count = max(most, compared)
             fused = mean_direction([embedding.descriptor for embedding in embeddings])
-            hits = self.hits(
-                fused,
-                count,
-                options.near,
-                options.radius_m,
-                options.place_filter,
-                notes,
-                options.batch,
-            )
+            hits = self.hits(fused, count, options.where, notes, options.batch)
             views = self._views(embeddings, hits)
         blank = [not checking and is_blank(embedding.local_features) for embedding in embeddings]
         if any(blank):

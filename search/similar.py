@@ -21,7 +21,7 @@ from place_search.search.probability import (
 )
 from place_search.search.reasons import REASONS, reason_dict
 from place_search.search.results import Result, columns_of, result_dict
-from place_search.search.several.views import RankedPlace
+from place_search.search.several.views import RankedPlace, Where
 from place_search.search.stages import Stages
 from place_search.search.verification import NOTHING, is_blank_place
 
@@ -98,7 +98,8 @@ def similar_places(
     notes = list(engine.chosen.notes)
     with (stages or Stages()).timed("search"):
         count = max(k, BACKGROUND) + len(left_out)
-        all_hits = engine.hits(descriptor, count, near, radius_m, place_filter, notes)
+        where = Where(near, radius_m, place_filter)
+        all_hits = engine.hits(descriptor, count, where, notes)
     hits = [hit for hit in all_hits if hit.place_id not in left_out]
     similarities = [hit.similarity for hit in hits]
     first = hits[:k]

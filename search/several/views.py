@@ -35,6 +35,14 @@ class RankedPlace(NamedTuple):
     facing: Facing | None = None
 
 
+class Where(NamedTuple):
+    """Which places count: those within `radius_m` metres of `near` that fit the `place_filter`."""
+
+    near: Position | None
+    radius_m: float | None
+    place_filter: Filter | None
+
+
 class SearchOptions(NamedTuple):
     """The options of a search that hold for each part of its query: `k` places or `spots`.
 
@@ -44,9 +52,7 @@ class SearchOptions(NamedTuple):
     k: int
     spots: bool
     checking: bool
-    near: Position | None
-    radius_m: float | None
-    place_filter: Filter | None
+    where: Where
     batch: BatchStandards | None
     stages: Stages
     notes: list[str]
