@@ -105,17 +105,13 @@ class Engine(DescriptorSearch):
         self.decode = decode or model.read
         self.candidates = candidates
         self.verify_budget_s = verify_budget_s
-        self._verifies = (
+        self.verifies = (
             index.has_local_features
             and model.local_features is not None
             and index.manifest.keeps_features_of(model, index.folder)
         )
-        super().__init__(index, calibration_for(index, model))
-
-    @property
-    def verifies(self) -> bool:
         """Whether the index keeps the local features that verification needs."""
-        return self._verifies
+        super().__init__(index, calibration_for(index, model))
 
     def warm_up(self) -> None:
         """Search once, so that the first query does not wait for preparations.
