@@ -4,9 +4,6 @@ from torchvision.models import alexnet
 
 from place_search.models.layers import Backbone
 
-CONVOLUTIONS = (0, 3, 6, 8, 10)
-"""The convolutions among `layers`, numbered as in torchvision."""
-
 
 class AlexNet(Backbone):
     """(N, 3, H, W) normalised photos to (N, 256, h, w) features.
