@@ -152,20 +152,18 @@ def places_index(folder: Path, model: Model, photos: Sequence[Path]) -> Path:
     return folder
 
 
+def serve_command(index: Path) -> tuple[list[str], str]:
+    """The command of a server of an index on a free port, and its address."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "place_search", "serve", str(index), "--port", str(port)]
+    return command, f"http://127.0.0.1:{port}"
+
+
 @contextmanager
 def running_server(index: Path, query: bytes) -> Iterator[tuple[httpx.Client, float, int]]:
     """A server process: a client of it, the seconds to its first answer, and its process id."""
-    with socket.create_server(("127.0.0.1", 0)) as socket_:
-        port = socket_.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "place_search",
-        "serve",
-        str(index),
-        "--port",
-        str(port),
-    ]
+    command, address = serve_command(index)
     # Lets Python keep its compiled modules from the first start on, as in an installation.
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
@@ -173,7 +171,7 @@ def running_server(index: Path, query: bytes) -> Iterator[tuple[httpx.Client, fl
     start = time.perf_counter()
     with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL) as process:
         try:
-            with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE_S) as client:
+            with httpx.Client(base_url=address, timeout=PATIENCE_S) as client:
                 yield client, _seconds_until_answer(client, process, query, start), process.pid
         finally:
             process.terminate()

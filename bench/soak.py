@@ -13,7 +13,6 @@ import asyncio
 import io
 import json
 import random
-import socket
 import statistics
 import subprocess
 import sys
@@ -31,6 +30,7 @@ import psutil
 from PIL import Image
 
 from bench.link import Link
+from bench.serving import serve_command
 from bench.table import OUT, Row, print_rows, write_rows
 from place_search.demo_photos import fetch_demo_photos
 from place_search.indexer import build_index, open_index, open_source
@@ -152,20 +152,9 @@ def _shaped(photos: Sequence[bytes]) -> list[bytes]:
 
 
 def _start(index: Path, memory: str | None) -> tuple[subprocess.Popen[bytes], str]:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "place_search",
-        "serve",
-        str(index),
-        "--port",
-        str(port),
-    ]
+    command, address = serve_command(index)
     command += ["--read-seconds", "5", *([] if memory is None else ["--memory", memory])]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    address = f"http://127.0.0.1:{port}"
     end = time.monotonic() + 60
     while time.monotonic() < end:
         try:
