@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
+from place_search.indexer import Place
 from place_search.photos import THUMBNAIL_SIDE
 from place_search.search.positions import parse_position
 from place_search.search.results import place_dict
@@ -91,10 +92,16 @@ def one_place(
     A change takes the ETag in If-Match, a read in If-None-Match.
     """
     index = service.engine.index
-    place = index.place(place_id)
-    response.headers["ETag"] = place_tag(place)
     response.headers["Cache-Control"] = ASK_AGAIN
-    content = place_dict(place, index.index_id)
+    return place_reply(index.place(place_id), index.index_id, request, response)
+
+
+def place_reply(
+    place: Place, index_id: str, request: Request, response: Response
+) -> PlaceDetailsReply:
+    """The facts of a place as an answer, which gets the place's ETag."""
+    response.headers["ETag"] = place_tag(place)
+    content = place_dict(place, index_id)
     return PlaceDetailsReply.model_validate(content, context=request.scope["root_path"])
 
 

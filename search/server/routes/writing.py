@@ -15,11 +15,9 @@ from starlette.types import Scope
 from place_search.core.geodesy import NULL_ISLAND, Position, is_null_island
 from place_search.core.text import is_shown
 from place_search.search.errors import ParameterError
-from place_search.search.results import place_dict
 from place_search.search.server.clients import client_of
 from place_search.search.server.content.fields import CHECKED_FIELDS, PlaceId, json_object, photo_in
 from place_search.search.server.content.kept_answers import RequestKey
-from place_search.search.server.content.matching import place_tag
 from place_search.search.server.content.place_schemas import (
     AddedPhotosReply,
     AddedPlaceReply,
@@ -38,6 +36,7 @@ from place_search.search.server.problems import (
     documented,
 )
 from place_search.search.server.roles import allows
+from place_search.search.server.routes.places import place_reply
 from place_search.search.server.served import CurrentState, served_of
 from place_search.search.server.writer import Writer
 
@@ -233,9 +232,7 @@ async def restore_place(
 ) -> PlaceDetailsReply:
     """Bring back a removed place as it was, until the index is compacted."""
     index_id, place = await service.run_change(request, writer.restore, place_id)
-    response.headers["ETag"] = place_tag(place)
-    content = place_dict(place, index_id)
-    return PlaceDetailsReply.model_validate(content, context=request.scope["root_path"])
+    return place_reply(place, index_id, request, response)
 
 
 @router.patch(
@@ -269,6 +266,4 @@ async def edit_place(
     """
     patch = await json_object(request, PlacePatch, '{"name": "North gate"}')
     index_id, place = await service.run_change(request, writer.edit, place_id, patch, if_match)
-    response.headers["ETag"] = place_tag(place)
-    content = place_dict(place, index_id)
-    return PlaceDetailsReply.model_validate(content, context=request.scope["root_path"])
+    return place_reply(place, index_id, request, response)
