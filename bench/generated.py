@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.files import write_whole
-from place_search.core.progress import Progress, silent
 from place_search.core.rows import spread_rows
 from place_search.indexer import open_index
 from place_search.indexer.changes.version_builder import VersionBuilder
@@ -33,10 +32,8 @@ from place_search.indexer.storage.shards import (
     SHARDS,
     THUMBNAILS,
     Row,
-    shard_image,
+    shard_files,
     shard_name,
-    thumbnails_image,
-    thumbnails_name,
 )
 from place_search.indexer.stores.store_files import StoreRequest
 from place_search.models import Embedding, encode_grid
@@ -124,7 +121,6 @@ def write_index(
     folder: Path,
     *,
     store: str = "auto",
-    progress: Progress = silent,
     model: Mapping[str, Any] = MODEL,
     row: Callable[[int, Vectors], Row] | None = None,
 ) -> dict[str, float]:
@@ -143,11 +139,8 @@ def write_index(
         rows = [(row or generated_row)(first + at, vector) for at, vector in enumerate(vectors)]
         first += len(rows)
         start = time.perf_counter()
-        files[shard_name(number)] = write_whole(
-            folder / shard_name(number), shard_image(rows, INT8)
-        )
-        name = thumbnails_name(number)
-        files[name] = write_whole(folder / name, thumbnails_image(rows))
+        for name, content in shard_files(number, rows, INT8):
+            files[name] = write_whole(folder / name, content)
         seconds += time.perf_counter() - start
         shards.append(shard_name(number))
     source = {"root": str(folder.parent / "photos"), "kind": "folder"}
@@ -179,7 +172,6 @@ def write_index(
         old=manifest,
         contents=Contents(manifest, {name: folder / name for name in files}),
         model=None,
-        progress=progress,
         clock=clock,
     ).run()
     return {"write": seconds, **clock.seconds()}

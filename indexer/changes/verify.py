@@ -35,7 +35,7 @@ from place_search.indexer.storage.manifest import (
     read_manifest,
 )
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
-from place_search.indexer.storage.shards import JOINED, SHARDS, TABLE, THUMBNAILS
+from place_search.indexer.storage.shards import JOINED, TABLE, pack_of
 from place_search.models import Model
 
 _CHANGED = "its photo is another one now; `place-search sync` takes that in"
@@ -168,7 +168,6 @@ def _store_problems(index: Index) -> list[str]:
 def _content_problems(contents: Contents, paths: dict[str, Path]) -> Iterator[Defect]:
     """The problems inside of files whose checksums hold."""
     manifest = contents.manifest
-    start = 0
     for name, shard, pack in zip(
         manifest.shards, contents.shards, contents.thumbnails, strict=True
     ):
@@ -179,8 +178,7 @@ def _content_problems(contents: Contents, paths: dict[str, Path]) -> Iterator[De
             yield Defect(name, "holds descriptors that are not of norm 1")
         offsets = pack.column("offset")
         if len(offsets) != count + 1 or (np.diff(offsets) < 0).any():
-            yield Defect(name.replace(SHARDS, THUMBNAILS), "does not fit its shard")
-        start += count
+            yield Defect(pack_of(name), "does not fit its shard")
     with h5py.File(paths[JOINED], "r", locking=False) as joined:
         ids = np.asarray(joined["place_id"][()])
         if not np.array_equal(ids, contents.rows.stored_ids):
@@ -206,7 +204,7 @@ def _repair(
 ) -> tuple[list[str], list[Skipped]]:
     """Commit a version without the problems. Returns the repaired files and the lost places."""
     bad_files = {problem.file for problem in problems}
-    files_of_shard = {name: (name, name.replace(SHARDS, THUMBNAILS)) for name in manifest.shards}
+    files_of_shard = {name: (name, pack_of(name)) for name in manifest.shards}
     damaged_shards = [name for name in manifest.shards if bad_files & set(files_of_shard[name])]
     whole_shards = [name for name in manifest.shards if name not in damaged_shards]
     paths = manifest.paths(folder)

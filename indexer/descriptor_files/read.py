@@ -124,7 +124,7 @@ class _Kapture(DescriptorFile):
         ]
         fields = [field.strip() for field in (lines or [""])[0].split(",")]
         try:
-            self.type_name, kind, width, _metric = fields
+            _name, kind, width, _metric = fields
             self._kind, self._width = np.dtype(kind), int(width)
         except (ValueError, TypeError) as error:
             raise SourceError(

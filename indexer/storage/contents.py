@@ -17,7 +17,7 @@ from place_search.indexer.storage.commit import matches_stamp
 from place_search.indexer.storage.edits import NO_EDITS, Edits
 from place_search.indexer.storage.manifest import Manifest, read_manifest
 from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
-from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS, Row
+from place_search.indexer.storage.shards import JOINED, Row, pack_of
 from place_search.models import Codes
 
 T = TypeVar("T")
@@ -127,7 +127,7 @@ class Contents:
     @cached_property
     def thumbnails(self) -> list[ArrayFile]:
         """The packs of thumbnails, one a shard."""
-        packs = (name.replace(SHARDS, THUMBNAILS) for name in self.manifest.shards)
+        packs = map(pack_of, self.manifest.shards)
         return [ArrayFile(self._paths[pack]) for pack in packs]
 
     def codes(self, row: int) -> Codes:
@@ -260,7 +260,7 @@ class Contents:
 
     def _verify(self, shard: str) -> None:
         """Check a shard's files before rows are copied: a copy gets new checksums."""
-        for name in (shard, shard.replace(SHARDS, THUMBNAILS)):
+        for name in (shard, pack_of(shard)):
             if name not in self._verified:
                 if not matches_stamp(self._paths[name], self.manifest.files[name]):
                     repair = shell_command("verify", self._paths[JOINED].parent, "--repair")

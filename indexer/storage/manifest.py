@@ -22,7 +22,7 @@ from place_search.indexer.errors import IndexFormatError, ModelMismatchError, re
 from place_search.indexer.storage.descriptor_codes import FLOAT32, INT8, DescriptorType
 from place_search.indexer.storage.edits import is_edits_file
 from place_search.indexer.storage.groups import GROUPS
-from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS
+from place_search.indexer.storage.shards import JOINED, SHARDS, THUMBNAILS, pack_of
 from place_search.models import Model
 
 MANIFEST = "manifest.json"
@@ -361,7 +361,7 @@ def _parse(table: dict[str, Any]) -> Manifest:
     for name in (JOINED,) if manifest.has_no_store_file else (manifest.store_file, JOINED):
         files[name]
     for name in manifest.shards:
-        files[name.replace(SHARDS, THUMBNAILS)]
+        files[pack_of(name)]
     _ = manifest.model["id"], manifest.model["fingerprint"], manifest.model["dims"]
     _ = manifest.verifier and (manifest.verifier["id"], manifest.verifier["fingerprint"])
     _ = manifest.source["root"], manifest.store["kind"]

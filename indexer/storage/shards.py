@@ -110,9 +110,9 @@ def shard_name(number: int) -> str:
     return f"{SHARDS}/{number:05d}.h5"
 
 
-def thumbnails_name(number: int) -> str:
+def pack_of(shard: str) -> str:
     """The name of the pack that holds the thumbnails of a shard's places."""
-    return f"{THUMBNAILS}/{number:05d}.h5"
+    return shard.replace(SHARDS, THUMBNAILS)
 
 
 def shard_files(
@@ -121,7 +121,7 @@ def shard_files(
     """The name and content of each file of a shard with these rows."""
     if rows:
         yield shard_name(number), shard_image(rows, kind)
-        yield thumbnails_name(number), thumbnails_image(rows)
+        yield pack_of(shard_name(number)), thumbnails_image(rows)
 
 
 def shard_image(rows: Sequence[Row], kind: DescriptorType) -> bytes:
