@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from place_search.core.files import sha256_of
-from place_search.core.progress import Progress, silent
+from place_search.core.progress import Progress, silent, unheard
 from place_search.models import Aggregation, ModelCard, weights_folder
 from place_search.models.folder import write_model
 from place_search.models.new_folder import require_free
@@ -31,7 +31,7 @@ def cluster(
     about: str = "",
     seed: int = 1,
     progress: Progress = silent,
-    print_message: Callable[[str], None] | None = None,
+    print_message: Callable[[str], None] = unheard,
 ) -> ModelCard:
     """Fit a NetVLAD vocabulary on the photos of `data` and write a model folder at `out`.
 
@@ -48,9 +48,8 @@ def cluster(
     """
     require_free(out)
     places = open_places(data, root=root)
-    if print_message is not None:
-        for sentence in places.left_out:
-            print_message(sentence)
+    for sentence in places.left_out:
+        print_message(sentence)
     photos = [places.path(row) for row in places.database.tolist()]
     resize = preprocessing or Preprocessing("area")
     cache = weights_folder() / ".backbones" / backbone

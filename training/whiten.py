@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from place_search.core.files import scratch_folder
-from place_search.core.progress import Progress, silent
+from place_search.core.progress import Progress, silent, unheard
 from place_search.indexer import build_index, holds_index, open_index, open_index_model, open_source
 from place_search.models import UNWHITENED_MODEL, ModelCard, find_model, open_model, read_card
 from place_search.models.folder import write_model
@@ -27,10 +27,6 @@ from place_search.training.view_whitening import (
 from place_search.training.whitening import WhiteningFit, fit_whitening, require_samples
 
 
-def _to_nobody(sentence: str) -> None:
-    pass
-
-
 def whiten(
     data: Path,
     out: Path,
@@ -43,7 +39,7 @@ def whiten(
     seed: int = 0,
     max_pixels: int = MAX_PIXELS,
     progress: Progress = silent,
-    print_message: Callable[[str], None] = _to_nobody,
+    print_message: Callable[[str], None] = unheard,
 ) -> ModelCard:
     """Fit a whitening on an index, or on photos, and write the whitened model as `out`.
 

@@ -14,6 +14,10 @@ def silent(stage: str, done: int, total: int) -> None:
     """Ignore progress."""
 
 
+def unheard(sentence: str) -> None:
+    """Ignore a sentence on a run."""
+
+
 def renamed(progress: Progress, name: str) -> Progress:
     """Progress of a part of a run, with `name` in place of the names of its stages."""
     return lambda stage, done, total: progress(name, done, total)

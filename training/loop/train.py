@@ -14,7 +14,7 @@ import torch
 
 from place_search.core.errors import shell_command
 from place_search.core.memory import keep_large_blocks
-from place_search.core.progress import Progress, silent
+from place_search.core.progress import Progress, silent, unheard
 from place_search.core.rows import spread_rows
 from place_search.models import ModelCard, find_model, read_card
 from place_search.models.aggregations.netvlad import netvlad_of
@@ -70,7 +70,7 @@ def train(
     about: str = "",
     save_seconds: float = SAVE_SECONDS,
     progress: Progress = silent,
-    print_message: Callable[[str], None] | None = None,
+    print_message: Callable[[str], None] = unheard,
 ) -> ModelCard:
     """Train a model on places and write it as the model folder `out`.
 
@@ -129,7 +129,7 @@ def train(
         else:
             validation = _without_skipped(validation_places, skipped[1])
             trained_on = _queries_trained_on(places, validation)
-            if trained_on and print_message is not None and processes.is_main:
+            if trained_on and processes.is_main:
                 print_message(
                     f"{trained_on} of the {len(validation.queries)} queries of {data.validation} "
                     "are trained on too, so that their recall says little of other photos; give "
