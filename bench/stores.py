@@ -114,9 +114,8 @@ def _child(measurement: str, generated: Generated, scratch: Path, store: str) ->
         env |= {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
     process = subprocess.run(command, check=True, stdout=subprocess.PIPE, env=env)
     figures: dict[str, Any] = json.loads(process.stdout)
-    print(
-        f"{measurement}: {figures}", flush=True
-    )  # a run takes long, so each figure is printed at once
+    # A run takes long, so each figure is printed at once.
+    print(f"{measurement}: {figures}", flush=True)
     return figures
 
 

@@ -104,9 +104,8 @@ def index_input(
         source = open_source(data, root, video)
         opened = model()
     else:
-        source = open_source(
-            data, root, replace(video, panoramas="off")
-        )  # descriptors are of whole photos
+        # Descriptors are of whole photos.
+        source = open_source(data, root, replace(video, panoramas="off"))
         made_by = model() if model_named else None
         file = open_descriptor_file(descriptors)
         opened = descriptor_file_model(file, source, made_by, max_pixels=max_pixels)

@@ -197,9 +197,8 @@ class Decoder:
     ) -> T | None:
         """The result of `take` for the reply to a job; None where the job needs more memory."""
         for _ in range(2):
-            if not _seconds_left(
-                deadline
-            ):  # so that a late photo never has the processes restarted
+            # A late photo never has the processes restarted.
+            if not _seconds_left(deadline):
                 raise _busy_error()
             processes = self._processes
             try:
@@ -302,9 +301,8 @@ class _Slot:
                 now = time.monotonic()
                 if now > deadline + PATIENCE_SECONDS:
                     raise
-                if (
-                    self.state["number"] != job["number"]
-                ):  # the job has not begun, or has just ended
+                # The job has not begun, or has just ended.
+                if self.state["number"] != job["number"]:
                     continue
                 if self.state.used_bytes() > self.state.limit_bytes(limits.memory_bytes):
                     killed = OUT_OF_MEMORY

@@ -31,9 +31,8 @@ def takes_settings(
 
     @wraps(command)
     def run(**values: Any) -> None:
-        if unknown := unknown_variables(
-            serving=True
-        ):  # one of them may be a misspelt setting of access
+        # One of them may be a misspelt setting of access.
+        if unknown := unknown_variables(serving=True):
             raise ServerError(" ".join(unknown))
         options = {setting.name: values.pop(setting.name) for setting in settings}
         set_options = {name: value for name, value in options.items() if value is not None}
