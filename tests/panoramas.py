@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw
+from PIL import Image
+
+from tests.rendered import rendered_place
 
 Pixels = NDArray[np.uint8]
 _XMP = (
@@ -21,20 +23,8 @@ _XMP = (
 @lru_cache(maxsize=32)
 def scene(seed: int, width: int = 2048) -> Pixels:
     """A sphere of coloured patches, things and lines: (width / 2, width, 3)."""
-    random = np.random.default_rng(seed)
-    size = width, width // 2
-    coarse = Image.fromarray(random.integers(0, 255, (9, 18, 3), dtype=np.uint8))
-    image = coarse.resize(size, Image.Resampling.BICUBIC)
-    draw = ImageDraw.Draw(image)
-    for _ in range(700):
-        x, y = (int(value) for value in random.integers(0, size))
-        wide, high = (int(value) for value in random.integers(8, width // 24, 2))
-        colour = tuple(int(value) for value in random.integers(0, 255, 3))
-        if random.random() < 0.5:
-            draw.rectangle((x, y, x + wide, y + high), fill=colour)
-        else:
-            draw.line((x, y, x + wide, y - high), fill=colour, width=4)
-    return np.asarray(image)
+    size, sides = (width, width // 2), (8, width // 24)
+    return np.asarray(rendered_place(seed, size, patches=(18, 9), things=700, sides=sides))
 
 
 def gpano(elements: bool = False, **properties: object) -> bytes:

@@ -5,14 +5,14 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image
 from typer.testing import Result
 
 import place_search
 from place_search.core.errors import PlaceSearchError
 from place_search.search.tracks import track_files
+from tests.rendered import rendered_place
 
 Run = Callable[..., Result]
 CheckFailure = Callable[[Result], str]
@@ -23,19 +23,8 @@ BACK = [f"places/{place}.jpg" for place in reversed(range(PLACES))]
 
 
 def photo(place: int) -> Image.Image:
-    """Patches and lines, others for every place: 480 × 360."""
-    rng = np.random.default_rng(place)
-    coarse = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8))
-    image = coarse.resize((480, 360), Image.Resampling.BICUBIC)
-    draw = ImageDraw.Draw(image)
-    for _ in range(60):
-        x, y, width, height = (int(value) for value in rng.integers(0, (480, 360, 90, 90)))
-        colour = tuple(int(value) for value in rng.integers(0, 255, 3))
-        if rng.random() < 0.5:
-            draw.rectangle((x, y, x + width, y + height), fill=colour)
-        else:
-            draw.line((x, y, x + width, y - height), fill=colour, width=4)
-    return image
+    """A picture of a place: 480 × 360."""
+    return rendered_place(place, (480, 360))
 
 
 @pytest.fixture(scope="module")

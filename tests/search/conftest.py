@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageDraw
+from PIL import ExifTags, Image
 
 from place_search.core.geodesy import Position
 from place_search.indexer import Index, build_index, open_index, open_source
 from place_search.models import Model, open_model
 from place_search.search.engine import Engine
 from tests.processes import unmeasured
+from tests.rendered import rendered_place
 from tests.search.guarded import READ_SECONDS
 from tests.waiting import PATIENT, SECONDS, wait_until
 
@@ -41,20 +41,8 @@ class Street:
         return None if place in WITHOUT_POSITION else Position(48.0 + place / 1000, 11.5)
 
     def photo(self, place: int) -> Image.Image:
-        """What the place looks like: 640 × 480, coloured patches and lines."""
-        rng = np.random.default_rng(place)
-        coarse = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8))
-        image = coarse.resize((640, 480), Image.Resampling.BICUBIC)
-        draw = ImageDraw.Draw(image)
-        for _ in range(60):
-            x, y = (int(value) for value in rng.integers(0, (640, 480)))
-            width, height = (int(value) for value in rng.integers(10, 120, 2))
-            colour = tuple(int(value) for value in rng.integers(0, 255, 3))
-            if rng.random() < 0.5:
-                draw.rectangle((x, y, x + width, y + height), fill=colour)
-            else:
-                draw.line((x, y, x + width, y - height), fill=colour, width=4)
-        return image
+        """What the place looks like, 640 × 480."""
+        return rendered_place(place)
 
     def query(self, place: int) -> bytes:
         """The place seen again: cropped, darker, more compressed, without metadata."""

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
-from PIL import ExifTags, Image, ImageDraw
+from PIL import ExifTags, Image
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect
 
 from bench.chromium import chromium
@@ -34,6 +33,7 @@ from place_search.search.server.keys import new_key
 from place_search.search.server.settings import ServerSettings
 from tests.held import Gate, running
 from tests.processes import unmeasured
+from tests.rendered import rendered_place
 from tests.waiting import PATIENT, SECONDS
 from tests.web.settling import note_requests
 
@@ -71,19 +71,8 @@ class Town:
         return f"places/street-{place}/{place:02d}.jpg"
 
     def view(self, place: int) -> Image.Image:
-        """A picture of a place: coloured patches and lines, 640 × 480 but for `PORTRAIT`."""
-        rng = np.random.default_rng(1000 + place)
-        sky = Image.fromarray(rng.integers(0, 255, (6, 8, 3), dtype=np.uint8))
-        image = sky.resize((640, 480), Image.Resampling.BICUBIC)
-        draw = ImageDraw.Draw(image)
-        for _ in range(60):
-            x, y = (int(value) for value in rng.integers(0, (640, 480)))
-            width, height = (int(value) for value in rng.integers(10, 120, 2))
-            colour = tuple(int(value) for value in rng.integers(0, 255, 3))
-            if rng.random() < 0.5:
-                draw.rectangle((x, y, x + width, y + height), fill=colour)
-            else:
-                draw.line((x, y, x + width, y - height), fill=colour, width=4)
+        """A picture of a place, 640 × 480 but for `PORTRAIT`."""
+        image = rendered_place(1000 + place)
         return image.resize((480, 1280)) if place == PORTRAIT else image
 
     def query(self, place: int, *, sideways: bool = False) -> Path:
