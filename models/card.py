@@ -245,7 +245,7 @@ def card_of(card: ModelCard, fingerprint: str, dims: int) -> ModelCard | None:
     None if no way of opening the model gives these.
     """
     try:
-        card = card if card.dims == dims else crop_card(card, dims)
+        card = crop_card(card, dims)
     except ModelError:
         return None
     for precision in GRAPHS:

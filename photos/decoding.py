@@ -6,8 +6,9 @@ import os
 import warnings
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import pillow_heif
@@ -68,14 +69,21 @@ def decode_photo(
     name = "the photo" if isinstance(source, bytes) else f"{source}"
     try:
         with _stream(source) as stream:
-            arguments = (name, target_size, max_pixels, formats, before_pixels)
+            decode = partial(
+                _decode,
+                name=name,
+                target_size=target_size,
+                max_pixels=max_pixels,
+                formats=formats,
+                before_pixels=before_pixels,
+            )
             try:
-                return _decode(stream, *arguments)
+                return decode(stream)
             except OSError as error:
                 if "truncated" not in str(error):
                     raise
                 stream.seek(0)
-                photo = _decode_without_end(stream.read(), *arguments)
+                photo = _decode_without_end(stream.read(), decode)
                 if photo is None:
                     raise
                 return photo
@@ -201,7 +209,7 @@ def _check_size(name: str, size: Size, max_pixels: int) -> None:
         )
 
 
-def _decode_without_end(content: bytes, *arguments: Any) -> Photo | None:
+def _decode_without_end(content: bytes, decode: Callable[[BinaryIO], Photo]) -> Photo | None:
     """Decode a JPEG that lacks only its end marker; None for others, or where pixels are missing.
 
     Bytes after the last pixel change nothing; where pixels are missing, these bytes become pixels.
@@ -209,8 +217,8 @@ def _decode_without_end(content: bytes, *arguments: Any) -> Photo | None:
     if not content.startswith(_JPEG_START):
         return None
     content = content.removesuffix(_JPEG_END[:1])
-    first = _decode(io.BytesIO(content + _JPEG_END), *arguments)
-    padded = _decode(io.BytesIO(content + b"\x5a" * 64 + _JPEG_END), *arguments)
+    first = decode(io.BytesIO(content + _JPEG_END))
+    padded = decode(io.BytesIO(content + b"\x5a" * 64 + _JPEG_END))
     return first if np.array_equal(first.pixels, padded.pixels) else None
 
 
