@@ -54,8 +54,8 @@ class FeatureLoader:
         processes: ProcessGroup,
         folder: Path,
     ) -> None:
-        self._places, self._config, self._frozen = places, config, frozen
-        self._processes, self._folder = processes, folder
+        self.places, self.config, self.processes = places, config, processes
+        self._frozen, self._folder = frozen, folder
         self._size = config.width, config.height
         self._shards: Shards | None = None
         self._row_at = {row: at for at, row in enumerate(places.used_rows.tolist())}
@@ -66,9 +66,9 @@ class FeatureLoader:
     def cache_bytes(self) -> int:
         """The size of a cache of all features, in bytes."""
         with torch.no_grad():
-            photo = torch.zeros((1, self._config.height, self._config.width, 3), dtype=torch.uint8)
-            features = self._frozen(photo.to(self._processes.device))
-        return 2 * int(features.numel()) * len(self._row_at) * (1 + self._config.views)
+            photo = torch.zeros((1, self.config.height, self.config.width, 3), dtype=torch.uint8)
+            features = self._frozen(photo.to(self.processes.device))
+        return 2 * int(features.numel()) * len(self._row_at) * (1 + self.config.views)
 
     def worth_caching(self) -> bool:
         """Whether the frozen part has layers and the disk has room for its features."""
@@ -80,7 +80,7 @@ class FeatureLoader:
 
     def cache(self, stage: str = "", progress: Progress = silent) -> None:
         """Compute the features of all items that are not cached yet."""
-        views = 1 + self._config.views
+        views = 1 + self.config.views
         rows = list(self._row_at)
         shards = Shards(self._folder, self._stamp(rows), views * len(rows), SHARD_ITEMS)
 
@@ -90,7 +90,7 @@ class FeatureLoader:
             parts = [features.cpu().half().numpy() for features in self.stream(batches)]
             return np.concatenate(parts)
 
-        shards.fill(compute, self._processes, stage, progress)
+        shards.fill(compute, self.processes, stage, progress)
         self._shards = shards
 
     def stream(self, batches: Iterable[Sequence[Item]]) -> Iterator[Tensor]:
@@ -111,7 +111,7 @@ class FeatureLoader:
         started = time.perf_counter()
         loaded = future.result()
         self.waited += time.perf_counter() - started
-        loaded = loaded.to(self._processes.device, non_blocking=True)
+        loaded = loaded.to(self.processes.device, non_blocking=True)
         if self._shards is not None:
             return loaded.float()
         with torch.no_grad():
@@ -125,22 +125,22 @@ class FeatureLoader:
             self._shards.close()
 
     def _stamp(self, rows: Sequence[int]) -> str:
-        config = self._config
+        config = self.config
         view_settings = (*self._size, config.views, config.night, config.seed)
-        names = [self._places.photos[row] for row in rows]
+        names = [self.places.photos[row] for row in rows]
         text = f"{weights_stamp(self._frozen)} {view_settings} {names}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def _load(self, items: Sequence[Item]) -> Tensor:
         if self._shards is not None:
-            views = 1 + self._config.views
+            views = 1 + self.config.views
             numbers = np.array([views * self._row_at[row] + view for row, view in items])
             return torch.from_numpy(self._shards.take(numbers))
         return torch.from_numpy(np.stack([self._pixels(item) for item in items]))
 
     def _pixels(self, item: Item) -> Pixels:
         row, view = item
-        path = self._places.path(row)
+        path = self.places.path(row)
         try:
             photo = decode_photo(path, target_size=self._needed)
         except PhotoError as error:
@@ -150,9 +150,9 @@ class FeatureLoader:
             ) from error
         if view == 0:
             return cover(photo.pixels, self._size)
-        random = np.random.default_rng((self._config.seed, row, view))
+        random = np.random.default_rng((self.config.seed, row, view))
         return draw_view(
-            _shrink(photo.pixels, self._size), self._size, random, night=self._config.night
+            _shrink(photo.pixels, self._size), self._size, random, night=self.config.night
         )
 
     def _needed(self, width: int, height: int) -> tuple[int, int]:

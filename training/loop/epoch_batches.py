@@ -64,20 +64,17 @@ class TuplePasses:
 
     def __init__(
         self,
-        places: Places,
-        config: TrainingConfig,
-        processes: ProcessGroup,
         inputs: FeatureLoader,
         trained: TrainedPart,
         folder: Path,
         progress: Progress,
         save: Callable[[], None],
     ) -> None:
-        self._places, self._config, self._processes = places, config, processes
+        self._places, self._config, self._processes = inputs.places, inputs.config, inputs.processes
         self._inputs, self._trained = inputs, trained
         self._folder, self._progress, self._save = folder, progress, save
         self._remembered: dict[int, Rows] = {}
-        self.count = math.ceil(len(places.queries) / config.queries_a_cache)
+        self.count = math.ceil(len(self._places.queries) / self._config.queries_a_cache)
 
     def batches(self, epoch: int, part: int) -> list[Batch]:
         """This process's batches, one part a tuple."""

@@ -63,10 +63,7 @@ class Trainer:
         self._passes = (
             PlacePasses(places, config, processes)
             if config.loss == "multi-similarity"
-            else TuplePasses(
-                *(places, config, processes, self._inputs, self._trained),
-                *(run.path, progress, self._save),
-            )
+            else TuplePasses(self._inputs, self._trained, run.path, progress, self._save)
         )
         self._module = processes.wrap(self._trained)
         self._optimizer = Optimizer(self._trained, config, processes.device)
