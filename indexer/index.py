@@ -279,7 +279,7 @@ class Index(Closable):
         contents = self._contents
         place_id = int(self.place_ids[row])
         edit = self.edits.of(place_id)
-        moved, root = edit.position, Path(self.manifest.source["root"])
+        moved, root = edit.position, self.manifest.root
         return Place(
             place_id=place_id,
             name=edit.name or contents.text("name", row),

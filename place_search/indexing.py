@@ -148,7 +148,7 @@ def take_input(
     """
     listed = read_listed_fields(data, index)
     if change is add_photos:  # another folder may have panoramas of the same names
-        video = replace(video, root=Path(read_manifest(index).source["root"]))
+        video = replace(video, root=read_manifest(index).root)
     report = change(index, open_source(data, None, video), model, progress=progress)
     places_with_fields = 0 if listed is None else keep_listed_fields(index, listed)
     calibration_summary = keep_calibrated(index, model, progress)

@@ -150,7 +150,7 @@ def _root(index: Index, queries: Source, root: Path | None) -> Path:
     if root is not None:
         return root.resolve()
     first = index.place(int(index.place_ids[0])).path
-    places = _common_folder(Path(index.manifest.source["root"]), first, index.places())
+    places = _common_folder(index.manifest.root, first, index.places())
     photos = _common_folder(queries.root, queries.photos[0].path, queries.photos)
     common = Path(os.path.commonpath([photos, places]))
     if common == Path(common.anchor):

@@ -246,7 +246,7 @@ def _draft(
 
 def _with_kept_photos(source: Source, out: Path, old: Manifest) -> Source:
     """The source, and the photos of places that were added over HTTP, which no source lists."""
-    kept_photos, root = KeptPhotos(out), Path(old.source["root"])
+    kept_photos, root = KeptPhotos(out), old.root
     folder = kept_photos.folder
     added: dict[Path, PlacePhoto] = {}
     try:

@@ -129,7 +129,7 @@ class Change:
 
     def paths(self, place_ids: NDArray[np.int64]) -> list[Path]:
         """The paths of the photos of places."""
-        root = Path(self.manifest.source["root"])
+        root = self.manifest.root
         rows = np.searchsorted(self.contents.rows.place_ids, place_ids).tolist()
         return [root / self.contents.text("path", row) for row in rows]
 

@@ -19,7 +19,7 @@ from place_search.indexer.storage.manifest import ForgottenPhotos
 
 def forgotten_with(change: Change, place_ids: NDArray[np.int64]) -> ForgottenPhotos:
     """The forgotten photos once these places are removed, but for photos that a server keeps."""
-    kept_photos, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
+    kept_photos, root = KeptPhotos(change.folder), change.manifest.root
     contents = change.contents
     rows = np.searchsorted(contents.rows.place_ids, place_ids).tolist()
     return {

@@ -101,7 +101,7 @@ def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
         fields = check_schema({**listed.types, **edits.fields})
         if any(fields[name] != kind for name, kind in listed.types.items()):
             raise FieldError(f"The fields of {folder} have been changed meanwhile; add them again.")
-        root = Path(change.manifest.source["root"])
+        root = change.manifest.root
         of_photos: dict[bytes, Mapping[str, FieldValue]] = {}
         of_panoramas: dict[bytes, Mapping[str, FieldValue]] = {}
         for listed_path, values in listed.values.items():

@@ -64,7 +64,7 @@ def _of_missing_photos(
     """The values of photos that have no place, and whose place was not removed by hand."""
     if not by_path:
         return {}
-    root, kept_photos = Path(manifest.source["root"]), KeptPhotos(folder)
+    root, kept_photos = manifest.root, KeptPhotos(folder)
     present = {path.decode() for path in contents.column("path").tolist()}
     return {
         path: value

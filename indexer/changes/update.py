@@ -94,7 +94,7 @@ def _update(
 ) -> ChangeReport:
     check_model(model, change.manifest, change.folder)
     manifest, contents = change.manifest, change.contents
-    root = source.root if sync else Path(manifest.source["root"])
+    root = source.root if sync else manifest.root
     stored_root = stored_path(source.root, root)
     if stored_root != skipped_name(stored_root) and source.root != KeptPhotos(change.folder).folder:
         raise SourceError(
@@ -179,14 +179,14 @@ def _update(
 def _unlisted_rows(change: Change, delta: Difference) -> NDArray[np.int64]:
     """The rows of photos that the source does not list, except photos that a server keeps."""
     rows = np.setdiff1d(np.arange(len(change.contents.rows.place_ids)), [*delta.listed])
-    kept_photos, root = KeptPhotos(change.folder), Path(change.manifest.source["root"])
+    kept_photos, root = KeptPhotos(change.folder), change.manifest.root
     paths = change.paths(change.contents.rows.place_ids[rows])
     return rows[[not kept_photos.keeps(path, root) for path in paths]]
 
 
 def _outside_source(change: Change, source: Source, rows: Collection[int]) -> list[StillThere]:
     """The places of `rows` whose photo exists outside of the folder of the source."""
-    contents, root = change.contents, Path(change.manifest.source["root"])
+    contents, root = change.contents, change.manifest.root
     still_there = []
     for row in rows:
         path = os.fsencode(contents.text("path", row))

@@ -270,7 +270,7 @@ def _photos_of(
     """
     shard = ArrayFile(witness)
     table = {key: shard.column(key) for key in TABLE}
-    root, kept_photos = Path(manifest.source["root"]), KeptPhotos(folder)
+    root, kept_photos = manifest.root, KeptPhotos(folder)
     rows = np.flatnonzero(~np.isin(table["place_id"], manifest.removed_ids)).tolist()
     made_from = {row: table["content"][row].tobytes() for row in rows}
     stored = {row: table["path"][row].decode() for row in rows}

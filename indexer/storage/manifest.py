@@ -90,6 +90,11 @@ class Manifest:
         """The ids of removed places that the shards still hold, ascending."""
         return decode_ids(self.tombstones)
 
+    @cached_property
+    def root(self) -> Path:
+        """The folder that the stored paths of photos are relative to."""
+        return Path(self.source["root"])
+
     @property
     def precision(self) -> str:
         """The precision of the descriptors; indexes that do not say it are of float32."""
