@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from place_search.core.geodesy import Position, distances_m
+from place_search.core.geodesy import Position, distances_m, mean_position
 
 STRONG_SHARE = 0.5
 """The share of the best score that a place needs to count in the estimate."""
@@ -48,11 +48,7 @@ def estimate_location(candidates: Sequence[tuple[Position | None, float]]) -> Lo
     ]
     points = np.array([position for position, _ in strong], dtype=np.float64)
     weights = np.array([score for _, score in strong], dtype=np.float64)
-    # Relative to the best candidate, so that the mean of longitudes is right at ±180° too.
-    offsets = points - best
-    offsets[:, 1] = (offsets[:, 1] + 180) % 360 - 180
-    latitude, longitude = np.average(offsets, axis=0, weights=weights) + best
-    centre = Position(float(latitude), float((longitude + 180) % 360 - 180))
+    centre = mean_position(points, weights)
     distances = distances_m(points, centre)
     if distances.max() > MAX_SPREAD_M:
         return None

@@ -167,6 +167,16 @@ def distances_m(points: NDArray[np.float64], point: Position) -> NDArray[np.floa
     return lengths
 
 
+def mean_position(points: NDArray[np.float64], weights: NDArray[np.float64]) -> Position:
+    """The weighted mean of points that lie close together, (N, 2) degrees, by weights (N,)."""
+    # Relative to the heaviest, so that the mean of longitudes is right at ±180° too.
+    origin = points[int(weights.argmax())]
+    offsets = points - origin
+    offsets[:, 1] = (offsets[:, 1] + 180) % 360 - 180
+    latitude, longitude = origin + weights @ offsets / weights.sum()
+    return Position(float(latitude), float((longitude + 180) % 360 - 180))
+
+
 def bearing(start: Position, end: Position) -> float:
     """The direction from one point to another, in degrees from north by east, 0–360."""
     azimuth, _, _ = _geod().inv(start.longitude, start.latitude, end.longitude, end.latitude)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from place_search.core.geodesy import Position, bearing, compass_degrees
+from place_search.core.geodesy import Position, bearing, compass_degrees, mean_position
 from place_search.search.tracks.markov import State
 from place_search.search.tracks.motion import LONGEST, SPEEDS
 from place_search.search.tracks.observer import Observer
@@ -99,15 +99,7 @@ def locate(
     rows = routes.row[state.coordinates[near]]
     degrees = index.positions[rows]
     placed = np.isfinite(degrees).all(axis=1)
-    position = None
-    if placed.any():
-        weights = chances[near][placed]
-        # Relative to the best place, so that the mean of longitudes is right at ±180° too.
-        origin = degrees[placed][int(weights.argmax())]
-        offsets = degrees[placed] - origin
-        offsets[:, 1] = (offsets[:, 1] + 180) % 360 - 180
-        latitude, longitude = origin + weights @ offsets / weights.sum()
-        position = Position(float(latitude), float((longitude + 180) % 360 - 180))
+    position = mean_position(degrees[placed], chances[near][placed]) if placed.any() else None
     speeds = state.mass[:, near].sum(axis=1)
     speed = float(speeds @ np.array(SPEEDS) / max(float(speeds.sum()), 1e-12))
     return LocatedFrame(
