@@ -67,9 +67,7 @@ class FaissStore(SnapshotStore):
             ) from error
         super().__init__(card, rows)
         self._faiss_kind = kind
-        fits = (self._index.ntotal, self._index.d) == (card.count, rows.shape[1])
-        if not fits or self._snapshot_count > card.count:
-            raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
+        self._require_fit(path, self._index.ntotal, self._index.d)
         self._is_rotated = isinstance(self._index, faiss.IndexPreTransform)
         self._lists = faiss.try_extract_index_ivf(self._index)
         if self._lists is not None:

@@ -6,11 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
-from place_search.indexer.errors import (
-    CollectionLostError,
-    IndexFormatError,
-    StoreOutageError,
-)
+from place_search.indexer.errors import CollectionLostError, StoreOutageError
 from place_search.indexer.stores.milvus_client import (
     SECONDS,
     MilvusConnection,
@@ -54,9 +50,7 @@ class MilvusStore(SnapshotStore):
         """
         note = read_note(path)
         super().__init__(card, rows)
-        fits = (note["count"], note["dims"]) == (card.count, rows.shape[1])
-        if not fits or self._snapshot_count > card.count:
-            raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
+        self._require_fit(path, note["count"], note["dims"])
         self.collection: str = note["collection"]
         self._searched = note["searched"]
         self._link = milvus_connection(card.uri)

@@ -5,12 +5,14 @@ shards. Places that were added after it was made are few: all of them are compar
 """
 
 from abc import ABC, abstractmethod
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.geodesy import Box
 from place_search.core.rows import spread_rows
+from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.stores.store_card import StoreCard
 from place_search.indexer.stores.vectors import Descriptors, Hit, best
 
@@ -36,6 +38,12 @@ class SnapshotStore(ABC):
         self._exists[rows.place_ids] = True
         late = list(rows.chunks(start=self._snapshot_count))
         self._late = np.concatenate(late) if late else np.empty((0, rows.shape[1]), np.float32)
+
+    def _require_fit(self, path: Path, count: int, dims: int) -> None:
+        """Raise `IndexFormatError` where a file of `count` × `dims` numbers is of other rows."""
+        fits = (count, dims) == (self._card.count, self._rows.shape[1])
+        if not fits or self._snapshot_count > count:
+            raise IndexFormatError(f"{path} does not fit its shards; index the photos again.")
 
     def search(
         self,
