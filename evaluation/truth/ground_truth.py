@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -103,33 +104,27 @@ class GroundTruth:
             )
 
 
-class _Files:
-    """The files that names under a root stand for: data sets are often folders of links."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._folders: dict[str, str] = {}
-
-    def file_of(self, name: str) -> str:
-        """The path of a photo's file, without links; also of a photo that does not exist."""
-        folder, _, file = name.rpartition("/")
-        if folder not in self._folders:
-            self._folders[folder] = folder
-            with suppress(ValueError):  # a name that no file has, with a zero byte
-                self._folders[folder] = os.path.realpath(self._root / folder)
-        path = os.path.join(self._folders[folder], file)  # noqa: PTH118 - 90,000 times
-        return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
-
-
 def rows_of_photos(root: Path, photos: Sequence[str], database: Iterable[str]) -> tuple[Rows, ...]:
     """For each photo under a root its rows in the database, ascending.
 
-    A database may list a photo twice, or hold links to it.
+    A database may list a photo twice, or hold links to it: data sets are often folders of links.
     """
-    files = _Files(root)
-    asked = [files.file_of(name) for name in photos]
+
+    @cache
+    def without_links(folder: str) -> str:
+        with suppress(ValueError):  # a name that no file has, with a zero byte
+            return os.path.realpath(root / folder)
+        return folder
+
+    def file_of(name: str) -> str:
+        """The path of a photo's file, without links; also of a photo that does not exist."""
+        folder, _, file = name.rpartition("/")
+        path = os.path.join(without_links(folder), file)  # noqa: PTH118 - 90,000 times
+        return os.path.realpath(path) if os.path.islink(path) else path  # noqa: PTH114
+
+    asked = [file_of(name) for name in photos]
     rows: dict[str, list[int]] = {file: [] for file in asked}
     for row, name in enumerate(database):
-        if (file := files.file_of(name)) in rows:
+        if (file := file_of(name)) in rows:
             rows[file].append(row)
     return tuple(np.array(rows[file], dtype=np.int64) for file in asked)

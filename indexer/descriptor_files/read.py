@@ -87,7 +87,12 @@ class _Datasets(DescriptorFile):
 
     def __init__(self, path: Path, file: Any) -> None:
         names: list[str] = []
-        file.visititems(_Collector(names))
+
+        def collect(name: str, item: Any) -> None:
+            if isinstance(item, h5py.Dataset) and name.endswith(f"/{HLOC_KEY}"):
+                names.append(name.removesuffix(f"/{HLOC_KEY}"))
+
+        file.visititems(collect)
         super().__init__(path, len(names), names)
         self._file = file
 
@@ -100,17 +105,6 @@ class _Datasets(DescriptorFile):
                 f"'{self.names[row]}', not one vector of floating-point numbers; describe it again."
             )
         return np.asarray(dataset[()], np.float64).reshape(-1)
-
-
-class _Collector:
-    """Collects the names of the groups that hold a descriptor."""
-
-    def __init__(self, names: list[str]) -> None:
-        self._names = names
-
-    def __call__(self, name: str, item: Any) -> None:
-        if isinstance(item, h5py.Dataset) and name.endswith(f"/{HLOC_KEY}"):
-            self._names.append(name.removesuffix(f"/{HLOC_KEY}"))
 
 
 class _Kapture(DescriptorFile):

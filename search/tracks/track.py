@@ -1,6 +1,6 @@
 """The track of a camera among the places of an index: each frame of a folder or video located."""
 
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -154,30 +154,21 @@ def _describe(model: Model, source: TrackInput, file: FrameFile, progress: Progr
     """
     frames: list[Frame] = []
     described = {row for row in range(file.count) if file.read(row) is not None}
-    reader = _Reader(model, source, described, frames)
+
+    def read() -> Iterator[tuple[int, NDArray[np.uint8]]]:
+        for number, frame in enumerate(source.frames(model, described)):
+            frames.append(frame._replace(photo=None))
+            if frame.photo is not None:
+                yield number, model.prepare(frame.photo)
+
     progress("Describing", file.count, max(source.expected, file.count))
-    for number, embedding in model.stream(reader):
+    for number, embedding in model.stream(read()):
         if embedding.is_usable:
             file.write(number, embedding.descriptor)
         file.extend(number + 1)
         progress("Describing", file.count, max(source.expected, file.count))
     file.extend(len(frames))
     return frames
-
-
-class _Reader:
-    """Reads frames for the model, and appends each to `frames` without its photo."""
-
-    def __init__(
-        self, model: Model, source: TrackInput, described: Set[int], frames: list[Frame]
-    ) -> None:
-        self._model, self._source, self._described, self._frames = model, source, described, frames
-
-    def __iter__(self) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-        for number, frame in enumerate(self._source.frames(self._model, self._described)):
-            self._frames.append(frame._replace(photo=None))
-            if frame.photo is not None:
-                yield number, self._model.prepare(frame.photo)
 
 
 class _DescribedFrame:
