@@ -16,7 +16,13 @@ from place_search.search.probability import (
     sort_key,
 )
 from place_search.search.several.agreeing import MatchedPlace, share_a_part
-from place_search.search.verification import CANDIDATES, Query, Ranking, rank_by_geometry
+from place_search.search.verification import (
+    CANDIDATES,
+    Candidates,
+    Query,
+    Ranking,
+    rank_by_geometry,
+)
 
 
 class GeometryReranker:
@@ -60,7 +66,7 @@ class GeometryReranker:
         embedding = self._model.embed(photo)
         prepared = Query.of(embedding)
         depth = min(self.depth, len(names))
-        candidates = _Candidates(self, names[:depth], similarities[:depth])
+        candidates = Candidates(similarities[:depth], lambda row: self.codes(names[row]))
         ranking = rank_by_geometry(prepared, candidates, self._k)
         probabilities = self._probabilities(candidates, ranking)
         order = sorted(
@@ -70,7 +76,7 @@ class GeometryReranker:
         order += range(len(order), len(names))
         return order, self._first_probability(candidates, ranking, order, probabilities)
 
-    def _probabilities(self, candidates: "_Candidates", ranking: Ranking) -> dict[int, float]:
+    def _probabilities(self, candidates: Candidates, ranking: Ranking) -> dict[int, float]:
         """The probability of each result that was matched in full."""
         verified = [row for row in ranking.order if row in ranking.verifications]
         probabilities = candidate_probabilities(
@@ -83,7 +89,7 @@ class GeometryReranker:
 
     def _first_probability(
         self,
-        candidates: "_Candidates",
+        candidates: Candidates,
         ranking: Ranking,
         order: Sequence[int],
         probabilities: Mapping[int, float],
@@ -108,18 +114,3 @@ class GeometryReranker:
         """The parts of the picture that many of the embedded photos share."""
         photos = list(self._codes.values())
         return SharedParts(len(photos), photos.__getitem__)
-
-
-class _Candidates:
-    """The first results of a query."""
-
-    def __init__(
-        self, photos: GeometryReranker, names: Sequence[str], similarities: Sequence[float]
-    ) -> None:
-        self._photos = photos
-        self._names = names
-        self.similarities = similarities
-
-    def codes(self, row: int) -> Codes:
-        """The codes of a candidate."""
-        return self._photos.codes(self._names[row])

@@ -60,6 +60,7 @@ from place_search.search.verification import (
     CANDIDATES,
     NOTHING,
     NOTHING_TO_MATCH,
+    Candidates,
     Query,
     extend_ranking,
     rank_by_geometry,
@@ -328,8 +329,12 @@ class Engine(DescriptorSearch):
         """
         budget = self.verify_budget_s * (1 if sharing == 1 else 2 / sharing)
         deadline = time.perf_counter() + budget * len(views)
+
+        def codes(row: int) -> Codes:
+            return self.index.codes(hits[row].place_id)
+
         tasks = [
-            (Query.of(embedding), _Candidates(self.index, hits, view.similarities))
+            (Query.of(embedding), Candidates(view.similarities, codes))
             for view, embedding in zip(views, embeddings, strict=True)
         ]
         if any(query.is_blank for query, _ in tasks):
@@ -345,16 +350,3 @@ class Engine(DescriptorSearch):
                 f"Time ran out before {late} of {len(hits)} places were verified; they come last."
             )
         return checked
-
-
-class _Candidates:
-    """Places of an index that a photo is compared with; their codes are read when needed."""
-
-    def __init__(self, index: Index, hits: Sequence[Hit], similarities: Sequence[float]) -> None:
-        self._index = index
-        self._hits = hits
-        self.similarities = similarities
-
-    def codes(self, row: int) -> Codes:
-        """The codes of a candidate's local features."""
-        return self._index.codes(self._hits[row].place_id)

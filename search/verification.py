@@ -11,11 +11,11 @@ the maps, and those that agree best in full.
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import chain
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -171,17 +171,15 @@ def verify(query: Query, place: Codes, similarity: float = 1.0) -> Verification:
     return result._replace(score=score, grid=query.full.grid)
 
 
-class Candidates(Protocol):
-    """Places to compare with a query, the most similar first."""
+class Candidates(NamedTuple):
+    """Places to compare with a query, the most similar first.
 
-    @property
-    def similarities(self) -> Sequence[float]:
-        """The cosine of each candidate's descriptor with the query's."""
-        ...
+    `similarities` are the cosines of their descriptors with the query's. `codes` reads the codes of
+    a candidate's local features by its row, in several threads at once.
+    """
 
-    def codes(self, row: int) -> Codes:
-        """The codes of a candidate's local features. Called by several threads at once."""
-        ...
+    similarities: Sequence[float]
+    codes: Callable[[int], Codes]
 
 
 class Ranking(NamedTuple):

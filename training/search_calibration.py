@@ -36,6 +36,7 @@ from place_search.search.probability import (
 )
 from place_search.search.verification import (
     CANDIDATES,
+    Candidates,
     Query,
     Ranking,
     Verification,
@@ -237,7 +238,7 @@ def _search_for(
     candidates = _Candidates(
         similarities[nearest].astype(float).tolist(), searched[nearest], described.codes
     )
-    ranking = rank_by_geometry(query, candidates)
+    ranking = rank_by_geometry(query, Candidates(candidates.similarities, candidates.codes))
     labels = _Labels.of(described.places, job) if is_known else None
     results.matched.extend(_matched(candidates, ranking, labels))
     results.most_similar.extend(_most_similar(query, candidates, labels))

@@ -32,6 +32,7 @@ from place_search.search.matching.views import (
 from place_search.search.verification import (
     BY_CHANCE,
     IN_FULL,
+    Candidates,
     Query,
     Ranking,
     rank_by_geometry,
@@ -134,7 +135,9 @@ def test_tiny_and_blank_photos_have_a_defined_answer(grid: tuple[int, int], kind
 def test_matches_of_which_none_agree_are_nothing() -> None:
     # A fit through noise can leave no inlier at all; warnings are errors.
     found = [
-        rank_by_geometry(Query(cells(seed, 13, 17)), Grids([cells(seed + 1, 13, 17)] * 13)).order
+        rank_by_geometry(
+            Query(cells(seed, 13, 17)), candidates_of([cells(seed + 1, 13, 17)] * 13)
+        ).order
         for seed in range(0, 400, 2)
     ]
     assert found == [list(range(13))] * 200
@@ -158,21 +161,15 @@ def test_a_vgg_grid_of_512_channels_works_too() -> None:
     assert verify(Query(grid), coded(grid + 0.5 * cells(10, 30, 40, 512))).inliers > 900
 
 
-class Grids:
+def candidates_of(places: list[Cells]) -> Candidates:
     """Candidates of equal similarity."""
-
-    def __init__(self, places: list[Cells]) -> None:
-        self.places = places
-        self.similarities = [1.0] * len(places)
-
-    def codes(self, row: int) -> Codes:
-        return coded(self.places[row])
+    return Candidates([1.0] * len(places), lambda row: coded(places[row]))
 
 
 def test_few_candidates_are_all_matched_in_full() -> None:
     places = [cells(seed, 10, 12) for seed in range(6)]
     query = Query(places[3])
-    ranking = rank_by_geometry(query, Grids(places))
+    ranking = rank_by_geometry(query, candidates_of(places))
     alone = [verify(query, coded(grid)) for grid in places]
     assert ranking.order == sorted(range(6), key=lambda row: -alone[row].score)
     assert ranking.order[0] == 3
@@ -186,24 +183,24 @@ def test_of_many_candidates_the_most_alike_are_matched_in_full_and_none_is_lost(
     places = [cells(seed) for seed in range(40)]
     # Last of all by similarity: the same view, much disturbed.
     places.append(places[0] + cells(50))
-    ranking = rank_by_geometry(Query(places[0]), Grids(places))
+    ranking = rank_by_geometry(Query(places[0]), candidates_of(places))
     assert ranking.order[:2] == [0, 40]
     assert sorted(ranking.order) == list(range(41))
     assert set(ranking.verifications) == set(ranking.order[:IN_FULL])
-    assert len(rank_by_geometry(Query(places[0]), Grids(places), 30).verifications) == 30
+    assert len(rank_by_geometry(Query(places[0]), candidates_of(places), 30).verifications) == 30
 
 
 def test_candidates_far_behind_the_best_are_not_matched_in_full() -> None:
     places = [cells(seed, 13, 17) for seed in range(82)]
-    unlike = rank_by_geometry(Query(cells(90, 13, 17)), Grids(places))
+    unlike = rank_by_geometry(Query(cells(90, 13, 17)), candidates_of(places))
     assert len(unlike.verifications) == 16
-    alike = rank_by_geometry(Query(places[81]), Grids(places))
+    alike = rank_by_geometry(Query(places[81]), candidates_of(places))
     assert alike.order[0] == 81
     assert len(alike.verifications) == IN_FULL
 
 
 def test_where_nothing_agrees_similarity_decides() -> None:
-    noise = Grids([cells(seed) for seed in range(1, 31)])
+    noise = candidates_of([cells(seed) for seed in range(1, 31)])
     ranking = rank_by_geometry(Query(cells(0)), noise)
     assert {found.score for found in ranking.verifications.values()} == {0.0}
     assert ranking.order[:3] == [0, 1, 2]
@@ -212,13 +209,13 @@ def test_where_nothing_agrees_similarity_decides() -> None:
 
 def test_candidates_without_agreement_keep_the_order_of_their_similarity() -> None:
     blank = np.zeros((26, 46, 112), np.float32)
-    ranking = rank_by_geometry(Query(blank), Grids([cells(seed) for seed in range(20)]))
+    ranking = rank_by_geometry(Query(blank), candidates_of([cells(seed) for seed in range(20)]))
     assert ranking.order == list(range(20))
 
 
 def test_candidates_whose_turn_comes_too_late_are_counted_and_come_last() -> None:
     for count in (6, 20):
-        candidates = Grids([cells(seed, 10, 12) for seed in range(count)])
+        candidates = candidates_of([cells(seed, 10, 12) for seed in range(count)])
         ranking = rank_by_geometry(Query(cells(3, 10, 12)), candidates, budget_s=-1)
         assert ranking == Ranking(list(range(count)), {}, count)
 
