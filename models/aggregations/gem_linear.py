@@ -1,31 +1,21 @@
 """GeM and a linear layer (Berton, Masone & Caputo, CVPR 2022, section 4.2)."""
 
-from collections.abc import Mapping
-from typing import Any, Self
-
 from torch import Tensor, nn
 from torch.nn import functional
 
 from place_search.models.aggregations.gem import GeM
-from place_search.models.layers import AggregationLayer
+from place_search.models.layers import SizedAggregation
 
 
-class GeMLinear(AggregationLayer):
+class GeMLinear(SizedAggregation):
     """Generalised means of the channels, projected to `dims` numbers and L2-normalised."""
 
     name = "gem-linear"
 
     def __init__(self, channels: int, dims: int) -> None:
-        super().__init__(channels)
+        super().__init__(channels, dims=dims)
         self.means = GeM(channels)
         self.projection = nn.Linear(channels, dims)
-
-    @classmethod
-    def build(
-        cls, channels: int, parameters: Mapping[str, Any], weights: Mapping[str, Tensor]
-    ) -> Self:
-        """A layer of the card's `dims`."""
-        return cls(channels, int(parameters["dims"]))
 
     @property
     def dims(self) -> int:
@@ -36,11 +26,6 @@ class GeMLinear(AggregationLayer):
     def in_words(self) -> str:
         """The layers, and the length of the descriptor."""
         return f"GeM and a linear layer, {self.dims} dimensions"
-
-    @property
-    def parameters_of_card(self) -> dict[str, Any]:
-        """The length of the descriptor."""
-        return {"dims": self.dims}
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) L2-normalised local features to (N, dims) descriptors."""

@@ -7,7 +7,7 @@ from typing import Any, Self
 from torch import Tensor, nn
 from torch.nn import functional
 
-from place_search.models.layers import AggregationLayer
+from place_search.models.layers import SizedAggregation
 
 
 class Mixer(nn.Module):
@@ -26,7 +26,7 @@ class Mixer(nn.Module):
         return mixed
 
 
-class MixVPR(AggregationLayer):
+class MixVPR(SizedAggregation):
     """A sequence of mixers, then projections to fewer channels and rows (eq. 4 and 5).
 
     Its weights depend on positions in the grid, so that it takes only one `grid`.
@@ -45,19 +45,14 @@ class MixVPR(AggregationLayer):
         channels_out: int,
         rows_out: int,
     ) -> None:
-        super().__init__(channels)
+        super().__init__(
+            channels, mixers=mixers, hidden=hidden, channels_out=channels_out, rows_out=rows_out
+        )
         self.grid = grid
         cells = math.prod(grid)
         self.mixers = nn.Sequential(*(Mixer(cells, hidden) for _ in range(mixers)))
         self.fewer_channels = nn.Linear(channels, channels_out)
         self.fewer_rows = nn.Linear(cells, rows_out)
-        self._card_parameters = {
-            "grid": list(grid),
-            "mixers": mixers,
-            "hidden": hidden,
-            "channels_out": channels_out,
-            "rows_out": rows_out,
-        }
 
     @classmethod
     def build(
@@ -80,8 +75,8 @@ class MixVPR(AggregationLayer):
 
     @property
     def parameters_of_card(self) -> dict[str, Any]:
-        """The sizes of its layers."""
-        return self._card_parameters
+        """The sizes of the grid and of the layers."""
+        return {"grid": list(self.grid or ()), **self.sizes}
 
     def forward(self, features: Tensor) -> Tensor:
         """(N, C, h, w) local features to (N, channels_out · rows_out) descriptors."""
