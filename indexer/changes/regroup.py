@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -34,9 +33,7 @@ def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> Gr
             return None
         name = pending_name(GROUPS, locked.manifest.index_id)
         stamp = write_whole(folder / name, groups.to_bytes())
-        files = {**locked.manifest.files, GROUPS: stamp}
-        replace(locked.manifest, files=files).write(folder)
-        locked.manifest = replace(locked.manifest, files=files)
+        locked.rewrite(files={**locked.manifest.files, GROUPS: stamp})
     return groups
 
 
@@ -72,13 +69,5 @@ def with_views(panoramas: Iterable[Sequence[int]], groups: Groups) -> Groups | N
         }
     if not group_of_view:
         return None
-    place_id = np.concatenate([groups.place_id, np.array(list(group_of_view), np.int64)])
-    order = np.argsort(place_id)
-    return replace(
-        groups,
-        place_id=place_id[order],
-        group=np.concatenate([groups.group, np.array(list(group_of_view.values()), np.int64)])[
-            order
-        ],
-        held=np.concatenate([groups.held, np.ones(len(group_of_view), np.bool_)])[order],
-    )
+    place_ids, joined = np.array([*group_of_view.items()], np.int64).T
+    return groups.with_places(place_ids, joined, held=True)

@@ -101,6 +101,19 @@ class Groups:
             waiting=dict(compress(self.waiting.items(), is_among(waiting_ids, place_ids))),
         )
 
+    def with_places(
+        self, place_ids: NDArray[np.int64], groups: NDArray[np.int64], *, held: bool
+    ) -> "Groups":
+        """The groups with places that were not grouped yet, each in one of the `groups`."""
+        place_id = np.concatenate([self.place_id, place_ids])
+        order = np.argsort(place_id)
+        return replace(
+            self,
+            place_id=place_id[order],
+            group=np.concatenate([self.group, groups])[order],
+            held=np.concatenate([self.held, np.full(len(place_ids), held)])[order],
+        )
+
     def made_by_hand(self) -> "Groups":
         """The groups that were made by hand, without comparisons."""
         of_hand = Groups(

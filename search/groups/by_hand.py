@@ -92,12 +92,5 @@ class GroupEdit(NamedTuple):
 
 def _with_places(groups: Groups, places: Iterable[int]) -> Groups:
     """The groups, with places that were never grouped in groups of their own."""
-    new = np.setdiff1d(np.array(sorted(set(places)), np.int64), groups.place_id)
-    place_id = np.concatenate([groups.place_id, new])
-    order = np.argsort(place_id)
-    return replace(
-        groups,
-        place_id=place_id[order],
-        group=np.concatenate([groups.group, new])[order],
-        held=np.concatenate([groups.held, np.zeros(len(new), np.bool_)])[order],
-    )
+    new = np.setdiff1d(np.array([*places], np.int64), groups.place_id)
+    return groups.with_places(new, new, held=False)
