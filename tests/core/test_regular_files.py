@@ -19,6 +19,8 @@ from place_search.core.files import (
     read_regular,
     replacing,
     sha256_of,
+    size_and_time,
+    size_of,
     write_whole,
 )
 from place_search.core.tables import open_table, read_lines
@@ -197,3 +199,12 @@ def test_an_interrupt_while_a_file_is_opened_is_one(
     monkeypatch.undo()
     with pytest.raises(OSError, match="Bad file descriptor"):
         os.fstat(closed[0])
+
+
+def test_a_file_that_is_not_there_has_neither_size_nor_time(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    assert size_and_time(file) is None
+    assert size_of(file) == -1
+    file.write_bytes(b"four")
+    assert size_and_time(file) == (4, file.stat().st_mtime_ns)
+    assert size_of(file) == 4

@@ -9,6 +9,7 @@ import pytest
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.files import require_writable, telling_unwritable, write_files, write_whole
+from place_search.indexer.errors import IndexWriteError
 from tests.full_disk import files_up_to
 
 
@@ -39,6 +40,14 @@ def test_the_reason_is_the_system_s_or_the_library_s(error: OSError, said: str) 
     with pytest.raises(PlaceSearchError) as told, telling_unwritable(Path("out.csv")):
         raise error
     assert str(told.value) == f"out.csv {said}, then run the same command again."
+
+
+def test_the_error_is_of_the_kind_and_says_the_remedy_that_the_caller_names() -> None:
+    with pytest.raises(IndexWriteError) as told, telling_unwritable("x", IndexWriteError, "go on"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert str(told.value) == "x is on a full disk; free some space, then go on."
+    with pytest.raises(ValueError, match="no error of the system"), telling_unwritable("x"):
+        raise ValueError("no error of the system")
 
 
 def test_files_that_belong_together_are_replaced_together(tmp_path: Path) -> None:
