@@ -104,12 +104,14 @@ def embed_photos(
                 position, utm = both_positions(row.position, row.utm)
                 described = replace(
                     row,
+                    position=position,
+                    utm=utm,
                     descriptor=embedding.descriptor,
                     codes=codes,
                     grid=grid,
                     is_blank=is_blank(embedding.local_features),
                 )
-                yield row.place_id, replace(described, position=position, utm=utm)
+                yield row.place_id, described
             else:
                 reason = "the model gives no finite descriptor for it"
                 yield row.place_id, Skipped(row.name, reason)
