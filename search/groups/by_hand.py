@@ -58,13 +58,12 @@ class GroupEdit(NamedTuple):
         names = dict(groups.names)
         target = groups.of(self.of)
         assert target is not None  # noqa: S101 - just added
-        for place in self.add:
-            other = groups.of(place)
-            if other is not None and other != target:
-                group[groups.group == other] = target
-                name = names.pop(other, None)
-                if name is not None:
-                    names.setdefault(target, name)
+        # All at once: thousands of places may be added to groups of an index of a million.
+        joined = [other for place in self.add if (other := groups.of(place)) not in (None, target)]
+        group[np.isin(groups.group, joined)] = target
+        for other in joined:
+            if other in names:
+                names.setdefault(target, names.pop(other))
         parted = np.isin(groups.place_id, list(self.remove))
         if len(others := groups.place_id[parted & (group != target)]):
             raise ParameterError(

@@ -1,10 +1,13 @@
 """Names, merges and splits by hand."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 
 from place_search.indexer import FieldError, Groups, UnknownPlaceError
 from place_search.search.errors import ParameterError
+from place_search.search.groups import by_hand
 from place_search.search.groups.by_hand import GroupEdit
 
 IDS = np.arange(10)
@@ -37,6 +40,27 @@ def test_groups_are_put_together_with_all_their_places() -> None:
     assert members(merged) == {0: [0, 1, 2, 3, 4, 5], 6: [6, 7, 8]}
     assert merged.name(0) == "Bridge"
     assert merged.held.tolist() == [True] * 6 + [False] * 3
+
+
+class _Counted(np.ndarray[Any, np.dtype[np.int64]]):
+    """An array that counts how often all of it is compared with a number."""
+
+    comparisons = 0
+
+    def __eq__(self, other: object) -> Any:
+        _Counted.comparisons += 1
+        return np.asarray(self) == other
+
+
+def test_many_places_are_put_together_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_hand, "_with_places", lambda groups, _: groups)  # keeps the array
+    many = np.arange(200)
+    groups = Groups(many, many.view(_Counted), many < 0, names={7: "Bridge", 5: "Gate"})
+    _Counted.comparisons = 0
+    merged = GroupEdit(0, add=many[1:150].tolist()).changed(groups)
+    assert _Counted.comparisons < 10  # of a million places, each takes a millisecond
+    assert merged.members(0).tolist() == many[:150].tolist()
+    assert merged.names == {0: "Gate"}
 
 
 def test_places_are_taken_out_together() -> None:
