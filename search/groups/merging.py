@@ -24,6 +24,10 @@ SAMPLE = 16
 """The largest number of pairs across two groups that are compared before the groups are joined."""
 
 
+_ROUNDING_M = 1e-6
+"""Above the rounding of geocentric distances in metres."""
+
+
 class Judge(Protocol):
     """Decides whether two places show the same spot."""
 
@@ -150,10 +154,14 @@ class Merging:
     def _within_spread(self, places: list[int]) -> bool:
         metres = self._judge.metres(np.array(places, np.int64))
         metres = metres[np.isfinite(metres).all(axis=1)]
-        # Point by point: the groups of an index at one spot may be large.
+        if not len(metres):
+            return True
+        # By the triangle inequality, a point near the centre of all is too far from none. So the
+        # photos of a camera that stays in one place are not compared with each other, all with all.
+        radii = np.linalg.norm(metres - (metres.min(axis=0) + metres.max(axis=0)) / 2, axis=1)
+        outer = metres[radii + radii.max() >= self._judge.spread_m - _ROUNDING_M]
         return all(
-            (np.linalg.norm(metres - point, axis=1) <= self._judge.spread_m).all()
-            for point in metres
+            (np.linalg.norm(outer - point, axis=1) <= self._judge.spread_m).all() for point in outer
         )
 
     def _unite(self, first: int, second: int) -> int:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations
 
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 
 from place_search.search.groups.merging import SAMPLE, SHARE, Merging
@@ -89,3 +90,51 @@ def test_no_more_pairs_are_compared_than_the_answer_needs() -> None:
         assert len(merging.members) == (1 if reach == 99 else 2)
         assert len(spot.asked) <= asked < SAMPLE
         assert len(set(spot.asked)) == len(spot.asked)
+
+
+@dataclass
+class Cloud:
+    """Places at random points, all of them the same spot."""
+
+    points: NDArray[np.float64]
+    spread_m: float
+
+    def metres(self, place_ids: NDArray[np.int64]) -> NDArray[np.float64]:
+        return self.points[place_ids]
+
+    def compare_all(self, pairs: Sequence[tuple[int, int]]) -> list[Pair]:
+        return [Pair(one, two, True) for one, two in pairs]
+
+
+def test_groups_lie_within_the_spread_to_the_centimetre() -> None:
+    rng = np.random.default_rng(0)
+    for count in rng.integers(2, 40, 60).tolist():
+        points = rng.normal(0, 1, (count, 3)) + 4e6
+        points[2:][rng.random(count - 2) < 0.1] = np.nan
+        differences = points[:, None] - points
+        widest = float(np.nanmax(np.linalg.norm(differences, axis=2), initial=0.0))
+        half = count // 2
+        for spread_m, is_one in ((widest + 0.01, True), (widest - 0.01, False)):
+            halves = {0: [*range(half)], half: [*range(half, count)]}
+            merging = Merging(Cloud(points, spread_m), halves, set(), [(0, count - 1, True)])
+            merging.join([0])
+            assert (len(merging.members) == 1) == is_one
+
+
+def test_photos_of_a_camera_that_stays_are_not_compared_all_with_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    points = np.random.default_rng(0).uniform(-5, 5, (2000, 3)) + 4e6
+    members = {0: [*range(1999)], 1999: [1999]}
+    merging = Merging(Cloud(points, 25.0), members, set(), [(0, 1999, True)])
+    norm, measured = np.linalg.norm, []
+
+    def counted(vectors: NDArray[np.float64], axis: int) -> NDArray[np.float64]:
+        measured.append(len(vectors))
+        lengths: NDArray[np.float64] = norm(vectors, axis=axis)
+        return lengths
+
+    monkeypatch.setattr(np.linalg, "norm", counted)
+    merging.join([1999])
+    assert list(merging.members) == [0]
+    assert sum(measured) <= 10 * len(points)
