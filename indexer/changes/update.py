@@ -22,10 +22,10 @@ from place_search.indexer.pipeline import skipped_name, stored_path
 from place_search.indexer.places import PhotoNote
 from place_search.indexer.sources.kept_views import panorama_of, path_in_source
 from place_search.indexer.sources.photo_list import Source
+from place_search.indexer.storage.array_file import ArrayFile
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.kept_photos import KeptPhotos
 from place_search.indexer.storage.manifest import ForgottenPhotos, Skipped
-from place_search.indexer.storage.shard_reader import ArrayFile
 from place_search.models import Model
 
 

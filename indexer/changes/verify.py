@@ -21,6 +21,7 @@ from place_search.indexer.errors import CollectionLostError, IndexFormatError, I
 from place_search.indexer.index import Index
 from place_search.indexer.places import PlacePhoto
 from place_search.indexer.sources.kept_views import find_photo
+from place_search.indexer.storage.array_file import ArrayFile
 from place_search.indexer.storage.commit import finalize_commit, matches_stamp, pending_name
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import edits_file, read_edits, salvage_edits, write_edits
@@ -34,7 +35,7 @@ from place_search.indexer.storage.manifest import (
     is_fixed_name,
     read_manifest,
 )
-from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
+from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.storage.shards import JOINED, TABLE, pack_of
 from place_search.models import Model
 

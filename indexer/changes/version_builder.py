@@ -26,6 +26,7 @@ from place_search.indexer.pipeline import (
     stored_path,
 )
 from place_search.indexer.places import PhotoNote, PlacePhoto
+from place_search.indexer.storage.array_file import ArrayFile, opened_file
 from place_search.indexer.storage.commit import (
     collect_garbage,
     finalize_commit,
@@ -43,7 +44,7 @@ from place_search.indexer.storage.manifest import (
     store_file,
 )
 from place_search.indexer.storage.plan import Entry, FinishedShard, Journal, ShardPlan
-from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
+from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.storage.shards import (
     JOINED,
     SHARDS,
@@ -360,9 +361,7 @@ class VersionBuilder:
 
     def _open_shards(self, names: Sequence[str]) -> list[ArrayFile]:
         """The shards of the new version, opened."""
-        old = self.contents
-        opened = dict(zip(old.manifest.shards, old.shards, strict=True)) if old else {}
-        return [opened.get(name) or ArrayFile(self.folder / name) for name in names]
+        return [opened_file(self.folder / name) for name in names]
 
 
 def finish_commit(folder: Path, manifest: Manifest, journal: Journal) -> None:

@@ -13,10 +13,11 @@ from place_search.core.files import allow_open_files, changed_ns, sha256_of
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.places import PlacePhoto
+from place_search.indexer.storage.array_file import ArrayFile, opened_file
 from place_search.indexer.storage.commit import matches_stamp
 from place_search.indexer.storage.edits import NO_EDITS, Edits
 from place_search.indexer.storage.manifest import Manifest, read_manifest
-from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
+from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.storage.shards import JOINED, Row, pack_of
 from place_search.models import Codes
 
@@ -68,7 +69,7 @@ class Contents:
         self.manifest = manifest
         self._paths = paths
         allow_open_files(2 * len(manifest.shards))
-        self.shards = [ArrayFile(paths[name]) for name in manifest.shards]
+        self.shards = [opened_file(paths[name]) for name in manifest.shards]
         self.rows = ShardRows(self.shards, manifest.removed_ids)
         self._verified: set[str] = set()
 
@@ -127,8 +128,7 @@ class Contents:
     @cached_property
     def thumbnails(self) -> list[ArrayFile]:
         """The packs of thumbnails, one a shard."""
-        packs = map(pack_of, self.manifest.shards)
-        return [ArrayFile(self._paths[pack]) for pack in packs]
+        return [opened_file(self._paths[pack_of(name)]) for name in self.manifest.shards]
 
     def codes(self, row: int) -> Codes:
         """The codes of a row's local features, (h·w, bytes) uint8, and its grid (h, w)."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from place_search.indexer import IndexFormatError, build_index, open_index, open_source
-from place_search.indexer.storage.shard_reader import ArrayFile
+from place_search.indexer.storage.array_file import ArrayFile
 from place_search.models import Model
 
 STEP = 401

@@ -53,6 +53,24 @@ def edited(built: Path) -> Path:
     return built
 
 
+def test_an_edit_reads_no_open_shard_anew(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = open_index(built)
+    thumbnail = opened.thumbnail(4)
+    monkeypatch.setattr("place_search.indexer.storage.array_file.h5py.File", None)
+    edit_place(built, 4, {"name": "North gate"})
+    index = open_index(built)  # of hundreds of shards, each would take milliseconds
+    assert (index.place(4).name, index.thumbnail(4)) == ("North gate", thumbnail)
+
+
+def test_a_shard_that_was_written_again_is_read_anew(built: Path) -> None:
+    opened = open_index(built)
+    shard = built / opened.manifest.shards[0]
+    content = shard.read_bytes()
+    shard.write_bytes(content.replace(b"\x89HDF", b"\x89XXX"))
+    with pytest.raises(IndexFormatError, match="damaged"):
+        open_index(built)
+
+
 def test_what_is_said_of_a_place_is_told(edited: Path) -> None:
     index = whole(edited)
     place = index.place(4)

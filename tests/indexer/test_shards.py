@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from place_search.core.geodesy import Position, Utm
 from place_search.indexer import IndexFormatError
-from place_search.indexer.storage.shard_reader import ArrayFile, ShardRows
+from place_search.indexer.storage.array_file import ArrayFile
+from place_search.indexer.storage.shard_reader import ShardRows
 from place_search.indexer.storage.shards import Row, joined_image, shard_image, thumbnails_image
 
 

@@ -19,7 +19,7 @@ from place_search.indexer import (
     sync_photos,
     verify_index,
 )
-from place_search.indexer.storage.shard_reader import ArrayFile
+from place_search.indexer.storage.array_file import ArrayFile
 from place_search.models import Model
 from tests.indexer.conftest import render
 
@@ -56,7 +56,7 @@ def refuse(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path, int], None]:
                 raise OSError(number, os.strerror(number), str(requested_path))
             return opened(requested_path)
 
-        for where in ("core.files", "indexer.storage.shard_reader"):
+        for where in ("core.files", "indexer.storage.array_file"):
             monkeypatch.setattr(f"place_search.{where}.open_regular", answer)
 
     return refused

@@ -113,7 +113,7 @@ def test_every_byte_of_the_manifest_counts(sound: Path) -> None:
 def test_nothing_damaged_is_parsed(index: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in files(index)[1:]:
         flip(index / name, -1)
-    monkeypatch.setattr("place_search.indexer.storage.shard_reader.h5py.File", None)
+    monkeypatch.setattr("place_search.indexer.storage.array_file.h5py.File", None)
     monkeypatch.setattr("place_search.indexer.stores.faiss_store.faiss", None)
     assert len(verify_index(index).problems) == 8
 
