@@ -16,6 +16,7 @@ from place_search.indexer import Filter, Hit, Index, StoreOutageError
 from place_search.models import Codes, Model, is_blank
 from place_search.models.runtimes.base import Embedding
 from place_search.photos import Photo, PhotoBox, PhotoError
+from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search.by_descriptor import DescriptorSearch
 from place_search.search.groups.counting import places_of_spots, spots_among
 from place_search.search.index_calibration import calibration_for
@@ -118,10 +119,10 @@ class Engine(DescriptorSearch):
         """Search once, so that the first query does not wait for preparations.
 
         A model is prepared for the shape of the photo, so a photo of the index is searched for,
-        of the usual shape. A damaged photo, or a vector engine that does not answer yet, is no
-        reason not to start.
+        of the usual shape. A damaged photo, a busy decoder, or a vector engine that does not answer
+        yet, is no reason not to start, nor to fail a change that is on disk.
         """
-        with suppress(StoreOutageError, PhotoError):
+        with suppress(StoreOutageError, PhotoError, DecoderBusyError):
             self.search(self.index.thumbnail(self.index.usual_place()), k=1)
 
     def about(self) -> IndexInfo:

@@ -15,6 +15,7 @@ from place_search.core.geodesy import Position
 from place_search.indexer import Index, ModelMismatchError, UnknownPlaceError
 from place_search.models import Model
 from place_search.photos import UnreadablePhotoError
+from place_search.photos.sandbox.decoder import DecoderBusyError
 from place_search.search import engine as engine_module
 from place_search.search import verification
 from place_search.search.engine import Engine
@@ -236,3 +237,13 @@ def test_a_damaged_thumbnail_is_no_reason_not_to_start(
 ) -> None:
     monkeypatch.setattr(Index, "thumbnail", lambda self, place_id: b"\xff\xd8")
     engine.warm_up()
+
+
+def test_a_busy_decoder_is_no_reason_to_refuse_a_version(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode(*_: object, **__: object) -> Any:
+        raise DecoderBusyError("The server is decoding other large or slow photos.")
+
+    monkeypatch.setattr(engine, "decode", decode)
+    engine.warm_up()  # else a change that is on disk was answered with 429
