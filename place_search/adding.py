@@ -1,7 +1,7 @@
 """Adding a photo that is no file of a folder, as a server adds what it is sent."""
 
 import sys
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,6 +95,7 @@ class _Service:
 
     def __init__(self, engine: "Engine") -> None:
         self.engine = engine
+        self.opening = nullcontext()
 
     def replace(self, engine: "Engine") -> None:
         """Go on with the engine of the changed index."""

@@ -74,21 +74,23 @@ class Reloader:
                 await self._load_version(served)
 
     async def _load_version(self, served: "Engine") -> None:
-        if self._service.refused is None and await asyncio.to_thread(self._is_of, served):
-            return  # the server made this version itself
         try:
-            engine = await asyncio.to_thread(self._load, served)
+            await asyncio.to_thread(self._open_version)
         except Exception as error:
             reason = str(error) if isinstance(error, PlaceSearchError) else type(error).__name__
             if self._service.refused != reason:
                 self._service.refused = reason
                 self._service.metrics.reloaded("refused")
                 _log_event("index refused", served.index.index_id, reason=reason)
-            return
-        if self._service.loaded is not served:
-            self.seen = None  # the server has changed the index meanwhile: look again
-            return
-        self._service.replace(engine)
+
+    def _open_version(self) -> None:
+        """Serve the version on disk, unless it is served: the server may have made it itself."""
+        with self._service.opening:
+            served = self._service.engine
+            if self._service.refused is None and self._is_of(served):
+                return
+            engine = self._load(served)
+            self._service.replace(engine)
         self._service.metrics.reloaded("served")
         _log_event("index replaced", engine.index.index_id, was=served.index.index_id)
 

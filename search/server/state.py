@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from functools import partial
@@ -94,6 +95,8 @@ class ServerState:
         self.failure: Exception | None = None
         self.refused: str | None = None
         """The reason why the index version on disk is not served; None where it is served."""
+        self.opening = threading.Lock()
+        """Held while a new version is opened, so that no other thread opens it too."""
         self.damage: set[str] = set()
         """A sentence on each damaged file of the served version."""
         self._loader = engine if callable(engine) else None

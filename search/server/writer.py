@@ -5,7 +5,7 @@ import math
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -50,6 +50,10 @@ class Service(Protocol):
     @property
     def engine(self) -> "Engine":
         """The engine of the index version that it answers from."""
+
+    @property
+    def opening(self) -> AbstractContextManager[object]:
+        """Held while a new version is opened."""
 
     def replace(self, engine: "Engine") -> None:
         """Answer from another engine from now on."""
@@ -101,7 +105,7 @@ class Writer:
             KeyReusedError: another request was sent under this key.
             CannotChangeError: the index cannot be written.
         """
-        previous_answer = self._answered(request_key, stages)
+        previous_answer = self._answered(request_key)
         if previous_answer:
             return previous_answer
         (parts,) = self._stored([SentPhoto(name, content)], panorama, stages)
@@ -133,7 +137,7 @@ class Writer:
         Raises: as `add`, but for PhotoError, and ParameterError for a damaged archive, no photo, or
             too many.
         """
-        previous_answer = self._answered(request_key, stages)
+        previous_answer = self._answered(request_key)
         if previous_answer:
             return previous_answer
         sent = photos_of(uploads, self._service.max_body_bytes)
@@ -186,7 +190,7 @@ class Writer:
 
         photos = list(chain.from_iterable(sent))
         with plain_errors():
-            engine = self._current(stages)
+            engine = self._current()
             files = {photo.file for photo in photos}
             on_disk = {file for file in files if (self._photos.folder / file).exists()}
             indexed = engine.index.places_holding({photo.original for photo in photos})
@@ -205,7 +209,7 @@ class Writer:
             if any(engine.index.groups.of(view) is None for view in chain(*panoramas)):
                 with stages.changing():
                     change_groups(self._index_folder, partial(with_views, panoramas))
-                engine = self._changed(engine, stages)
+                engine = self._changed(stages)
         return _Added(engine.index.index_id, places, frozenset(known_places))
 
     def _add_new(
@@ -230,7 +234,7 @@ class Writer:
             with stages.changing():
                 add_photos(self._index_folder, source, engine.model)
                 self._keep_calibrated(engine)
-            engine = self._changed(engine, stages)
+            engine = self._changed(stages)
             for skipped in new.keys() - _by_file(engine.index, new).keys():
                 (folder / skipped).unlink()
         return engine
@@ -245,11 +249,11 @@ class Writer:
         except (PlaceSearchError, OSError) as error:
             log.warning("The calibration is not measured again: %s", error)
 
-    def _answered(self, request_key: RequestKey | None, stages: Stages) -> Answer | None:
+    def _answered(self, request_key: RequestKey | None) -> Answer | None:
         """The earlier answer to a request; None for a new request, or an index made anew."""
         with plain_errors():
             answer = request_key and self._answers.find(request_key)
-            return answer if answer and answer.is_of(self._current(stages).index) else None
+            return answer if answer and answer.is_of(self._current().index) else None
 
     def _answer(self, answer: Answer, request_key: RequestKey | None) -> Answer:
         if request_key is not None:
@@ -276,11 +280,11 @@ class Writer:
         from place_search.indexer import edit_place
 
         with plain_errors():
-            engine = self._current(stages)
+            engine = self._current()
             version = required_version(engine.index.place(place_id), if_match)
             with stages.changing():
                 edit_place(self._index_folder, place_id, patch, version=version)
-            index = self._changed(engine, stages).index
+            index = self._changed(stages).index
         return index.index_id, index.place(place_id)
 
     def change_group(
@@ -297,7 +301,7 @@ class Writer:
         from place_search.indexer import change_groups
 
         with plain_errors():
-            engine = self._current(stages)
+            engine = self._current()
             index = engine.index
             index.row_of(place_id)
             require_group(index.groups, place_id, if_match)
@@ -312,7 +316,7 @@ class Writer:
 
             with stages.changing():
                 change_groups(self._index_folder, changed)
-            return self._changed(engine, stages).index
+            return self._changed(stages).index
 
     def remove(self, place_id: int, if_match: str | None = None, *, stages: Stages) -> None:
         """Remove a place. A photo that the server stored is deleted when the index is compacted.
@@ -326,12 +330,12 @@ class Writer:
 
         version = None
         with plain_errors(f"There never was a place {place_id}."):
-            engine = self._current(stages)
+            engine = self._current()
             with suppress(UnknownPlaceError):
                 version = required_version(engine.index.place(place_id), if_match)
             with stages.changing():
                 remove_places(self._index_folder, [place_id], version=version, compact=False)
-            self._changed(engine, stages)
+            self._changed(stages)
 
     def restore(self, place_id: int, *, stages: Stages) -> tuple[str, "Place"]:
         """Bring back a removed place, as it was.
@@ -346,31 +350,31 @@ class Writer:
 
         unknown = f"Place {place_id} cannot be restored: it never was, or has gone for good."
         with plain_errors(unknown):
-            engine = self._current(stages)
+            self._current()
             with stages.changing():
                 restore_places(self._index_folder, [place_id])
-            index = self._changed(engine, stages).index
+            index = self._changed(stages).index
         return index.index_id, index.place(place_id)
 
-    def _current(self, stages: Stages) -> "Engine":
+    def _current(self) -> "Engine":
         """The engine of the version on disk, which another program may just have made.
 
         The facts of one version's places must not enter an answer on another version.
         """
         from place_search.indexer import read_manifest
 
-        engine = self._service.engine
         if not self._index_folder.is_dir():
             raise CannotChangeError(REASONS["index-removed"])
-        if read_manifest(self._index_folder) == engine.index.manifest:
-            return engine
-        return self._changed(engine, stages)
+        with self._service.opening:  # the reloader may be opening this version
+            engine = self._service.engine
+            if read_manifest(self._index_folder) != engine.index.manifest:
+                engine = self._load(engine)
+                self._service.replace(engine)
+        return engine
 
-    def _changed(self, engine: "Engine", stages: Stages) -> "Engine":
+    def _changed(self, stages: Stages) -> "Engine":
         with stages.timed("reload"):
-            changed = self._load(engine)
-        self._service.replace(changed)
-        return changed
+            return self._current()
 
     @property
     def _photos(self) -> "KeptPhotos":

@@ -1,5 +1,6 @@
 """Changes over HTTP while another program changes the index, or the disk is full."""
 
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -53,6 +54,7 @@ class Service:
 
     def __init__(self, index: Path, model: Model) -> None:
         self.folder, self.model = index, model
+        self.opening = threading.Lock()
         self.engine = self.load()
 
     def load(self, *_: object) -> Any:

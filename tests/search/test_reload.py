@@ -7,9 +7,10 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httpx
 import psutil
@@ -17,6 +18,7 @@ import pytest
 
 from place_search.indexer import Index, build_index, edit_place, open_index, open_source
 from place_search.models import Model
+from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.index_calibration import IndexCalibration, write_index_calibration
 from place_search.search.server.app import create_app
@@ -24,6 +26,8 @@ from place_search.search.server.reload import Reloader, version_on_disk
 from place_search.search.server.server import open_engine
 from place_search.search.server.settings import ServerSettings
 from place_search.search.server.state import ServerState, Shared
+from place_search.search.server.writer import Writer
+from place_search.search.stages import Stages
 from tests.waiting import SECONDS, wait_until
 
 
@@ -236,6 +240,40 @@ def test_a_change_that_is_served_already_is_not_opened_again(
 
     asyncio.run(asyncio.wait_for(follow(), SECONDS))
     assert notes == ["beside it"]
+
+
+def test_a_version_is_opened_once(state: ServerState, model: Model) -> None:
+    """The reloader sees a version that a change of the server has made, and is about to open."""
+    folder = state.engine.index.folder
+    begun, may_end = threading.Event(), threading.Event()
+    versions: list[str] = []
+
+    def load(_: Engine) -> Engine:
+        index = open_index(folder)
+        versions.append(index.place(0).note)
+        begun.set()
+        assert may_end.wait(SECONDS)
+        return Engine(index, model)
+
+    writer = Writer(state, folder, cast(Decoder, None), load)
+
+    async def change() -> None:
+        reloader = Reloader(state, folder, load, poll_seconds=0)  # has seen the first version
+        edit = partial(writer.edit, 0, {"note": "once"}, None, stages=Stages())
+        changing = asyncio.create_task(asyncio.to_thread(edit))
+        await asyncio.to_thread(begun.wait, SECONDS)
+        watching = asyncio.create_task(reloader.run())
+        while reloader.seen != version_on_disk(folder):
+            await asyncio.sleep(0)
+        may_end.set()
+        assert (await changing)[1].note == "once"
+        await asyncio.to_thread(edit_place, folder, 0, {"note": "elsewhere"})
+        while state.engine.index.place(0).note != "elsewhere":
+            await asyncio.sleep(0)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(change(), SECONDS))
+    assert versions == ["once", "elsewhere"]
 
 
 def test_a_new_calibration_is_served(state: ServerState, model: Model) -> None:
