@@ -1,6 +1,6 @@
 """Places of an index by a descriptor, without a model that describes photos."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -13,6 +13,9 @@ from place_search.search.probability import rounded_probability
 from place_search.search.results import Result, Verified, spot_of
 from place_search.search.several.batch import BatchStandards
 from place_search.search.several.views import RankedPlace, Where
+
+_FEW = 100
+"""The number of places up to which those left out are found, and then dropped."""
 
 
 class DescriptorSearch:
@@ -57,8 +60,12 @@ class DescriptorSearch:
         where: Where,
         notes: list[str],
         batch: BatchStandards | None = None,
+        without: Collection[int] = (),
     ) -> Sequence[Hit]:
-        """The k places most similar to a (D,) descriptor; `notes` get a remark where none fits."""
+        """At least the k places most similar to a (D,) descriptor, `without` these places.
+
+        `notes` get a remark where none fits.
+        """
         near, radius_m, place_filter = where
         only = box = None
         if near is not None and radius_m is not None:
@@ -75,10 +82,17 @@ class DescriptorSearch:
             if not len(only):
                 notes.append("No place fits all filters; leave one of them out.")
                 return []
+        if len(without) > _FEW:  # to compare as many more would take seconds
+            only = self.index.place_ids if only is None else only
+            only = only[~np.isin(only, [*without])]
+        else:
+            k += len(without)
         if batch is None:
-            return self.index.search(descriptor, k, only=only, box=box)
-        notes.append(batch.note)
-        return batch.ranked(self.index, descriptor, k, only=only, box=box)
+            hits: Sequence[Hit] = self.index.search(descriptor, k, only=only, box=box)
+        else:
+            notes.append(batch.note)
+            hits = batch.ranked(self.index, descriptor, k, only=only, box=box)
+        return [hit for hit in hits if hit.place_id not in without] if without else hits
 
     def _fitting(self, place_filter: Filter, among: NDArray[np.int64] | None) -> NDArray[np.int64]:
         """The ids of the places that fit a filter, only those in `among` where it is given."""

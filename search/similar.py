@@ -97,10 +97,8 @@ def similar_places(
     left_out = {place_id} if same_spot else {place_id, *_spot(index, place_id)}
     notes = list(engine.chosen.notes)
     with (stages or Stages()).timed("search"):
-        count = max(k, BACKGROUND) + len(left_out)
-        where = Where(near, radius_m, place_filter)
-        all_hits = engine.hits(descriptor, count, where, notes)
-    hits = [hit for hit in all_hits if hit.place_id not in left_out]
+        count, where = max(k, BACKGROUND), Where(near, radius_m, place_filter)
+        hits = engine.hits(descriptor, count, where, notes, without=left_out)
     similarities = [hit.similarity for hit in hits]
     first = hits[:k]
     # A blank photo is as similar to any other one as to itself.

@@ -38,9 +38,9 @@ class RankedPlace(NamedTuple):
 class Where(NamedTuple):
     """Which places count: those within `radius_m` metres of `near` that fit the `place_filter`."""
 
-    near: Position | None
-    radius_m: float | None
-    place_filter: Filter | None
+    near: Position | None = None
+    radius_m: float | None = None
+    place_filter: Filter | None = None
 
 
 class SearchOptions(NamedTuple):

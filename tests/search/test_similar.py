@@ -5,14 +5,21 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
 from PIL import Image
 
+from place_search.core.geodesy import Position
 from place_search.indexer import Index, build_index, change_groups, open_index, open_source
 from place_search.models import Model
+from place_search.search import by_descriptor
+from place_search.search.by_descriptor import DescriptorSearch
 from place_search.search.engine import Engine
 from place_search.search.errors import ParameterError
 from place_search.search.groups.by_hand import GroupEdit
+from place_search.search.index_calibration import ChosenCalibration
+from place_search.search.probability import borrowed_calibration
+from place_search.search.several.views import Where
 from place_search.search.similar import similar_places
 from place_search_client import AsyncClient, Client
 from tests.search.conftest import PLACES, RunningServer
@@ -51,6 +58,30 @@ def test_a_place_is_not_like_itself_and_the_order_is_that_of_the_descriptors(
     name = client.get("/v1/indexes").json()["indexes"][0]["name"]
     below = client.get(f"/v1/indexes/{name}/places/3/similar").json()["results"]
     assert below[0]["image_url"].startswith(f"/v1/indexes/{name}/v1/places/")
+
+
+def test_a_spot_of_thousands_of_photos_is_not_searched_through(
+    index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine = DescriptorSearch(index, ChosenCalibration(borrowed_calibration(), ()))
+    descriptor = index.descriptors().take(np.array([3]))[0]
+    spot = [3, 2, 1]
+    few = engine.hits(descriptor, 2, Where(), [], without=spot)
+    sought: list[int] = []
+    search = type(index._store).search
+
+    def counted(self: Any, query: Any, k: int, **options: Any) -> Any:
+        sought.append(k)
+        return search(self, query, k, **options)
+
+    monkeypatch.setattr(type(index._store), "search", counted)
+    monkeypatch.setattr(by_descriptor, "_FEW", 2)
+    many = engine.hits(descriptor, 2, Where(), [], without=spot)
+    assert sought == [2]
+    assert many == few[:2]
+    where = Where(Position(40.0, -3.7), 2e7)
+    near = engine.hits(descriptor, PLACES, where, [], without=[*range(1, PLACES)])
+    assert [hit.place_id for hit in near] == [0]
 
 
 def test_its_own_spot_is_left_out_unless_asked_for(grouped: Engine) -> None:
