@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.memory import CEILING
 from place_search.core.text import composed, folded
 from place_search.indexer.errors import FieldError, FilterError
 from place_search.indexer.sources.kept_views import path_in_source
@@ -181,6 +182,13 @@ class FilterColumns:
         self._place_ids, self._column, self._edits = place_ids, column, edits
         self._groups = groups
         self._orders: dict[tuple[str, bool], SortedRows] = {}
+        CEILING.caches.add(self)
+
+    def forget(self) -> None:
+        """Let go of the columns whose memory grows with the places; the next filter makes them."""
+        self._orders.clear()
+        for column in ("_capture_times", "_texts", "_folders"):
+            self.__dict__.pop(column, None)
 
     @cached_property
     def _capture_times(self) -> NDArray[np.float64]:
@@ -211,10 +219,15 @@ class FilterColumns:
 
         With `spots` a place is sorted by the name of its group, if the group has a name.
         """
-        key = sort, spots and sort.endswith("name")
-        if key not in self._orders:
-            self._orders[key] = self._sort(*key)
-        return self._orders[key]
+        # Descending names and ids are in the same order; so are spots of which none has a name.
+        key = (
+            sort if sort.endswith("taken") else sort.removeprefix("-"),
+            spots and sort.endswith("name") and bool(self._groups.names),
+        )
+        order = self._orders.get(key)
+        if order is None:
+            order = self._orders[key] = self._sort(*key)
+        return order
 
     def _sort(self, sort: str, spots: bool) -> "SortedRows":
         if sort.endswith("id"):
@@ -224,13 +237,12 @@ class FilterColumns:
             unknown = -np.inf if sort.startswith("-") else np.inf  # comes last
             keys = np.where(np.isnan(self._capture_times), unknown, self._capture_times)
         else:
-            names = self._names_of_spots() if spots else self._shown_names
+            names = self._names_of_spots() if spots else self._shown_names()
             # Lower case of A to Z, for millions of names at once.
             keys = np.frombuffer(names.tobytes().lower(), names.dtype)
         rows = np.argsort(keys, kind="stable")
         return SortedRows(rows, keys[rows])
 
-    @cached_property
     def _shown_names(self) -> NDArray[np.bytes_]:
         """The name of each row: the edited name, else that of its shard."""
         names = self._column("name").tolist()
@@ -242,8 +254,8 @@ class FilterColumns:
     def _names_of_spots(self) -> NDArray[np.bytes_]:
         """The name of each row's group, else its own."""
         if not self._groups.names:
-            return self._shown_names
-        names = self._shown_names.tolist()
+            return self._shown_names()
+        names = self._shown_names().tolist()
         for rows, name in self._named_groups():
             for row in rows:
                 names[row] = name.encode()
@@ -258,7 +270,7 @@ class FilterColumns:
     @cached_property
     def _texts(self) -> list[str]:
         """The text of each row in which `Filter.text` is searched."""
-        texts = [folded(name.decode()) for name in self._shown_names.tolist()]
+        texts = [folded(name.decode()) for name in self._shown_names().tolist()]
         for row, place_id in self._edited_rows:
             edit = self._edits.by_place[place_id]
             edit_texts = (edit.note, *edit.tags)

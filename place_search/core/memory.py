@@ -47,11 +47,18 @@ class Holder(Protocol):
         """Discard the next item that is not in use; False if there is none."""
 
 
+class Cache(Protocol):
+    """What was computed of all places of an index, and can be computed again."""
+
+    def forget(self) -> None:
+        """Let go of all of it."""
+
+
 class MemoryCeiling:
     """The memory limit of this process and of those that it starts; none at first.
 
-    The `holders` check `room` before they grow; `enforce` shrinks them where other memory has
-    grown. Thread-safe.
+    The `holders` check `room` before they grow; `enforce` empties the `caches`, and then shrinks
+    the holders, where other memory has grown. Thread-safe.
     """
 
     def __init__(self) -> None:
@@ -60,6 +67,7 @@ class MemoryCeiling:
         self.read_others: Callable[[], int] | None = None
         """Returns the bytes that the started processes hold."""
         self.holders: WeakSet[Holder] = WeakSet()
+        self.caches: WeakSet[Cache] = WeakSet()
         self._others_bytes = 0
         self._others_read_at = self._trimmed_at = -math.inf
 
@@ -96,11 +104,14 @@ class MemoryCeiling:
         return self.used() + size <= self.limit
 
     def enforce(self) -> None:
-        """Shrink holders while the limit is exceeded."""
+        """Empty caches and shrink holders while the limit is exceeded."""
         try:
-            holders = list(self.holders)
-        except RuntimeError:  # another thread is adding a holder; `enforce` is called again soon
+            caches, holders = list(self.caches), list(self.holders)
+        except RuntimeError:  # another thread is adding one; `enforce` is called again soon
             return
+        for kept in caches:
+            if not self.room():
+                kept.forget()
         for holder in holders:
             while not self.room() and holder.shrink():
                 pass

@@ -6,6 +6,7 @@ from pathlib import PurePath
 import numpy as np
 import pytest
 
+from place_search.core.memory import CEILING
 from place_search.indexer import Edit, Edits, FilterError, Groups, parse_filter
 from place_search.indexer.filters import FilterColumns
 
@@ -129,3 +130,30 @@ def test_names_are_ordered_whatever_their_case() -> None:
     assert columns.order("name", False).rows.tolist() == [1, 2, 3, 0]
     assert columns.order("name", True).rows.tolist() == [1, 2, 3, 0]
     assert columns.order("name", True).keys.tolist() == [b"aachen", b"yard", b"yard", b"zoo"]
+
+
+def test_one_order_serves_both_directions(columns: FilterColumns) -> None:
+    """Of a million places, each takes seconds and some hundred megabytes."""
+    assert columns.order("name", False) is columns.order("-name", False)
+    assert columns.order("name", True) is columns.order("-name", True)
+    assert columns.order("name", True) is not columns.order("name", False)
+    assert columns.order("taken", False) is not columns.order("-taken", False)  # unknown comes last
+    nameless = FilterColumns(np.array([2, 3]), columns._column, Edits(), Groups())
+    assert nameless.order("-name", True) is nameless.order("name", False)
+
+
+def test_what_is_kept_of_all_places_can_be_given_up(columns: FilterColumns) -> None:
+    def answers() -> list[list[int]]:
+        filters = ({"q": "ärger"}, {"folder": "old town"}, {"taken_from": "2024-05-02"})
+        found = [columns.rows(parse_filter(EDITS, **each)) for each in filters]
+        return [rows.tolist() for rows in (*found, columns.order("name", True).rows)]
+
+    columns.forget()
+    bare = set(columns.__dict__)
+    before = answers()
+    kept = columns.order("name", True)
+    assert columns in CEILING.caches
+    columns.forget()
+    assert set(columns.__dict__) - bare <= {"_edited_rows"}  # of edited places alone
+    assert columns.order("name", True) is not kept
+    assert answers() == before

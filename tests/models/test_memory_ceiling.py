@@ -51,6 +51,39 @@ def test_photos_of_many_shapes_stay_below_the_ceiling_on_memory() -> None:
 
 
 @pytest.mark.slow
+class _Kept:
+    """A cache and a holder of a ceiling; `freed` is the ceiling's limit once the cache is gone."""
+
+    made_count = 0
+
+    def __init__(self, ceiling: MemoryCeiling, freed: float) -> None:
+        self._ceiling, self._freed = ceiling, freed
+        self.gone: list[str] = []
+        ceiling.caches.add(self)
+        ceiling.holders.add(self)
+        ceiling.limit = 1
+
+    def __len__(self) -> int:
+        return 1
+
+    def forget(self) -> None:
+        self.gone.append("cache")
+        self._ceiling.limit = self._freed
+
+    def shrink(self) -> bool:
+        self.gone.append("graph")
+        return False
+
+
+@pytest.mark.parametrize(("freed", "gone"), [(math.inf, ["cache"]), (1, ["cache", "graph"])])
+def test_what_is_kept_of_places_goes_before_graphs(freed: float, gone: list[str]) -> None:
+    """A gallery of a million places would else cost each search its graph, for good."""
+    ceiling = MemoryCeiling()
+    kept = _Kept(ceiling, freed)
+    ceiling.enforce()
+    assert kept.gone == gone
+
+
 def test_a_workspace_is_given_back_before_a_graph_is() -> None:
     model = open_model()
     graphs = graphs_of(model)
