@@ -77,7 +77,7 @@ class OpenTracks:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock, self._observing = threading.Lock(), threading.Lock()
         self._tracks: OrderedDict[str, tuple[float, OpenTrack]] = OrderedDict()
         self._observer: Observer | None = None
 
@@ -94,10 +94,11 @@ class OpenTracks:
         from place_search.search.tracks.live import LiveTrack
         from place_search.search.tracks.observer import Observer
 
-        observer = self._observer
-        if observer is None or observer.index is not engine.index:
-            # Without the lock, as it takes a second for a large index.
-            observer = self._observer = Observer(engine.index)
+        # Not by two threads: of a million places it takes seconds, and a gigabyte for that time.
+        with self._observing:
+            observer = self._observer
+            if observer is None or observer.index is not engine.index:
+                observer = self._observer = Observer(engine.index)
         track = OpenTrack(secrets.token_urlsafe(16), client, engine, LiveTrack(observer))
         with self._lock:
             if stages is not None:

@@ -3,13 +3,15 @@
 import asyncio
 import threading
 import weakref
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 import httpx
 import pytest
 
-from place_search.indexer import open_index
+from place_search.indexer import Index, open_index
 from place_search.search.engine import Engine
 from place_search.search.errors import BusyError, UnknownTrackError
 from place_search.search.server import app
@@ -18,7 +20,9 @@ from place_search.search.server.content.track_schemas import (
     TrackPathReply,
     TrackReply,
 )
+from place_search.search.tracks import observer as observing
 from place_search.search.tracks import open_tracks
+from place_search.search.tracks.observer import Observer
 from place_search.search.tracks.open_tracks import EXPIRES_S, OpenTracks
 from place_search_client import AsyncClient, Client, ProblemError, Track, TrackInfo
 from tests.search.conftest import RunningServer
@@ -119,6 +123,26 @@ def test_a_replaced_index_goes_with_its_last_track(
                 await asyncio.sleep(0)
 
     asyncio.run(asyncio.wait_for(serve(), SECONDS))
+
+
+def test_tracks_that_open_at_once_share_what_is_known_of_the_index(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = []
+    both = threading.Barrier(2)
+
+    def counted(index: Index) -> Observer:
+        made.append(index)
+        with suppress(threading.BrokenBarrierError):
+            both.wait(0.2)  # until the other thread is here too, if it ever comes
+        return Observer(index)
+
+    monkeypatch.setattr(observing, "Observer", counted)
+    tracks = OpenTracks()
+    with ThreadPoolExecutor(2) as pool:
+        opened = list(pool.map(tracks.open, [engine, engine]))
+    assert made == [engine.index]
+    assert opened[0].live.observer is opened[1].live.observer
 
 
 def test_there_are_only_so_many_tracks(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
