@@ -54,12 +54,15 @@ class PlacePositions:
         if radius_m > STRAIGHT_M:
             return self.place_ids[self.distances_m(point) <= radius_m]
         [centre] = geocentric(np.array([point], np.float64))
-        straight = np.linalg.norm(self._metres - centre, axis=1)
-        near = np.flatnonzero(straight <= radius_m)
+        box, latitudes = self.box(point, radius_m), self._degrees[:, 0]
+        # Of a million places, these comparisons take a tenth of the time of all distances.
+        rows = np.flatnonzero((latitudes >= box.south) & (latitudes <= box.north))
+        straight = np.linalg.norm(self._metres[rows] - centre, axis=1)
+        rows, straight = rows[straight <= radius_m], straight[straight <= radius_m]
         # A geodesic takes ten times as long as a straight line, and decides only near the edge.
-        edge = near[straight[near] > radius_m * (1 - 2 * (radius_m / STRAIGHT_M) ** 2 / 1000)]
+        edge = rows[straight > radius_m * (1 - 2 * (radius_m / STRAIGHT_M) ** 2 / 1000)]
         outside = edge[distances_m(self._degrees[edge], point) > radius_m]
-        inside = np.setdiff1d(near, outside, assume_unique=True)
+        inside = np.setdiff1d(rows, outside, assume_unique=True)
         return np.asarray(self.place_ids[inside])
 
 

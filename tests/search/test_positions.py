@@ -136,3 +136,18 @@ def test_two_numbers_are_a_position() -> None:
 def test_a_circle_has_a_finite_radius(radius_m: Any) -> None:
     with pytest.raises(ParameterError, match="must be a finite number above 0"):
         require_near(Position(48, 11), radius_m)
+
+
+def test_places_far_to_the_north_or_south_are_not_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    table = positions_of(*(Position(latitude, 11.0) for latitude in range(-80, 80)))
+    norm, measured = np.linalg.norm, []
+
+    def counted(vectors: Any, axis: int) -> Any:
+        measured.append(len(vectors))
+        return norm(vectors, axis=axis)
+
+    monkeypatch.setattr(np.linalg, "norm", counted)
+    assert table.within(Position(48.0, 11.0), 150_000).tolist() == [1270, 1280, 1290]
+    assert sum(measured) <= 3
