@@ -55,7 +55,7 @@ def _hint(truth: GroundTruth) -> str:
         if path.parts[-depth:-1] == missing.parts[:-1]:
             below = truth.root.joinpath(*path.parts[:-depth])
             return f"there is {truth.root / path}: use --root {below}"
-        return f"there is {truth.root / path}: mend --root or --queries-dir to fit"
+        return f"there is {truth.root / path}: mend --root, --queries-dir or the list to fit"
     if unlisted := find_unlisted(truth):
         return (
             f"{counted(len(unlisted), 'photo')} there, such as '{unlisted[0]}', would be left out: "

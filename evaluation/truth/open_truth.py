@@ -12,7 +12,8 @@ LAST = "positions"
 def open_truth(files: TruthFiles, *, lenient: bool = False) -> GroundTruth:
     """Read the truth that `files` name.
 
-    When `lenient`, the photos of a split or a truth CSV that do not exist are listed as `missing`.
+    When `lenient`, the photos of a split or a truth CSV that do not exist are listed as `missing`;
+    those that a list beside a folder names always are.
 
     Raises:
         TruthError: the options contradict each other, or the truth cannot be used.

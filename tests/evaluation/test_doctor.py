@@ -104,7 +104,7 @@ def test_photos_in_another_place_are_pointed_at(
     above = examine(TruthFiles(split=file, root=root.parent), model="none", sample=0)
     assert f"use --root {root}." in above.problems[1].remedy
     below = examine(TruthFiles(split=file, root=root / "000"), model="none", sample=0)
-    assert "mend --root or --queries-dir" in below.problems[1].remedy
+    assert "mend --root, --queries-dir or the list" in below.problems[1].remedy
     assert [problem.code for problem in below.problems] == ["model", "missing"]
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "x.jpg").touch()

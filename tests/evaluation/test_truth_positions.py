@@ -222,6 +222,19 @@ def test_a_benchmark_folder_is_read_by_its_at_names(tmp_path: Path, given: str) 
     assert truth.path(truth.database[0]).is_file()
 
 
+def test_photos_that_a_list_beside_a_folder_names_may_be_missing(tmp_path: Path) -> None:
+    part = tmp_path / "town"
+    touch(part / "database", "@100@200@.jpg")
+    (part / "database" / "@160@200@.jpg").symlink_to("nowhere")
+    touch(part / "queries", "@110@200@.jpg")
+    open_truth(TruthFiles(data=part)).require_photos()
+    (part / "database_images_paths.txt").write_text("@100@200@.jpg\n@130@200@.jpg\n")
+    truth = open_truth(TruthFiles(data=part))
+    assert truth.missing == ("database/@130@200@.jpg",)
+    with pytest.raises(TruthError, match="1 of the 3 photos of database are not under"):
+        truth.require_photos()
+
+
 def test_csv_files_with_positions(tmp_path: Path) -> None:
     touch(tmp_path, "db/a.jpg", "db/b.jpg", "q/1.jpg")
     places, asked = tmp_path / "places.csv", tmp_path / "q" / "asked.csv"

@@ -33,7 +33,7 @@ def reads(files: TruthFiles) -> bool:
 
 
 def read(files: TruthFiles, lenient: bool) -> GroundTruth:
-    """The truth by distance; its photos are listed from the disk, so none can be missing."""
+    """The truth by distance; only a list of paths beside a folder can name missing photos."""
     data = files.data
     if data is None:
         assert files.database is not None  # noqa: S101 - reads has seen to it
@@ -133,6 +133,11 @@ def read_places_truth(
         query_metres=metres[placed],
         database_order=_order(places.photos),
         query_order=_order([listed[row] for row in placed.tolist()]),
+        missing=tuple(
+            name
+            for name, photo in zip(names, listed, strict=True)
+            if not os.path.lexists(photo.path)  # a link that leads nowhere is an unreadable photo
+        ),
         warnings=(
             *(
                 sentence
