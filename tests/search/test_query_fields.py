@@ -61,3 +61,17 @@ def test_what_is_wrong_is_said_in_plain_words(ask: Ask) -> None:
     assert detail(ask, "/v1/places/0/similar", same_spot="perhaps") == (
         "Parameter same_spot: write true or false, not 'perhaps'."
     )
+
+
+@pytest.mark.parametrize("body", [{"json": {"window": 20}}, {"data": {"window": 20}}])
+def test_a_body_where_none_is_taken_is_not_passed_over(ask: Ask, body: dict[str, Any]) -> None:
+    reply = ask("POST", "/v1/tracks", **body)
+    assert (reply.status_code, reply.json()["type"]) == (400, "/problems/bad-parameter")
+    assert reply.json()["detail"] == (
+        "Parameter body: this address takes none; send the request without it."
+    )
+
+
+@pytest.mark.parametrize("body", [{}, {"json": {}}, {"content": b"null"}, {"content": b" \n"}])
+def test_a_body_without_fields_is_none(ask: Ask, body: dict[str, Any]) -> None:
+    assert ask("POST", "/v1/tracks", **body).status_code == 201

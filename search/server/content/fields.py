@@ -26,6 +26,8 @@ MAX_WRONG_FIELDS = 100
 """The largest number of wrong fields that an answer names: there may be thousands."""
 MAX_JSON_BYTES = 1 << 20
 """The largest JSON body: read, one takes up to sixty times as much memory."""
+_EMPTY_BODIES = (b"", b"{}", b"null")
+"""Bodies without a field: some clients send JSON with every request."""
 
 
 async def check_fields(request: Request) -> None:
@@ -41,6 +43,8 @@ async def check_fields(request: Request) -> None:
     if dependant.body_params:
         form = await request.form()  # FastAPI has read it already
         wrong += _wrong_fields(form.multi_items(), dependant.body_params)
+    elif not route.openapi_extra and (await request.body()).strip() not in _EMPTY_BODIES:
+        wrong.append(("body", "this address takes none; send the request without it"))
     _refuse(wrong)
 
 
