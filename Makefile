@@ -39,7 +39,8 @@ COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 help:
 	@echo 'make demo             fetch photos of real places, index and serve them'
 	@echo 'make index DATA=DIR   index your photos        make serve   serve that index'
-	@echo 'make eval             recall on the demo; with SPLIT=truth.csv DATA=DIR on your own:'
+	@echo 'make eval             recall on the demo; with DATA=DIR on your own photos, by their'
+	@echo '                      positions, with SPLIT=truth.csv too by a list of right answers:'
 	@echo '                      all photos of DIR are searched, or those of DATABASE=DIR/places'
 	@echo 'make doctor           look at DATA, with SPLIT at its truth too, before a long job'
 	@echo 'make check            a minute: lint, types, and the tests that need no torch or browser'
@@ -67,11 +68,13 @@ index: $(SERVES)
 	@exec $(RUN) index '$(DATA)' --out '$(INDEX)' $(WITH_MODEL)
 
 serve: $(SERVES)
-	@exec $(RUN) serve '$(INDEX)' --port $(PORT)
+	@exec $(RUN) serve '$(INDEX)' --port $(PORT) $(WITH_MODEL)
 
 eval: $(SERVES)
-ifeq ($(SPLIT),)
+ifeq ($(SPLIT)$(DATA),)
 	@exec $(RUN) demo --no-serve $(WITH_MODEL)
+else ifeq ($(SPLIT),)
+	@exec $(RUN) eval '$(DATA)' $(WITH_MODEL)
 else
 	@test -n '$(DATA)' || { echo 'Say where the photos are: make eval SPLIT=$(SPLIT) DATA=FOLDER' >&2; exit 2; }
 	@exec $(RUN) eval $(if $(filter %.csv,$(SPLIT)),--database '$(DATABASE)' --truth,--split) '$(SPLIT)' --root '$(DATA)' $(WITH_MODEL)

@@ -4,6 +4,7 @@ import ast
 import dataclasses
 import inspect
 import re
+import subprocess
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,23 @@ def test_named_targets_of_make_exist(document: Path) -> None:
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.MULTILINE))
     named = re.findall(r"(?:`|^)make ([a-z][a-z-]*)", document.read_text("utf-8"), re.MULTILINE)
     assert set(named) - targets == set()
+
+
+@pytest.mark.parametrize(
+    ("given", "command"),
+    [
+        ("serve INDEX=i PORT=9 MODEL=m", "serve 'i' --port 9 --model 'm'"),
+        ("eval", "demo --no-serve"),
+        ("eval DATA=d MODEL=m", "eval 'd' --model 'm'"),
+        ("eval DATA=d SPLIT=s.mat", "eval --split 's.mat' --root 'd'"),
+        ("eval DATA=d SPLIT=s.csv", "eval --database 'd' --truth 's.csv' --root 'd'"),
+    ],
+)
+def test_targets_of_make_use_their_variables(given: str, command: str) -> None:
+    printed = subprocess.run(
+        ["make", "--dry-run", *given.split()], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert printed.stdout.splitlines()[-1].split("place-search ")[-1].strip() == command
 
 
 def test_the_fields_of_answers_are_named() -> None:
