@@ -17,6 +17,10 @@ class SourceError(PlaceSearchError):
     """The photos to index cannot be listed: an empty folder, a broken CSV, unknown paths."""
 
 
+class VideoOptionError(WrongParameterError, SourceError):
+    """Options of videos and panoramas that contradict each other or make no sense."""
+
+
 class IndexFormatError(PlaceSearchError):
     """A folder that is no index, is damaged, unfinished, or of a newer format."""
 

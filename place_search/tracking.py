@@ -16,7 +16,7 @@ from place_search.arguments import (
     reporting,
     switch,
 )
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import WrongParameterError
 from place_search.core.files import require_own, require_writable
 from place_search.core.progress import Progress
 from place_search.core.row_files import empty_map_note
@@ -84,7 +84,7 @@ def track_input(
 
     require_sampling(every, fps)
     if out is not None and out.suffix.lower() not in (*FORMATS, VIDEO):
-        raise PlaceSearchError(f"{out} must end in {', '.join(FORMATS)} or {VIDEO}.")
+        raise WrongParameterError(f"{out} must end in {', '.join(FORMATS)} or {VIDEO}.", "out")
     if out is not None:
         require_writable(out, frames, index=index.folder)
         require_own(out, "a track", is_track)

@@ -55,5 +55,9 @@ class ServerError(PlaceSearchError):
     """A server that cannot start with its settings."""
 
 
+class ServerOptionError(WrongParameterError, ServerError):
+    """An option of a server with a value that makes no sense, or without what it needs."""
+
+
 class CalibrationError(PlaceSearchError):
     """An index whose photos do not suffice to measure a calibration."""

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias, get_args
 from place_search.core.errors import WrongParameterError
 from place_search.core.progress import Progress, silent
 from place_search.core.tables import require_number
-from place_search.indexer.errors import SourceError
+from place_search.indexer.errors import VideoOptionError
 from place_search.indexer.sources.gpx import parse_time
 from place_search.indexer.sources.kept_frames import frames_folder
 from place_search.photos.video import require_sampling
@@ -40,31 +40,43 @@ class VideoRequest:
     progress: Progress = silent
 
     def __post_init__(self) -> None:
-        """Raises PlaceSearchError where options contradict each other or make no sense."""
+        """Raises WrongParameterError where options contradict each other or make no sense."""
         if self.panoramas not in get_args(Panoramas):
-            raise SourceError(
+            raise VideoOptionError(
                 f"Panoramas can be cut by {', '.join(get_args(Panoramas))}, not by "
-                f"'{self.panoramas}'."
+                f"'{self.panoramas}'.",
+                "panoramas",
             )
         if self.every_m is not None and self.fps is not None:
-            raise SourceError("Give frames by metres or by fps: both say which frames are taken.")
+            raise VideoOptionError(
+                "Give frames by metres or by fps: both say which frames are taken.", "every", "fps"
+            )
         if self.every_m is not None and self.gpx is None:
-            raise SourceError(
+            raise VideoOptionError(
                 "Frames by metres (--every) need the track of the camera; name its GPX file "
-                "(--gpx), or take frames by time (--fps)."
+                "(--gpx), or take frames by time (--fps).",
+                "every",
+                "gpx",
             )
         if self.every_m is not None:
             require_number("every_m", self.every_m, 0.1, 100_000)
         require_sampling(None, self.fps)
         require_number("clock_offset_s", self.clock_offset_s, -math.inf)
         if self.clock_offset_s and self.gpx is None:
-            raise SourceError("What the camera's clock says counts only with a GPX file.")
+            raise VideoOptionError(
+                "What the camera's clock says counts only with a GPX file.", "clock_offset", "gpx"
+            )
         if self.start is not None and self.gpx is None:
-            raise SourceError("When a video starts counts only with the GPX file of its track.")
+            raise VideoOptionError(
+                "When a video starts counts only with the GPX file of its track.",
+                "video_start",
+                "gpx",
+            )
         if self.start is not None and self.start.tzinfo is None:
-            raise SourceError(
+            raise VideoOptionError(
                 f"The video's start {self.start.isoformat()} has no time zone; write it as "
-                f"{self.start.isoformat()}Z for UTC, or with the difference, as +02:00."
+                f"{self.start.isoformat()}Z for UTC, or with the difference, as +02:00.",
+                "video_start",
             )
 
     @property

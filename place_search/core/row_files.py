@@ -8,7 +8,7 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.files import (
     first_bytes,
     replacing,
@@ -41,7 +41,7 @@ def require_row_file(path: Path, columns: Columns, index: Path) -> None:
             `index`.
     """
     if path.suffix.lower() not in _WRITERS:
-        raise PlaceSearchError(f"{path} must end in {IN_WORDS}.")
+        raise WrongParameterError(f"{path} must end in {IN_WORDS}.", "out")
     if path.suffix.lower() == PARQUET and importlib.util.find_spec("pyarrow") is None:
         raise PlaceSearchError(
             f"{path} cannot be written, because the package pyarrow is not installed; run "

@@ -22,8 +22,8 @@ LOOK_SECONDS = 1.0
 Role = Literal["read", "write"]
 
 _PREFIX = "ps_"
-_NAME = r"[A-Za-z0-9._-]{1,64}"
-_LINE = re.compile(rf"({_NAME})\s+(\w+)(?:\s+({_NAME}))?\s+sha256:([0-9a-f]{{64}})")
+KEY_NAME = r"[A-Za-z0-9._-]{1,64}"
+_LINE = re.compile(rf"({KEY_NAME})\s+(\w+)(?:\s+({KEY_NAME}))?\s+sha256:([0-9a-f]{{64}})")
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from place_search.core.files import allow_open_files
 from place_search.core.memory import CEILING, keep_freed_memory, machine_bytes, return_freed_memory
 from place_search.photos import UPLOADS, Decoder, Photo, PhotoBox, Preprocessing, read_photo
-from place_search.search.errors import ServerError
+from place_search.search.errors import ServerError, ServerOptionError
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.keys import ApiKey, KeyRing, read_keys
 from place_search.search.server.log import logging_to_stderr
@@ -271,9 +271,11 @@ def serve(
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     keys = read_keys(options.keys, options.api_keys)
     if options.writable and not any(key.role == "write" for key in keys):
-        raise ServerError(
+        raise ServerOptionError(
             "--writable needs a key that may write; make one with `place-search key NAME --role "
-            "write` and give it with --keys."
+            "write` and give it with --keys.",
+            "writable",
+            "keys",
         )
     traces = None
     if options.trace:

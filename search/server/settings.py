@@ -30,7 +30,7 @@ from place_search.core.settings import (
 )
 from place_search.core.tables import number_problem
 from place_search.photos import DecodeLimits
-from place_search.search.errors import ServerError
+from place_search.search.errors import ServerOptionError
 
 MAX_DEFAULT_WORKERS = 10
 
@@ -53,10 +53,12 @@ def split_names(text: Any) -> Any:
 
 
 def check_root_path(path: str) -> str:
-    """The path without a slash at its end. Raises `ServerError` for text that is no path."""
+    """The path without a slash at its end. Raises `ServerOptionError` for text that is no path."""
     bare = path.rstrip("/")
     if not ROOT_PATH.fullmatch(bare):
-        raise ServerError(f"'{path}' is no path; give --root-path the likes of /places.")
+        raise ServerOptionError(
+            f"'{path}' is no path; give --root-path the likes of /places.", "root_path"
+        )
     return bare
 
 
@@ -218,21 +220,25 @@ class ServerSettings(BaseModel):
         """Settings from the variables `PLACE_SEARCH_…`, replaced by `overrides` where given.
 
         Raises:
-            ServerError: a variable or an override is invalid or out of bounds.
+            ServerOptionError: a variable or an override is invalid or out of bounds.
         """
         values: dict[str, Any] = {}
         for setting in server_settings():
             if (text := setting.in_environment) is not None and setting.name not in overrides:
                 kinds = get_args(setting.type) or (setting.type,)
                 if problem := number_problem(text.strip(), kinds):
-                    raise ServerError(f"{setting.env} cannot be {text!r}: {problem}.")
+                    raise ServerOptionError(
+                        f"{setting.env} cannot be {text!r}: {problem}.", setting.name
+                    )
                 values[setting.name] = text
         try:
             return cls(**{**values, **overrides})
         except ValidationError as error:
             first = error.errors()[0]
             name = f"{PREFIX}{first['loc'][0]}".upper()
-            raise ServerError(f"{name} cannot be {first['input']!r}: {first['msg']}.") from None
+            raise ServerOptionError(
+                f"{name} cannot be {first['input']!r}: {first['msg']}.", str(first["loc"][0])
+            ) from None
 
     @property
     def max_body_bytes(self) -> int:
@@ -256,24 +262,26 @@ class ServerSettings(BaseModel):
 
     @model_validator(mode="after")
     def _check_names(self) -> "ServerSettings":
-        """Refuse names that no request can have; a `ServerError` passes through Pydantic."""
+        """Refuse names that no request can have; a `ServerOptionError` passes through Pydantic."""
         for origin in self.cors:
             if not _ORIGIN.fullmatch(origin):
-                raise ServerError(
-                    f"'{origin}' is no site; give --cors the likes of https://a.example."
+                raise ServerOptionError(
+                    f"'{origin}' is no site; give --cors the likes of https://a.example.", "cors"
                 )
         for name in self.allowed_hosts:
             if not _NAME.fullmatch(name):
-                raise ServerError(
-                    f"'{name}' is no server's name; give --allowed-hosts the likes of a.example."
+                raise ServerOptionError(
+                    f"'{name}' is no server's name; give --allowed-hosts the likes of a.example.",
+                    "allowed_hosts",
                 )
         for proxy in self.trusted_proxies:
             try:
                 ipaddress.ip_network(proxy)
             except ValueError:
-                raise ServerError(
+                raise ServerOptionError(
                     f"'{proxy}' is no address; give --trusted-proxies the likes of 127.0.0.1 or "
-                    "10.0.0.0/8."
+                    "10.0.0.0/8.",
+                    "trusted_proxies",
                 ) from None
         return self
 

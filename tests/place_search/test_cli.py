@@ -175,6 +175,36 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
     assert "Usage:" in result.stderr
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["search", "INDEX", "PHOTOS", "--out", "o.xls"],
+        ["track", "INDEX", "PHOTOS", "--out", "o.xls"],
+        ["places", "INDEX", "--out", "o.xls"],
+        ["index", "PHOTOS", "--out", "new", "--every", "2m"],
+        ["index", "PHOTOS", "--out", "new", "--clock-offset", "+02:00"],
+        ["index", "PHOTOS", "--out", "new", "--video-start", "2026-05-01T10:00:00Z"],
+        ["serve", "INDEX", "--cors", "x"],
+        ["serve", "INDEX", "--root-path", "x"],
+        ["serve", "INDEX", "--allowed-hosts", "a/b"],
+        ["serve", "INDEX", "--trusted-proxies", "x"],
+        ["serve", "INDEX", "--writable"],
+    ],
+)
+def test_a_value_that_makes_no_sense_exits_with_2(
+    run: Run, check_failure: Callable[..., str], photos: Path, index: Path, arguments: list[str]
+) -> None:
+    paths = {"INDEX": index, "PHOTOS": photos / "queries"}
+    check_failure(run(*(paths.get(word, word) for word in arguments)), 2)
+
+
+@pytest.mark.parametrize("given", [("a b",), ("",), ("me", "--index", "a/b")])
+def test_a_key_has_a_name_that_a_keys_file_takes(run: Run, given: tuple[str, ...]) -> None:
+    result = run("key", *given)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "is no name; use up to 64 letters" in result.stderr
+
+
 def test_it_is_told_that_the_last_value_of_an_option_counts(run: Run) -> None:
     """The first of two databases is left out of the evaluation, and the recall is higher."""
     for words, option in (

@@ -13,7 +13,7 @@ from typer.testing import Result
 import place_search
 
 Run = Callable[..., Result]
-CheckFailure = Callable[[Result], str]
+CheckFailure = Callable[..., str]
 
 
 def test_places_as_points_and_as_a_list_of_photos(run: Run, index: Path, tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_a_file_of_no_known_kind(
     run: Run, check_failure: CheckFailure, index: Path, tmp_path: Path
 ) -> None:
     assert "must end in .csv, .jsonl" in check_failure(
-        run("places", index, "--out", tmp_path / "p.kml")
+        run("places", index, "--out", tmp_path / "p.kml"), 2
     )
 
 

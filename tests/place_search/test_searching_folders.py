@@ -26,7 +26,7 @@ from place_search.search.folders.query_photos import open_queries
 from tests.processes import unmeasured
 
 Run = Callable[..., Result]
-CheckFailure = Callable[[Result], str]
+CheckFailure = Callable[..., str]
 
 KILLED = """
 import os, signal, sys
@@ -209,7 +209,7 @@ def test_what_cannot_be_written_is_one_sentence(
 ) -> None:
     folder = photos / "queries"
     assert "--out results.csv`" in check_failure(run("search", index, folder))
-    told = check_failure(run("search", index, folder, "--out", tmp_path / "o.xls"))
+    told = check_failure(run("search", index, folder, "--out", tmp_path / "o.xls"), 2)
     assert "must end in .csv, .jsonl, .geojson or .parquet" in told
     told = check_failure(run("search", index, folder, "--out", tmp_path / "no" / "o.csv"))
     assert "name a file in a folder that exists" in told

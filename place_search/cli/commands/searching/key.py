@@ -1,5 +1,6 @@
 """`place-search key`: an API key for `serve --keys FILE`."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -17,11 +18,15 @@ def command(
     ] = "",
 ) -> None:
     """Make an API key for `serve --keys FILE`."""
-    from place_search.search.server.keys import new_key, parse_keys
+    from place_search.search.server.keys import KEY_NAME, new_key
 
     if role not in ("read", "write"):
         raise typer.BadParameter(f"'{role}' is no role; use read or write.")
+    for text in (name, index) if index else (name,):
+        if not re.fullmatch(KEY_NAME, text):
+            raise typer.BadParameter(
+                f"'{text}' is no name; use up to 64 letters, digits, dots, dashes and underscores."
+            )
     secret, key = new_key(name, "write" if role == "write" else "read", index)
-    parse_keys(key.line, f"the name '{name}'")
     print_line(f"The key, shown only now:      {secret}")
     print_line(f"The line for the keys file:   {key.line}")
