@@ -260,7 +260,9 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
         problem = BAD_REQUEST if error.status_code < 500 else INTERNAL
     detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
     detail = detail.format(
-        path=request.url.path, method=request.method, server=request.scope.get("server_path", "")
+        path=request.scope.get("asked_path", request.url.path),
+        method=request.method,
+        server=request.scope.get("server_path", ""),
     )
     headers = error.headers
     if problem is METHOD_NOT_ALLOWED:

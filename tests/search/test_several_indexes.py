@@ -144,6 +144,17 @@ def test_an_index_that_is_not_there_is_said(ask: Ask) -> None:
     problem(ask("all", "GET", "/v1/indexes/a/nothing"), "not-found")
 
 
+@pytest.mark.parametrize(
+    ("path", "status"), [("/v1/indexes/b/nothing", 404), ("/v1/indexes/b/search", 405)]
+)
+def test_an_address_below_an_index_is_told_as_it_was_asked(
+    ask: Ask, path: str, status: int
+) -> None:
+    reply = ask("all", "GET", path)
+    assert reply.status_code == status
+    assert path in reply.json()["detail"]
+
+
 def test_a_key_may_see_one_index(ask: Ask) -> None:
     assert [i["name"] for i in ask("a", "GET", "/v1/indexes").json()["indexes"]] == ["a"]
     assert ask("a", "GET", "/v1/index").status_code == 200

@@ -21,8 +21,9 @@ class Indexes:
     """ASGI middleware that moves an index's name from a request's path into the scope.
 
     The name becomes part of the root path, so that addresses in the answers lead to the same index;
-    `server_path` is the root path without the name. `served` in the scope is the index: the first
-    for a path without a name, None for an unknown name.
+    `server_path` is the root path without the name, `asked_path` the path as it was asked for.
+    `served` in the scope is the index: the first for a path without a name, None for an unknown
+    name.
     """
 
     def __init__(self, app: ASGIApp, indexes: Mapping[str, ServedIndex]) -> None:
@@ -35,6 +36,7 @@ class Indexes:
         if scope["type"] == "http":
             path = get_route_path(scope)
             scope["server_path"] = scope.get("root_path", "")
+            scope["asked_path"] = scope["path"]
             name = self.first
             if (match := _PAGES.fullmatch(path)) and match[2] in self.indexes:
                 prefix, name, rest = match.groups()
