@@ -24,8 +24,8 @@ class JsonLine(str):
 def json_line(**facts: Any) -> JsonLine:
     """The line of an event that happens now; facts that are None are left out."""
     time = datetime.now(UTC).isoformat(timespec="milliseconds")
-    told = {key: value for key, value in facts.items() if value is not None}
-    return JsonLine(json.dumps({"time": time, **told}))
+    known = {key: value for key, value in facts.items() if value is not None}
+    return JsonLine(json.dumps({"time": time, **known}))
 
 
 class _Lines(logging.Formatter):

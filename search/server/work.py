@@ -165,7 +165,7 @@ class WorkQueue:
     def _next(self) -> "_Job | None":
         with self._lock:
             for client in sorted(self._waiting, key=self._running.__getitem__):
-                if self._running[client] >= self._most(client):
+                if self._running[client] >= self._max_running(client):
                     continue
                 jobs = self._waiting[client]
                 while jobs:
@@ -178,7 +178,7 @@ class WorkQueue:
                 del self._waiting[client]
         return None
 
-    def _most(self, client: str) -> int:
+    def _max_running(self, client: str) -> int:
         """The number of jobs of a client that may run at once."""
         return 1 if client in self._slow else self._workers
 
