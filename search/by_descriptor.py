@@ -14,8 +14,8 @@ from place_search.search.results import Result, Verified, spot_of
 from place_search.search.several.batch import BatchStandards
 from place_search.search.several.views import RankedPlace, Where
 
-_FEW = 100
-"""The number of places up to which those left out are found, and then dropped."""
+_MOST_DROPPED = 2500
+"""The largest number of places left out that a search may find and drop; it never sees others."""
 
 
 class DescriptorSearch:
@@ -82,11 +82,12 @@ class DescriptorSearch:
             if not len(only):
                 notes.append("No place fits all filters; leave one of them out.")
                 return []
-        if len(without) > _FEW:  # to compare as many more would take seconds
+        # Stores with codes find the nearest more surely where more are asked for, but a search for
+        # tens of thousands takes seconds.
+        k += min(len(without), _MOST_DROPPED)
+        if len(without) > _MOST_DROPPED:
             only = self.index.place_ids if only is None else only
             only = only[~np.isin(only, [*without])]
-        else:
-            k += len(without)
         if batch is None:
             hits: Sequence[Hit] = self.index.search(descriptor, k, only=only, box=box)
         else:
