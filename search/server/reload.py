@@ -39,6 +39,16 @@ def _status(file: Path) -> tuple[int, ...]:
     return status.st_ino, status.st_mtime_ns, status.st_size
 
 
+def is_newest(served: "Engine", folder: Path) -> bool:
+    """Whether the version on disk is the served version, with the same calibration."""
+    try:
+        if read_manifest(folder) != served.index.manifest:
+            return False
+        return calibration_for(served.index, served.model).calibration == served.calibration
+    except (IndexFormatError, IndexReadError):
+        return False
+
+
 class Reloader:
     """Watches the manifest and the calibration of the index that a service answers from."""
 
@@ -64,44 +74,35 @@ class Reloader:
         while True:
             await asyncio.sleep(self._poll_seconds)
             polls += 1
-            served = self._service.loaded
-            if served is None:
+            if self._service.loaded is None:
                 continue
             version = version_on_disk(self._folder)
             retry = self._service.refused is not None and polls % RETRY_POLLS == 0
             if version != self.seen or retry:
                 self.seen = version
-                await self._load_version(served)
-
-    async def _load_version(self, served: "Engine") -> None:
-        try:
-            await asyncio.to_thread(self._open_version)
-        except Exception as error:
-            reason = str(error) if isinstance(error, PlaceSearchError) else type(error).__name__
-            if self._service.refused != reason:
-                self._service.refused = reason
-                self._service.metrics.reloaded("refused")
-                _log_event("index refused", served.index.index_id, reason=reason)
+                await asyncio.to_thread(self._open_version)
 
     def _open_version(self) -> None:
         """Serve the version on disk, unless it is served: the server may have made it itself."""
         with self._service.opening:
             served = self._service.engine
-            if self._service.refused is None and self._is_of(served):
+            if self._service.refused is None and is_newest(served, self._folder):
                 return
-            engine = self._load(served)
+            try:
+                engine = self._load(served)
+            except Exception as error:
+                self._refuse(served, error)
+                return
             self._service.replace(engine)
         self._service.metrics.reloaded("served")
         _log_event("index replaced", engine.index.index_id, was=served.index.index_id)
 
-    def _is_of(self, served: "Engine") -> bool:
-        """Whether the version on disk is the served version, with the same calibration."""
-        try:
-            if read_manifest(self._folder) != served.index.manifest:
-                return False
-            return calibration_for(served.index, served.model).calibration == served.calibration
-        except (IndexFormatError, IndexReadError):
-            return False
+    def _refuse(self, served: "Engine", error: Exception) -> None:
+        reason = str(error) if isinstance(error, PlaceSearchError) else type(error).__name__
+        if self._service.refused != reason:
+            self._service.refused = reason
+            self._service.metrics.reloaded("refused")
+            _log_event("index refused", served.index.index_id, reason=reason)
 
 
 def _log_event(event: str, index_id: str, **more: Any) -> None:

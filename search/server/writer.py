@@ -361,13 +361,13 @@ class Writer:
 
         The facts of one version's places must not enter an answer on another version.
         """
-        from place_search.indexer import read_manifest
+        from place_search.search.server.reload import is_newest
 
         if not self._index_folder.is_dir():
             raise CannotChangeError(REASONS["index-removed"])
         with self._service.opening:  # the reloader may be opening this version
             engine = self._service.engine
-            if read_manifest(self._index_folder) != engine.index.manifest:
+            if not is_newest(engine, self._index_folder):
                 engine = self._load(engine)
                 self._service.replace(engine)
         return engine

@@ -9,6 +9,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,6 +23,7 @@ from place_search.indexer import (
     open_source,
     verify_index,
 )
+from place_search.search.engine import Engine
 from place_search.search.index_calibration import FILE
 from place_search.search.server.writer import Writer
 from place_search.search.stages import Stages
@@ -44,10 +46,12 @@ class Decoder:
 
 
 def writer_of(index: Path) -> Writer:
-    def load(*_: object) -> Any:
-        return SimpleNamespace(index=open_index(index), model=MODEL, decode=MODEL.read)
+    def load(*_: object) -> Engine:
+        return Engine(open_index(index), MODEL)
 
-    service: Any = SimpleNamespace(engine=load(), replace=lambda engine: None, decode_seconds=5.0)
+    service: Any = SimpleNamespace(
+        engine=load(), opening=Lock(), replace=lambda engine: None, decode_seconds=5.0
+    )
     decoder: Any = Decoder()
     return Writer(service, index, decoder, load)
 

@@ -31,6 +31,7 @@ from place_search.indexer.storage.manifest import Manifest
 from place_search.models import Model
 from place_search.photos import UnreadablePhotoError
 from place_search.photos.photo import Facing
+from place_search.search.engine import Engine
 from place_search.search.errors import BusyError, CannotChangeError
 from place_search.search.groups.by_hand import GroupEdit
 from place_search.search.server.content.groups import group_dict
@@ -58,8 +59,7 @@ class Service:
         self.engine = self.load()
 
     def load(self, *_: object) -> Any:
-        index = open_index(self.folder)
-        return SimpleNamespace(index=index, model=self.model, decode=self.model.read)
+        return Engine(open_index(self.folder), self.model)
 
     def replace(self, engine: Any) -> None:
         self.engine = engine
