@@ -233,6 +233,9 @@ def test_photos_that_a_list_beside_a_folder_names_may_be_missing(tmp_path: Path)
     assert truth.missing == ("database/@130@200@.jpg",)
     with pytest.raises(TruthError, match="1 of the 3 photos of database are not under"):
         truth.require_photos()
+    # A query without a position is none, whether it is there or not.
+    (part / "queries_images_paths.txt").write_text("@110@200@.jpg\nnone.jpg\n")
+    assert open_truth(TruthFiles(data=part)).missing == truth.missing
 
 
 def test_csv_files_with_positions(tmp_path: Path) -> None:

@@ -134,9 +134,10 @@ def read_places_truth(
         database_order=_order(places.photos),
         query_order=_order([listed[row] for row in placed.tolist()]),
         missing=tuple(
-            name
-            for name, photo in zip(names, listed, strict=True)
-            if not os.path.lexists(photo.path)  # a link that leads nowhere is an unreadable photo
+            names[row]
+            for row in sorted({*range(count), *placed.tolist()})
+            # A link that leads nowhere is an unreadable photo.
+            if not os.path.lexists(listed[row].path)
         ),
         warnings=(
             *(
