@@ -15,7 +15,7 @@ from starlette.routing import BaseRoute, Route
 from place_search.core.memory import CEILING
 from place_search.core.version import program_version
 from place_search.photos import Decoder
-from place_search.search.errors import ServerError
+from place_search.search.errors import ServerOptionError
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.keys import ApiKey, KeyRing
 from place_search.search.server.middleware.access import ApiKeyMiddleware
@@ -235,7 +235,9 @@ def _add_ground(app: FastAPI, options: ServerSettings) -> dict[str, Any] | None:
     if options.tiles_file is None:
         return None if options.tiles_url is None else tiles_elsewhere(options.tiles_url)
     if options.tiles_url is not None:
-        raise ServerError("A map has one ground: give --tiles-url or --tiles-file, not both.")
+        raise ServerOptionError(
+            "A map has one ground: give --tiles-url or --tiles-file, not both.", "tiles_url"
+        )
     from place_search.search.server.routes.tiles import ADDRESS, TileFile, add_tiles
 
     file = TileFile(options.tiles_file)

@@ -186,6 +186,7 @@ def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:
         ["index", "PHOTOS", "--out", "new", "--video-start", "2026-05-01T10:00:00Z"],
         ["serve", "INDEX", "--cors", "x"],
         ["serve", "INDEX", "--root-path", "x"],
+        ["serve", "INDEX", "--tiles-url", "x"],
         ["serve", "INDEX", "--allowed-hosts", "a/b"],
         ["serve", "INDEX", "--trusted-proxies", "x"],
         ["serve", "INDEX", "--writable"],

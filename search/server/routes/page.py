@@ -17,7 +17,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from place_search.search.errors import ServerError
+from place_search.search.errors import ServerOptionError
 from place_search.search.server.content.samples import Samples
 from place_search.search.server.roles import Access, allows
 
@@ -93,15 +93,16 @@ def tiles_origin(tiles_url: str) -> str:
     """The origin that browsers must be allowed to fetch map tiles from.
 
     Raises:
-        ServerError: not an http or https address with {x}, {y} and {z} in its path.
+        ServerOptionError: not an http or https address with {x}, {y} and {z} in its path.
     """
     parts = urlsplit(tiles_url)
     in_place = all(name in parts.path for name in ("{x}", "{y}", "{z}"))
     plain = not any(sign in parts.netloc for sign in " ;,'\"{}@")
     if parts.scheme not in ("http", "https") or not parts.hostname or not (in_place and plain):
-        raise ServerError(
+        raise ServerOptionError(
             f"'{tiles_url}' is no address of map tiles; give --tiles-url one such as "
-            "https://tiles.example.org/{z}/{x}/{y}.png."
+            "https://tiles.example.org/{z}/{x}/{y}.png.",
+            "tiles_url",
         )
     return f"{parts.scheme}://{parts.netloc}"
 
