@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -253,6 +254,10 @@ async def _on_place_search_error(request: Request, error: Exception) -> ProblemR
     raise error  # without a problem of its own it is a failure, which is logged
 
 
+_OF_PATHS = "/:@!$&'()*+,;="
+"""The characters that a path has as they are (RFC 3986), beside letters, digits and `-._~`."""
+
+
 async def _on_http_exception(request: Request, error: Exception) -> ProblemResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for it only
     problem = _OF_STATUS.get(error.status_code)
@@ -260,7 +265,7 @@ async def _on_http_exception(request: Request, error: Exception) -> ProblemRespo
         problem = BAD_REQUEST if error.status_code < 500 else INTERNAL
     detail = _DETAIL_OF_STATUS.get(error.status_code, str(error.detail))
     detail = detail.format(
-        path=request.scope.get("asked_path", request.url.path),
+        path=quote(request.scope.get("asked_path", request.url.path), safe=_OF_PATHS),
         method=request.method,
         server=request.scope.get("server_path", ""),
     )
