@@ -3,6 +3,7 @@
 import ast
 import dataclasses
 import inspect
+import os
 import re
 import subprocess
 from functools import cache
@@ -152,7 +153,12 @@ def test_named_targets_of_make_exist(document: Path) -> None:
 )
 def test_targets_of_make_use_their_variables(given: str, command: str) -> None:
     printed = subprocess.run(
-        ["make", "--dry-run", *given.split()], cwd=ROOT, capture_output=True, text=True, check=True
+        ["make", "--dry-run", "--no-print-directory", *given.split()],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"]},  # without variables of a make that runs this test
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert printed.stdout.splitlines()[-1].split("place-search ")[-1].strip() == command
 

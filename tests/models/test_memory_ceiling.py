@@ -50,7 +50,6 @@ def test_photos_of_many_shapes_stay_below_the_ceiling_on_memory() -> None:
     np.testing.assert_array_equal(model.runtime.embed(scene(320, 320)).descriptor, first)
 
 
-@pytest.mark.slow
 class _Kept:
     """A cache and a holder of a ceiling; `freed` is the ceiling's limit once the cache is gone."""
 
@@ -84,6 +83,7 @@ def test_what_is_kept_of_places_goes_before_graphs(freed: float, gone: list[str]
     assert kept.gone == gone
 
 
+@pytest.mark.slow
 def test_a_workspace_is_given_back_before_a_graph_is() -> None:
     model = open_model()
     graphs = graphs_of(model)

@@ -4,7 +4,6 @@ import asyncio
 import threading
 import weakref
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -129,16 +128,27 @@ def test_tracks_that_open_at_once_share_what_is_known_of_the_index(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = []
-    both = threading.Barrier(2)
+    tracks = OpenTracks()
+    lock, second = tracks._observing, threading.Event()
+
+    class Counted:
+        """The lock; the second thread is known to have come to it."""
+
+        def __enter__(self) -> None:
+            if not lock.acquire(blocking=False):
+                second.set()
+                lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
 
     def counted(index: Index) -> Observer:
         made.append(index)
-        with suppress(threading.BrokenBarrierError):
-            both.wait(0.2)  # until the other thread is here too, if it ever comes
+        assert second.wait(SECONDS)
         return Observer(index)
 
+    monkeypatch.setattr(tracks, "_observing", Counted())
     monkeypatch.setattr(observing, "Observer", counted)
-    tracks = OpenTracks()
     with ThreadPoolExecutor(2) as pool:
         opened = list(pool.map(tracks.open, [engine, engine]))
     assert made == [engine.index]
