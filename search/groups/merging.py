@@ -22,10 +22,8 @@ SHARE = 0.25
 """The share of the sampled pairs across two groups that must be equal to join the groups."""
 SAMPLE = 16
 """The largest number of pairs across two groups that are compared before the groups are joined."""
-
-
 _ROUNDING_M = 1e-6
-"""Above the rounding of geocentric distances in metres."""
+"""More than what rounding changes in a distance of two places, in metres."""
 
 
 class Judge(Protocol):
