@@ -119,8 +119,10 @@ async function readMore() {
   if (!page) return false;
   reading = false;
   places.push(...page.places);
-  [total, index] = [page.total, page.index_id];
   cursor = page.next_cursor;
+  // Places that were read stay, though others remove or add some meanwhile: the last page ends the list.
+  total = cursor ? Math.max(page.total, places.length + 1) : places.length;
+  index = page.index_id;
   return true;
 }
 

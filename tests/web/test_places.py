@@ -89,6 +89,30 @@ def test_only_what_is_in_view_is_in_the_document(gallery: Any) -> None:
     expect(below).to_be_visible()
 
 
+@pytest.mark.parametrize("change", [-6, 6], ids=["removed", "added"])
+def test_places_that_others_change_between_two_pages_leave_no_hole(
+    gallery: Any, server: str, change: int
+) -> None:
+    first = gallery.request.get(f"{server}v1/places?limit=5").json()
+    rest = gallery.request.get(f"{server}v1/places?cursor={first['next_cursor']}").json()
+
+    def answer(route: Any) -> None:
+        is_second = "cursor=" in route.request.url
+        route.fulfill(json=rest | {"total": PLACES + change} if is_second else first)
+
+    gallery.route("**/v1/places?*", answer)
+    gallery.set_viewport_size({"width": 320, "height": 700})
+    gallery.reload()
+    expect(gallery.locator("#places > li")).not_to_have_count(0)
+    gallery.evaluate("scrollTo(0, document.body.scrollHeight)")
+    last = gallery.locator(f"#places > li[aria-posinset='{PLACES}']")
+    expect(last).to_be_visible()
+    settle(gallery)
+    empty = """last => document.querySelector('#places').getBoundingClientRect().bottom
+        - last.getBoundingClientRect().bottom"""
+    assert last.evaluate(empty) < 50
+
+
 def test_an_empty_index_says_how_it_is_filled(gallery: Any, server: str) -> None:
     none = {"total": 0, "places": [], "next_cursor": None}
     template = gallery.request.get(f"{server}v1/places?limit=1").json()
