@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import starmap
 from typing import NamedTuple
 
 import numpy as np
@@ -27,6 +28,8 @@ _LEAST_GAP_S = 300.0
 """The duration in seconds up to which a step ends no sequence."""
 _NUMBER = re.compile(r"(\d+)(?=\D*$)")
 """The last number of a name."""
+_LARGEST = int(np.iinfo(np.int64).max)
+"""The largest number that a name can have; asking numpy for it takes longer than reading a name."""
 _SECONDS = re.compile(r"(\d{10})\.(\d{1,9})")
 """A name that is a time since 1970, as cameras of robots write it."""
 _DATED = re.compile(
@@ -70,7 +73,7 @@ class _ParsedName(NamedTuple):
     @property
     def key(self) -> tuple[str, str]:
         """The key that the names of one sequence have in common."""
-        return self.folder, self.sequence
+        return self[:2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,9 +185,10 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_ParsedName]
     A number is ignored in a name that no other resembles: `walk_0001_cam2` would be number 2 of
     `walk_0001_cam`.
     """
-    read = [*map(_parse, names)]
+    split = [*map(_folder_and_stem, names)]
+    read = [*starmap(_parse, split)]
     key_counts = Counter(each.key for each in read)
-    dated = _dated(names)
+    dated = _dated(split)
     parsed = []
     for row, (each, named) in enumerate(zip(read, sequences, strict=True)):
         if row in dated:
@@ -200,28 +204,26 @@ def _parsed(names: Sequence[str], sequences: Sequence[str]) -> list[_ParsedName]
     return parsed
 
 
-def _parse(name: str) -> _ParsedName:
-    """The parts of a name by its last number; the sequence is the name without that number."""
-    folder, stem = _folder_and_stem(name)
+def _parse(folder: str, stem: str) -> _ParsedName:
+    """The parts of a name by its last number; the sequence is the stem without that number."""
     if seconds := _SECONDS.fullmatch(stem):
         stem = seconds[1] + seconds[2].ljust(9, "0")
     if stem.startswith(_PLACED):
         return _ParsedName(folder, _PLACED, -1)
     match = _NUMBER.search(stem)
-    if match is None or len(match[1]) > 19 or int(match[1]) > np.iinfo(np.int64).max:
+    if match is None or len(match[1]) > 19 or int(match[1]) > _LARGEST:
         return _ParsedName(folder, "", -1)
     return _ParsedName(folder, f"{stem[: match.start()]}\0{stem[match.end() :]}", int(match[1]))
 
 
-def _dated(names: Sequence[str]) -> dict[int, _ParsedName]:
-    """The parts of names with a date and a time, by their rows.
+def _dated(split: Sequence[tuple[str, str]]) -> dict[int, _ParsedName]:
+    """The parts of names with a date and a time, by their rows; `split` are folders and stems.
 
     Where all names have one time, as frames of a video with a dated name, the digits after it are a
     number. Else they are a part of a second, if all names have equally many such digits or none.
     """
     read: dict[tuple[str, str], list[tuple[int, str, _ParsedName]]] = {}
-    for row, name in enumerate(names):
-        folder, stem = _folder_and_stem(name)
+    for row, (folder, stem) in enumerate(split):
         if copy := _COPY.search(stem):
             stem = stem[: copy.start()]
         match = _DATED.search(stem)
@@ -274,11 +276,11 @@ def _starts(
         distances = np.linalg.norm(np.diff(metres, axis=0), axis=1)
     starts[1:] = np.diff(key) != 0
     for first, last in _runs(starts):
+        if last - first < 2:  # as many as there are places where each has a folder of its own
+            continue
         steps = np.diff(number[first:last])
         inside = starts[first + 1 : last]
         step_metres = distances[first : last - 1]
-        if not len(steps):
-            continue
         if number[first] >= 0:
             usual = np.median(steps[steps > 0]) if (steps > 0).any() else 1
             inside |= steps > _GAP * max(1, usual)
