@@ -92,6 +92,7 @@ async function loadFirst() {
   reading = false;
   const { signal } = abortController;
   const pageRead = await readMore();
+  const grouped = pageRead && (await isGrouped(signal));
   if (signal.aborted) return;
   for (const item of shownItems.values()) item.remove();
   shownItems.clear();
@@ -101,13 +102,23 @@ async function loadFirst() {
     count.textContent = '';
     return;
   }
-  const grouped = places.some(({ group }) => group && group.photos > 1);
   find('each-label', HTMLLabelElement).hidden = !grouped && !eachPhoto.checked;
   if (!total && !query) showEmptyIndex();
   count.textContent = grouped && !eachPhoto.checked ? words.spots(total) : words.places(total);
   draw();
   if (scrollTarget) scrollTo(0, scrollTarget);
   scrollTarget = 0;
+}
+
+/**
+ * Whether a card stands for several photos. Of cards beyond the first page only the number of photos tells.
+ * @param {AbortSignal} signal
+ */
+async function isGrouped(signal) {
+  if (places.some(({ group }) => group && group.photos > 1)) return true;
+  if (!cursor || eachPhoto.checked) return false;
+  const photos = await listPlaces({ ...fieldValues(), limit: '1' }, null, signal).catch(() => null);
+  return photos !== null && photos.total > total;
 }
 
 /** Read the next page; false where it failed, or the filters changed meanwhile. */

@@ -113,6 +113,21 @@ def test_places_that_others_change_between_two_pages_leave_no_hole(
     assert last.evaluate(empty) < 50
 
 
+def test_spots_are_counted_as_such_though_the_first_page_has_none(
+    gallery: Any, server: str
+) -> None:
+    first = gallery.request.get(f"{server}v1/places?limit=5").json()
+    spots = first | {"total": PLACES - 2}
+
+    def answer(route: Any) -> None:
+        route.fulfill(json=spots if "spots=true" in route.request.url else first)
+
+    gallery.route("**/v1/places?*", answer)
+    gallery.reload()
+    expect(gallery.locator("#count")).to_have_text(f"{PLACES - 2} spots")
+    expect(gallery.locator("#each-label")).to_be_visible()
+
+
 def test_an_empty_index_says_how_it_is_filled(gallery: Any, server: str) -> None:
     none = {"total": 0, "places": [], "next_cursor": None}
     template = gallery.request.get(f"{server}v1/places?limit=1").json()
