@@ -4,6 +4,7 @@ import copy
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Lock
 from types import SimpleNamespace
 from typing import Any
 
@@ -42,7 +43,12 @@ def service(street: Any, plain: Model, tmp_path: Path) -> Iterator[Any]:
         return Engine(open_index(index), plain, decode=read)
 
     state = SimpleNamespace(
-        engine=load(), decode_seconds=5.0, max_body_bytes=1 << 24, decoder=decoder, load=load
+        engine=load(),
+        opening=Lock(),
+        decode_seconds=5.0,
+        max_body_bytes=1 << 24,
+        decoder=decoder,
+        load=load,
     )
     state.replace = lambda engine: setattr(state, "engine", engine)
     state.writer = Writer(state, index, decoder, load)
