@@ -13,7 +13,7 @@ from place_search.indexer import build_index, open_index, open_source
 from place_search.models import Model
 from place_search.search.engine import Engine
 from place_search.search.server.keys import new_key
-from place_search.search.verification import Query, Ranking, rank_by_geometry
+from place_search.search.verification import Candidates, Query, Ranking, rank_by_geometry
 from place_search_client import AsyncClient, Client, ProblemError
 from tests.search.replies import problem
 
@@ -107,10 +107,11 @@ def test_spots_are_found_though_geometry_puts_one_first(
 ) -> None:
     tending.patch("/v1/places/2/group", json={"add": [3, 4, 5]})
     index = open_index(folder)
+    places = {index.codes(place)[0].tobytes(): place for place in range(PLACES)}
 
-    def one_spot_first(query: Query, candidates: Any, k: int, **more: Any) -> Ranking:
+    def one_spot_first(query: Query, candidates: Candidates, k: int, **more: Any) -> Ranking:
         ranking = rank_by_geometry(query, candidates, k, **more)
-        ids = [hit.place_id for hit in candidates._hits]
+        ids = {row: places[candidates.codes(row)[0].tobytes()] for row in ranking.order}
         order = sorted(ranking.order, key=lambda row: (ids[row] < 2, ids[row] == 0))
         scores = {row: float(len(order) - at) for at, row in enumerate(order)}
         scored = {
