@@ -20,14 +20,23 @@ def known_store(kind: str | None) -> str | None:
     return kind
 
 
-def store_uri(store: str | None, uri: str) -> str:
-    """As `store_address`; "" for no store. Raises BadParameter."""
+def store_uri(context: typer.Context, store: str | None, uri: str) -> str:
+    """As `store_address`; "" for no store. Raises BadParameter, also for an unused --uri."""
     from place_search.indexer import IndexWriteError, store_address
 
     try:
-        return store_address(store, uri) if store else ""
+        address = store_address(store, uri) if store else ""
     except IndexWriteError as error:
         raise typer.BadParameter(str(error)) from None
+    if not address and is_typed(context, "uri"):
+        raise typer.BadParameter("--uri only works with a store that has one, as --store milvus.")
+    return address
+
+
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line, not in a variable or nowhere."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def require_order(index: Path, other: Path, usage: str) -> None:

@@ -11,6 +11,7 @@ import typer
 from PIL import Image
 from typer.testing import Result
 
+from place_search.cli.app import app
 from place_search.cli.indexes import known_store, store_uri
 from place_search.indexer import open_index, read_manifest, remove_places
 
@@ -221,9 +222,10 @@ def test_a_store_of_another_package_can_be_asked_for(monkeypatch: pytest.MonkeyP
     others = "place_search.indexer.stores.store_card.has_part"
     monkeypatch.setattr(others, lambda package, name: name in ("exact", "tree"))
     assert known_store("tree") == "tree"
-    assert store_uri("tree", "") == ""
-    assert store_uri("tree", "http://127.0.0.1:9") == "http://127.0.0.1:9"
-    assert store_uri("exact", "http://127.0.0.1:9") == ""
+    context = typer.Context(typer.main.get_command(app), info_name="index")
+    assert store_uri(context, "tree", "") == ""
+    assert store_uri(context, "tree", "http://127.0.0.1:9") == "http://127.0.0.1:9"
+    assert store_uri(context, "exact", "http://127.0.0.1:9") == ""
 
 
 @pytest.mark.slow

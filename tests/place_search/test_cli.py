@@ -166,6 +166,10 @@ def test_the_program_imports_no_converter_of_models() -> None:
         ["doctor"],
         ["doctor", "--truth", "t.csv"],
         ["doctor", "photos", "--sample", "-1"],
+        ["index", "photos", "--out", "i", "--uri", "http://127.0.0.1:1"],
+        ["compact", "i", "--uri", "http://127.0.0.1:1"],
+        ["index", "photos", "--out", "i", "--descriptors", "d.npy", "--dims", "64"],
+        ["index", "photos", "--out", "i", "--descriptors", "d.npy", "--precision", "f32"],
     ],
 )
 def test_wrong_usage_exits_with_2(run: Run, arguments: list[str]) -> None:

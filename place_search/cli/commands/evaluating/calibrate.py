@@ -8,6 +8,7 @@ import typer
 from place_search.cli import options
 from place_search.cli.changing import index_model
 from place_search.cli.console import print_json, print_line, print_message
+from place_search.cli.indexes import is_typed
 from place_search.cli.terminal import OUT, progress
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
@@ -63,8 +64,7 @@ def command(
     if len(data) == 1 and data[0].is_dir():
         if roots or about or report or keep:
             raise typer.BadParameter("--root, --about, --report and --keep are for PAIRS.")
-        source = context.get_parameter_source("precision")
-        if source is not None and source.name == "COMMANDLINE":
+        if is_typed(context, "precision"):
             raise typer.BadParameter("--precision is for PAIRS; an index has its own.")
         _calibrate_index(data[0], model, max_megapixels, as_json)
     elif len(data) == 1 and _lists_places(data[0]):

@@ -2,6 +2,8 @@
 
 from typing import Annotated
 
+import typer
+
 from place_search.cli import options
 from place_search.cli.changing import print_change, running
 from place_search.cli.indexes import known_store, store_uri
@@ -9,6 +11,7 @@ from place_search.settings import STORE, URI
 
 
 def command(
+    context: typer.Context,
     index: options.IndexFolder,
     store: Annotated[
         str | None,
@@ -23,7 +26,7 @@ def command(
     """Free the space of removed places and join small files. It happens by itself, but later."""
     from place_search.indexer import compact_index
 
-    address = store_uri(store, uri)
+    address = store_uri(context, store, uri)
     with running(index) as advance:
         report = compact_index(index, store=store or "", uri=address, progress=advance)
     print_change(report, index, as_json)

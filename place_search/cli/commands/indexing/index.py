@@ -10,6 +10,7 @@ from place_search.cli import options
 from place_search.cli.changing import print_fields
 from place_search.cli.console import InterruptedRunError, print_json, print_line, print_message
 from place_search.cli.indexes import (
+    is_typed,
     known_store,
     require_out,
     store_uri,
@@ -117,7 +118,10 @@ def command(
         raise typer.BadParameter("--exchange only works with --engine ray.")
     if descriptors is not None and engine == "ray":
         raise typer.BadParameter("--descriptors does not work with --engine ray.")
-    address = store_uri(store, uri)
+    address = store_uri(context, store, uri)
+    for name in ("dims", "precision"):
+        if descriptors is not None and model is None and is_typed(context, name):
+            raise typer.BadParameter(f"--{name} works with --descriptors only beside --model.")
     require_out(data, out, "index")
     named = model or MODEL.in_environment
 
