@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Protocol, TypeAlias
@@ -330,10 +331,7 @@ class Engine(DescriptorSearch):
         """
         budget = self.verify_budget_s * (1 if sharing == 1 else 2 / sharing)
         deadline = time.perf_counter() + budget * len(views)
-
-        def codes(row: int) -> Codes:
-            return self.index.codes(hits[row].place_id)
-
+        codes = partial(self._codes, hits)
         tasks = [
             (Query.of(embedding), Candidates(view.similarities, codes))
             for view, embedding in zip(views, embeddings, strict=True)
@@ -351,3 +349,7 @@ class Engine(DescriptorSearch):
                 f"Time ran out before {late} of {len(hits)} places were verified; they come last."
             )
         return checked
+
+    def _codes(self, hits: Sequence[Hit], row: int) -> Codes:
+        """The codes of the local features of one of the hits."""
+        return self.index.codes(hits[row].place_id)

@@ -67,16 +67,6 @@ class _Job(NamedTuple):
     altered: bool
 
 
-class _Candidates(NamedTuple):
-    similarities: Sequence[float]
-    rows: NDArray[np.int64]
-    photos: Sequence[Codes]
-
-    def codes(self, row: int) -> Codes:
-        """The codes of a candidate."""
-        return self.photos[int(self.rows[row])]
-
-
 class _Matched(NamedTuple):
     """A candidate that was matched in full, with the similarities of all candidates."""
 
@@ -235,35 +225,39 @@ def _search_for(
     searched = rows if job.altered else rows[rows != job.row]
     similarities = described.descriptors[searched] @ descriptor
     nearest = np.argsort(-similarities, kind="stable")[:CANDIDATES]
-    candidates = _Candidates(
-        similarities[nearest].astype(float).tolist(), searched[nearest], described.codes
+    photos = searched[nearest].tolist()
+    candidates = Candidates(
+        similarities[nearest].astype(float).tolist(), lambda row: described.codes[photos[row]]
     )
-    ranking = rank_by_geometry(query, Candidates(candidates.similarities, candidates.codes))
+    ranking = rank_by_geometry(query, candidates)
     labels = _Labels.of(described.places, job) if is_known else None
-    results.matched.extend(_matched(candidates, ranking, labels))
-    results.most_similar.extend(_most_similar(query, candidates, labels))
+    results.matched.extend(_matched(candidates, photos, ranking, labels))
+    results.most_similar.extend(_most_similar(query, candidates, photos, labels))
 
 
 def _matched(
-    candidates: _Candidates, ranking: Ranking, labels: "_Labels | None"
+    candidates: Candidates, photos: Sequence[int], ranking: Ranking, labels: "_Labels | None"
 ) -> Iterator[_Matched]:
     """The right candidates, and the first wrong candidate."""
     has_wrong = False
     for rank, candidate in enumerate(ranking.order):
         if (geometry := ranking.verifications.get(candidate)) is None:
             continue
-        right = False if labels is None else labels.right(int(candidates.rows[candidate]), geometry)
+        right = False if labels is None else labels.right(photos[candidate], geometry)
         if right is None or (not right and (has_wrong or (rank and labels is None))):
             continue
         has_wrong |= not right
         background = candidates.similarities
         yield _Matched(background[candidate], geometry, background, right, rank == 0)
     if labels is not None:
-        yield from _without_its_place(candidates, ranking.verifications, labels)
+        yield from _without_its_place(candidates, photos, ranking.verifications, labels)
 
 
 def _without_its_place(
-    candidates: _Candidates, geometries: Mapping[int, Verification], labels: "_Labels"
+    candidates: Candidates,
+    photos: Sequence[int],
+    geometries: Mapping[int, Verification],
+    labels: "_Labels",
 ) -> Iterator[_Matched]:
     """The first candidate that a query would get if its place were not in the collection.
 
@@ -272,7 +266,7 @@ def _without_its_place(
     elsewhere = [
         (row, similarity)
         for row, similarity in enumerate(candidates.similarities)
-        if not labels.may_be_near(int(candidates.rows[row]))
+        if not labels.may_be_near(photos[row])
     ]
     for row, similarity in elsewhere:
         if row in geometries and agreement(geometries[row]) < MIN_AGREEMENT:
@@ -282,7 +276,7 @@ def _without_its_place(
 
 
 def _most_similar(
-    query: Query, candidates: _Candidates, labels: "_Labels | None"
+    query: Query, candidates: Candidates, photos: Sequence[int], labels: "_Labels | None"
 ) -> Iterator[_MostSimilar]:
     """The first candidate of an unverified search, and the first without the query's place.
 
@@ -292,18 +286,16 @@ def _most_similar(
     if labels is None:
         yield _MostSimilar(similarities[0], similarities[:BACKGROUND], right=False)
         return
-    right = labels.right(int(candidates.rows[0]), _verify(query, candidates, 0))
+    right = labels.right(photos[0], _verify(query, candidates, 0))
     if right is not None:
         yield _MostSimilar(similarities[0], similarities[:BACKGROUND], right)
-    elsewhere = [
-        row for row, place in enumerate(candidates.rows) if not labels.may_be_near(int(place))
-    ]
+    elsewhere = [row for row, photo in enumerate(photos) if not labels.may_be_near(photo)]
     if elsewhere and agreement(_verify(query, candidates, elsewhere[0])) < MIN_AGREEMENT:
         remaining = [similarities[row] for row in elsewhere]
         yield _MostSimilar(remaining[0], remaining[:BACKGROUND], right=False)
 
 
-def _verify(query: Query, candidates: _Candidates, row: int) -> Verification:
+def _verify(query: Query, candidates: Candidates, row: int) -> Verification:
     return verify(query, candidates.codes(row), candidates.similarities[row])
 
 
