@@ -5,6 +5,7 @@ from shlex import quote
 
 import typer
 
+from place_search.cli.reading import is_typed
 from place_search.core.errors import PlaceSearchError
 
 
@@ -31,12 +32,6 @@ def store_uri(context: typer.Context, store: str | None, uri: str) -> str:
     if not address and is_typed(context, "uri"):
         raise typer.BadParameter("--uri only works with a store that has one, as --store milvus.")
     return address
-
-
-def is_typed(context: typer.Context, name: str) -> bool:
-    """Whether an option stands on the command line, not in a variable or nowhere."""
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
 
 
 def require_order(index: Path, other: Path, usage: str) -> None:

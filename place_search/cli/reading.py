@@ -1,4 +1,4 @@
-"""Parses options of several commands: a point, the ground truth, a video."""
+"""Reads options of several commands: a point, the ground truth, a video, whether one is given."""
 
 import math
 import re
@@ -20,6 +20,12 @@ VideoOptions: TypeAlias = tuple[
 ]
 """The options of a command line for `video_request`."""
 _OFFSET = re.compile(r"([+-]?)(\d{1,2}):(\d\d)(?::(\d\d(?:\.\d+)?))?", re.ASCII)
+
+
+def is_typed(context: typer.Context, name: str) -> bool:
+    """Whether an option stands on the command line, not in a variable or nowhere."""
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
 
 
 def point_of(near: str | None, radius_m: float | None) -> "Position | None":

@@ -8,7 +8,7 @@ import typer
 from place_search.cli import options
 from place_search.cli.changing import index_model
 from place_search.cli.console import print_json, print_line, print_message
-from place_search.cli.indexes import is_typed
+from place_search.cli.reading import is_typed
 from place_search.cli.terminal import OUT, progress
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError

@@ -9,7 +9,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_json, print_line, print_message
-from place_search.cli.reading import parse_ks, truth_files
+from place_search.cli.reading import is_typed, parse_ks, truth_files
 from place_search.cli.terminal import OUT, print_table, progress
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
 from place_search.core.text import counted
@@ -145,8 +145,7 @@ def command(
         queries=queries,
         radius_m=radius_m,
     )
-    source = context.get_parameter_source("dims")
-    if index is not None and source is not None and source.name == "ENVIRONMENT":
+    if index is not None and not is_typed(context, "dims"):
         dims = None  # the variable is meant for new descriptors
     measure_options: dict[str, Any] = {
         "protocol": protocol,

@@ -9,13 +9,8 @@ import typer
 from place_search.cli import options
 from place_search.cli.changing import print_fields
 from place_search.cli.console import InterruptedRunError, print_json, print_line, print_message
-from place_search.cli.indexes import (
-    is_typed,
-    known_store,
-    require_out,
-    store_uri,
-)
-from place_search.cli.reading import video_request
+from place_search.cli.indexes import known_store, require_out, store_uri
+from place_search.cli.reading import is_typed, video_request
 from place_search.cli.reports import count_positions, print_photo_notes, print_ungrouped
 from place_search.cli.terminal import progress
 from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
