@@ -43,7 +43,7 @@ class MilvusConnection:
         self._client: Any = None
         self._lock = threading.Lock()
         self._down_until = 0.0
-        self._reason = ""
+        self._state = ""
 
     def call(
         self, method: str, collection: str = "", *, seconds: float = SECONDS, **options: Any
@@ -103,14 +103,16 @@ class MilvusConnection:
 
     def _began_outage(self, error: Exception) -> StoreOutageError:
         """Let other calls fail at once for a moment, by this error."""
-        if refusal := _refusal(error):
-            self._reason = f"refuses this ({refusal}{self._unsent_token()}); set {TOKEN_VARIABLE}"
-            self._reason += " to the token, or user:password, of a user who may do it."
-        else:
-            reason = f"{_reason_of(error)}{self._unsent_token()}"
-            self._reason = f"does not answer ({reason}); once it does, try again."
+        refusal = _refusal(error)
+        reason = (refusal or _reason_of(error)) + self._unsent_token()
+        self._state = (
+            f"refuses this ({reason}); set {TOKEN_VARIABLE} to the token, or user:password, of a "
+            "user who may do it."
+            if refusal
+            else f"does not answer ({reason}); once it does, try again."
+        )
         self._down_until = time.monotonic() + _PAUSE
-        log.warning("Milvus at %s %s", self.uri, self._reason)
+        log.warning("Milvus at %s %s", self.uri, self._state)
         return self._outage_error()
 
     def _token(self) -> str:
@@ -125,7 +127,7 @@ class MilvusConnection:
         return f"; {TOKEN_VARIABLE} is sent only to the address of --uri or {URI_VARIABLE}"
 
     def _outage_error(self) -> StoreOutageError:
-        return StoreOutageError(f"The vector engine Milvus at {self.uri} {self._reason}")
+        return StoreOutageError(f"The vector engine Milvus at {self.uri} {self._state}")
 
 
 def _refusal(error: Exception) -> str:
