@@ -2,7 +2,8 @@
 
 python -m bench.check [RUN.json] [--accept]
 
-A machine's speed differs from day to day, and from other machines'; ratios within a run do not.
+A machine's speed differs from day to day, and from other machines'; ratios within a run do not, but
+for those of int8 on a processor without instructions for it. There they are left out.
 Without a run it takes the newest under bench/out/. `--accept` accepts the run.
 """
 
@@ -53,7 +54,8 @@ def main() -> None:
     path = args.run or newest(OUT)
     if path is None:
         parser.error("there is no run in bench/out/; make one with `make bench`")
-    run_ratios = ratios(json.loads(path.read_text("utf-8")))
+    run = json.loads(path.read_text("utf-8"))
+    run_ratios = ratios(run)
     if args.accept:
         rounded = {measure: round(value, 3) for measure, value in run_ratios.items()}
         ACCEPTED.write_text(json.dumps(rounded, indent=1, ensure_ascii=False) + "\n", "utf-8")
@@ -64,6 +66,9 @@ def main() -> None:
         parser.error(
             f"no run was accepted yet; accept one with `python -m bench.check {path} --accept`"
         )
+    if run["machine"]["int8_instructions"] is None:
+        accepted = {measure: ratio for measure, ratio in accepted.items() if "int8" not in measure}
+        print("Ratios of int8 are left out: this processor has no instructions for it.")
     problems = fallen(run_ratios, accepted)
     for problem in problems:
         print(problem)

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from place_search.models.precision import int8_instructions
+
 OUT = Path("bench/out")
 """The folder of runs."""
 
@@ -61,6 +63,7 @@ def as_json(rows: Sequence[Row]) -> str:
             "processor": _processor(),
             "cores": os.cpu_count(),
             "python": platform.python_version(),
+            "int8_instructions": int8_instructions(),
         },
         "rows": [
             {

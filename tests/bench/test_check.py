@@ -44,11 +44,18 @@ def run_file(folder: Path, speed: float) -> Path:
     return path
 
 
+@pytest.fixture(params=["AVX512-VNNI"])
+def instructions(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """The processor's instructions for int8, None without."""
+    monkeypatch.setattr("bench.table.int8_instructions", lambda: request.param)
+
+
 def main(monkeypatch: pytest.MonkeyPatch, *arguments: str | Path) -> None:
     monkeypatch.setattr("sys.argv", ["check", *map(str, arguments)])
     check.main()
 
 
+@pytest.mark.usefixtures("instructions")
 def test_a_run_is_accepted_and_a_slower_one_fails(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -60,6 +67,17 @@ def test_a_run_is_accepted_and_a_slower_one_fails(
     with pytest.raises(SystemExit, match="1"):
         main(monkeypatch, run_file(tmp_path, 8))
     assert "8.00 is 20 % below the accepted 10.00" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("instructions")
+@pytest.mark.parametrize("instructions", [None], indirect=True)
+def test_int8_is_not_compared_without_instructions_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(check, "ACCEPTED", tmp_path / "accepted.json")
+    main(monkeypatch, run_file(tmp_path, 10), "--accept")
+    main(monkeypatch, run_file(tmp_path, 2))
+    assert "no instructions" in capsys.readouterr().out
 
 
 def test_without_a_run_it_says_how_to_make_one(
