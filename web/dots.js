@@ -115,6 +115,27 @@ export function addDots(L, map, { onDots, onPick } = {}) {
 }
 
 /**
+ * Show all dots at once.
+ * @param {Leaflet} L
+ * @param {any} map
+ * @param {DotReply[]} dots
+ */
+export function fitDots(L, map, dots) {
+  map.fitBounds(L.latLngBounds(pointsOf(dots)).pad(0.1), { maxZoom: 17, paddingTopLeft: [BUTTONS_PX, 0], animate: false });
+}
+
+/**
+ * Latitudes and longitudes of dots, side by side even across the date line. Where two neighbouring
+ * longitudes are over 180° apart, the dots west of that gap lie on the next copy of the world.
+ * @param {DotReply[]} dots
+ */
+function pointsOf(dots) {
+  const longitudes = dots.map(({ geometry: { coordinates } }) => coordinates[0]).sort((a, b) => a - b);
+  const first = longitudes.find((longitude, at) => longitude - (longitudes[at - 1] ?? longitude) > 180) ?? -180;
+  return dots.map(({ geometry: { coordinates } }) => [coordinates[1], coordinates[0] + (coordinates[0] < first ? 360 : 0)]);
+}
+
+/**
  * Draw lines of latitude and longitude at round degrees: without tiles, they show the position.
  * @param {any} map
  * @param {CanvasRenderingContext2D} context

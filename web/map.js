@@ -5,9 +5,9 @@ import { readAddress, writeAddress } from './address.js';
 import { circleTool } from './circle.js';
 import { positionButton } from './copy.js';
 import { announce, element, find } from './dom.js';
-import { addDots } from './dots.js';
+import { addDots, fitDots } from './dots.js';
 import { distanceM, splitName } from './format.js';
-import { BUTTONS_PX, loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
+import { loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
 import { sendWithRetries } from './retry.js';
 import { currentIndex, serverReady } from './server.js';
 import { thumbnail } from './thumbnail.js';
@@ -108,18 +108,7 @@ async function setFirstView() {
   }
   const read = () => readDots(WORLD, new AbortController().signal);
   const { features } = await require(read, () => map.setView([20, 0], 2));
-  map.fitBounds(L.latLngBounds(pointsOf(features)).pad(0.1), { maxZoom: 17, paddingTopLeft: [BUTTONS_PX, 0] });
-}
-
-/**
- * Latitudes and longitudes of dots, side by side even across the date line. Where two neighbouring
- * longitudes are over 180° apart, the dots west of that gap lie on the next copy of the world.
- * @param {DotReply[]} dots
- */
-function pointsOf(dots) {
-  const longitudes = dots.map(({ geometry: { coordinates } }) => coordinates[0]).sort((a, b) => a - b);
-  const first = longitudes.find((longitude, at) => longitude - (longitudes[at - 1] ?? longitude) > 180) ?? -180;
-  return dots.map(({ geometry: { coordinates } }) => [coordinates[1], coordinates[0] + (coordinates[0] < first ? 360 : 0)]);
+  fitDots(L, map, features);
 }
 
 /** @param {DotReply[]} dots */

@@ -1,6 +1,6 @@
 // The map of a track: its path, the camera's position now, and the selected frame's.
 
-import { addDots } from './dots.js';
+import { addDots, fitDots } from './dots.js';
 import { find } from './dom.js';
 import { BUTTONS_PX, loadLeaflet, makeMap, nearestCopy } from './leaflet.js';
 
@@ -12,8 +12,15 @@ const L = await loadLeaflet();
 const map = await makeMap(L, find('map', HTMLDivElement), { scrollWheelZoom: false });
 // Leaflet draws layers only once the map has a view.
 map.setView([0, 0], 1);
-addDots(L, map);
 const lines = L.featureGroup().addTo(map);
+let isFirstView = true;
+// Until a frame is found, the map shows all places.
+addDots(L, map, {
+  onDots: (dots) => {
+    if (isFirstView && dots.length) fitDots(L, map, dots);
+    isFirstView = false;
+  },
+});
 const cameraDot = L.circleMarker([0, 0], { radius: 7, className: 'now-dot', interactive: false });
 const selectedDot = L.circleMarker([0, 0], { radius: 11, className: 'chosen-dot', interactive: false });
 /** @type {any} */
@@ -30,6 +37,7 @@ export function addToPath({ known, position }) {
   }
   const point = pointOf(position);
   const first = !lines.getLayers().length;
+  isFirstView = false;
   line ??= L.polyline([], { className: 'path', interactive: false }).addTo(lines);
   line.addLatLng(point);
   cameraDot.setLatLng(point).addTo(map);

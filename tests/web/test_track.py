@@ -5,10 +5,11 @@ import shlex
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Dialog, Page, Response, expect
+from playwright.sync_api import Dialog, Page, Request, Response, expect
 
 from tests.waiting import wait_until
 from tests.web.settling import settle
@@ -95,6 +96,22 @@ def test_a_file_that_is_no_photo_is_left_out(open_page: Any, server: str, town: 
     expect(note).to_contain_text("1 frame located.")
     expect(note).to_contain_text("left out. This file is not a photo: walk-10.jpg")
     expect(page.get_by_role("alert")).to_have_count(0)
+
+
+def test_the_map_shows_all_places_until_one_is_found(
+    open_page: Any, server: str, town: Any
+) -> None:
+    def shows_a_town(request: Request) -> bool:
+        box = parse_qs(urlsplit(request.url).query).get("bbox", ["-180,-90,180,90"])[0]
+        west, _, east, _ = map(float, box.split(","))
+        return east - west < 1
+
+    page = open_page()
+    page.goto(f"{server}track")
+    Image.new("RGB", (640, 480)).save(town.folder / "black.jpg")
+    with page.expect_request(shows_a_town):
+        page.set_input_files("#files", [town.folder / "black.jpg"])
+    expect(page.locator("#intake-note")).to_contain_text("1 frame located.")
 
 
 @pytest.mark.parametrize(
