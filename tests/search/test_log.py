@@ -2,10 +2,16 @@
 
 import json
 import logging
+import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import TextIO
 
 import pytest
 
+from place_search.search.server import log
 from place_search.search.server.log import json_line, logging_to_stderr
 
 
@@ -41,3 +47,37 @@ def test_sentences_stay_on_their_lines(capsys: pytest.CaptureFixture[str]) -> No
     assert damage == "a\\nb\\x1b[2J.h5 is damaged."
     assert json.loads(event)["event"] == "index replaced"
     assert (failure, trace[-1]) == ("It failed.", "ValueError: odd")
+
+
+@contextmanager
+def pipe_for_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TextIO, int]]:
+    """Standard error is a pipe: its end to read, and the number of the other end."""
+    reading, writing = os.pipe()
+    with (
+        os.fdopen(reading, encoding="utf-8") as read,
+        os.fdopen(writing, "w", encoding="utf-8") as written,
+        monkeypatch.context() as patch,
+    ):
+        patch.setattr(sys, "stderr", written)
+        yield read, writing
+
+
+def test_a_log_that_nobody_reads_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log, "WAITING_LINES", 2)
+    monkeypatch.setattr(log, "LAST_SECONDS", 0.0)
+    with pipe_for_errors(monkeypatch) as (_, writing):
+        os.set_blocking(writing, False)
+        with suppress(BlockingIOError):
+            while os.write(writing, b"x" * 4096):
+                pass
+        os.set_blocking(writing, True)
+        with logging_to_stderr(all_json=True):
+            for _ in range(9):
+                logging.getLogger("place_search").error("It failed.")
+
+
+def test_a_long_line_comes_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pipe_for_errors(monkeypatch) as (read, _):
+        with logging_to_stderr(all_json=True):
+            logging.getLogger("place_search").error("é" * 9_999)
+        assert json.loads(read.readline())["message"] == "é" * 9_999
