@@ -214,7 +214,9 @@ def test_a_search_through_nginx(proxy: str, tmp_path: Path, street: Any) -> None
         found = client.post("/v1/search", files={"photo": ("a", street.query(3))})
         assert found.json()["results"][0]["name"] == "03.jpg"
         assert "max-age" in found.headers["strict-transport-security"]
-        assert client.get("/metrics").status_code == 404
+        for address in ("/metrics", "/indexes/index/metrics", "/places/metrics", "/metr%69cs"):
+            refused = client.get(address)
+            assert (refused.status_code, "nginx" in refused.text) == (404, True), address
         assert client.get("/livez", headers={"host": "other.example"}).status_code == 421
         large = client.post("/v1/search", files={"photo": ("a", bytes(3 << 20))})
         assert large.status_code == 413
