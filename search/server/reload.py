@@ -94,7 +94,6 @@ class Reloader:
                 self._refuse(served, error)
                 return
             self._service.replace(engine)
-        self._service.metrics.reloaded("served")
         _log_event("index replaced", engine.index.index_id, was=served.index.index_id)
 
     def _refuse(self, served: "Engine", error: Exception) -> None:

@@ -174,6 +174,7 @@ class ServerState:
         self._engine = engine
         self.refused = None
         self.damage.clear()
+        self.metrics.reloaded("served")
 
     def note_damage(self, error: Exception) -> None:
         """Note that a file of the index is damaged; each error is logged once."""

@@ -65,6 +65,7 @@ def test_a_place_is_added_found_and_removed(
     for _ in range(2):
         assert writing.delete(f"/v1/places/{place['place_id']}").status_code == 204
     assert kept.exists(), "it can be restored"
+    assert 'place_search_reloads_total{result="served"} 2.0' in writing.get("/metrics").text
     compact_index(folder)
     assert not kept.exists()
     assert writing.get(f"/v1/places/{place['place_id']}").status_code == 404
