@@ -218,7 +218,9 @@ class Change:
 
 
 @contextmanager
-def changing(folder: Path, progress: Progress = silent) -> Iterator[Change]:
+def changing(
+    folder: Path, progress: Progress = silent, *, patience: float = 0.0
+) -> Iterator[Change]:
     """Lock an index for a change, and tidy up what a killed run has left.
 
     Every change, even an empty one, drops the work of an interrupted change.
@@ -226,10 +228,10 @@ def changing(folder: Path, progress: Progress = silent) -> Iterator[Change]:
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk or a read-only folder.
-        IndexBusyError: another process is writing this index.
+        IndexBusyError: another process is writing this index, for more than `patience` seconds.
     """
     read_manifest(folder)  # before anything is written: the folder may hold something else
-    with plain_write_errors(folder), lock(folder):
+    with plain_write_errors(folder), lock(folder, patience=patience):
         manifest = read_manifest(folder)
         if manifest.format_version < CHANGEABLE:
             raise IndexFormatError(

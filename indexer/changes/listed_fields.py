@@ -26,6 +26,7 @@ from place_search.indexer.storage.edits import (
     parse_field_value,
     read_edits,
 )
+from place_search.indexer.storage.lock import FINISHING_SECONDS
 from place_search.indexer.storage.manifest import read_manifest
 
 OF_PHOTOS = {*COLUMNS, *KEYS}
@@ -96,7 +97,7 @@ def keep_listed_fields(folder: Path, listed: ListedFields) -> int:
         FieldError: somebody has declared a field of another type meanwhile.
         IndexFormatError, IndexWriteError: as `edit_place`.
     """
-    with changing(folder) as change:
+    with changing(folder, patience=FINISHING_SECONDS) as change:
         edits = change.edits
         fields = check_schema({**listed.types, **edits.fields})
         if any(fields[name] != kind for name, kind in listed.types.items()):

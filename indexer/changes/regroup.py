@@ -13,10 +13,13 @@ from place_search.indexer.sources.kept_views import panorama_of
 from place_search.indexer.storage.commit import pending_name
 from place_search.indexer.storage.contents import current_paths
 from place_search.indexer.storage.groups import GROUPS, Groups, read_groups
+from place_search.indexer.storage.lock import FINISHING_SECONDS
 from place_search.indexer.storage.manifest import Manifest
 
 
-def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> Groups | None:
+def change_groups(
+    folder: Path, change: Callable[[Groups], Groups | None], *, patience: float = 0.0
+) -> Groups | None:
     """Replace the groups of an index by the result of `change`; None leaves them.
 
     No other process writes the index meanwhile. Returns the new groups, None where they were left.
@@ -24,10 +27,10 @@ def change_groups(folder: Path, change: Callable[[Groups], Groups | None]) -> Gr
     Raises:
         IndexFormatError: no index, a damaged one, or one of an older format.
         IndexWriteError: a full disk or a read-only folder.
-        IndexBusyError: another process is writing this index.
+        IndexBusyError: another process is writing this index, for more than `patience` seconds.
     """
     folder = Path(folder)
-    with changing(folder) as locked:
+    with changing(folder, patience=patience) as locked:
         groups = change(stored_groups(folder, locked.manifest))
         if groups is None:
             return None
@@ -51,7 +54,7 @@ def group_views(folder: Path) -> None:
     for place_id, path in current_paths(folder):
         if panorama := panorama_of(path):
             panoramas[panorama].append(place_id)
-    change_groups(folder, partial(with_views, panoramas.values()))
+    change_groups(folder, partial(with_views, panoramas.values()), patience=FINISHING_SECONDS)
 
 
 def with_views(panoramas: Iterable[Sequence[int]], groups: Groups) -> Groups | None:

@@ -6,7 +6,6 @@ index settles it. The photo of a removed place stays as long as the place can be
 that no note names are never touched: the folder may be a user's own.
 """
 
-import fcntl
 import re
 import stat
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,7 +16,7 @@ from pathlib import Path
 from place_search.core.files import PART, append, open_note, write_whole
 from place_search.indexer.errors import IndexBusyError
 from place_search.indexer.storage.contents import current_paths
-from place_search.indexer.storage.lock import plain_write_errors
+from place_search.indexer.storage.lock import plain_write_errors, try_lock
 from place_search.indexer.storage.manifest import Manifest
 
 SUFFIX = "-photos"
@@ -67,7 +66,7 @@ class KeptPhotos:
             make_beside(self.folder)
             note = open_note(self._note)
         with note:
-            if not _try_lock(note):
+            if not try_lock(note):
                 raise IndexBusyError(
                     f"{self.folder} is being changed by another program; wait until that is done."
                 )
@@ -148,7 +147,7 @@ class KeptPhotos:
             write_whole(removed, "".join(f"{name}\n" for name in sorted(still_used)).encode())
         if self.is_unsettled():
             with open_note(self._note) as note:
-                if _try_lock(note):
+                if try_lock(note):
                     self._settle(note)
 
     def _settle(self, note: FileIO) -> None:
@@ -171,11 +170,3 @@ def _names(note: FileIO) -> set[str]:
     """The photos that a note names."""
     note.seek(0)
     return {name for name in note.read().decode("ascii").split("\n") if _OWN.fullmatch(name)}
-
-
-def _try_lock(note: FileIO) -> bool:
-    try:
-        fcntl.flock(note, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from place_search.core.progress import Progress, silent
 from place_search.core.tables import require_number
 from place_search.indexer import Groups, change_groups, open_index
+from place_search.indexer.storage.lock import FINISHING_SECONDS
 from place_search.models import Model
 from place_search.search.groups.merging import Merging
 from place_search.search.groups.pairs import Pair, PairJudge
@@ -75,7 +76,8 @@ def group_places(
     for start in range(0, len(new), SAVED_EVERY):
         batch = new[start : start + SAVED_EVERY]
         compared = _compare_new(judge, batch, start, len(new), progress)
-        groups = change_groups(folder, _Addition(judge, batch, compared).added) or groups
+        added = _Addition(judge, batch, compared).added
+        groups = change_groups(folder, added, patience=FINISHING_SECONDS) or groups
     return _report(groups.only(index.place_ids), len(new), chosen.notes)
 
 

@@ -3,8 +3,9 @@
 import fcntl
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FunctionType
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 import place_search.indexer
 from place_search.indexer import (
+    IndexBusyError,
     KeptPhotos,
     ListedFields,
     PhotoList,
@@ -33,6 +35,7 @@ from place_search.indexer import (
     restore_places,
     sync_photos,
 )
+from place_search.indexer.storage.lock import lock
 from place_search.models import Model
 from place_search.models.calibration import included_calibration
 from place_search.search.index_calibration import IndexCalibration, write_index_calibration
@@ -82,6 +85,15 @@ def watched(index: Path) -> Iterator[None]:
         WATCHED.clear()
 
 
+def calibrate(index: Path) -> None:
+    write_index_calibration(open_index(index), IndexCalibration(included_calibration(), 11, 4))
+
+
+def height_of_four(index: Path, photos: Path) -> int:
+    listed = ListedFields(photos, {"height": "number"}, {"4.jpg": {"height": 3.0}})
+    return keep_listed_fields(index, listed)
+
+
 def test_every_change_of_an_index_holds_its_lock(
     built: Path, photos: Path, model: Model, render: Render
 ) -> None:
@@ -96,16 +108,10 @@ def test_every_change_of_an_index_holds_its_lock(
         UNLOCKED.clear()
         repair_index(built, lambda: model)
 
-    def calibrate() -> None:
-        measured = IndexCalibration(included_calibration(), 11, 4)
-        write_index_calibration(open_index(built), measured)
-
     changes: dict[str, Callable[[], object]] = {
         "declare_fields": lambda: declare_fields(built, {"floor": "number"}),
         "edit_place": lambda: edit_place(built, 4, {"note": "four"}),
-        "keep_listed_fields": lambda: keep_listed_fields(
-            built, ListedFields(photos, {"height": "number"}, {"4.jpg": {"height": 3.0}})
-        ),
+        "keep_listed_fields": lambda: height_of_four(built, photos),
         "change_groups": lambda: change_groups(built, lambda groups: groups),
         "add_photos": add_kept,
         "sync_photos": lambda: sync_photos(built, open_source(photos), model),
@@ -115,7 +121,7 @@ def test_every_change_of_an_index_holds_its_lock(
         "migrate_index": lambda: migrate_index(built),
         "collect_leftovers": lambda: collect_leftovers(built),
         "repair_index": repair,
-        "write_index_calibration": calibrate,
+        "write_index_calibration": lambda: calibrate(built),
         "build_index": lambda: build_index(open_source(photos), built, model),
     }
     offered = {
@@ -130,6 +136,20 @@ def test_every_change_of_an_index_holds_its_lock(
             change()
             assert UNLOCKED == [], name
     assert not (KeptPhotos(built).folder / f"{1:032x}.jpg").exists(), "compaction deletes it"
+
+
+def test_work_that_is_done_waits_for_the_lock(
+    built: Path, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as others:
+        monkeypatch.setattr(time, "sleep", lambda _: others.close())
+        others.enter_context(lock(built))
+        calibrate(built)
+        others.enter_context(lock(built))
+        height_of_four(built, photos)
+        others.enter_context(lock(built))
+        with pytest.raises(IndexBusyError, match="wait until that is done"):
+            edit_place(built, 4, {"note": "four"})
 
 
 def test_the_watch_sees_what_is_written_without_the_lock(built: Path) -> None:

@@ -1,9 +1,12 @@
 """Groups of a real index: two views of each place, some added later."""
 
+import time
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,8 +22,10 @@ from place_search.indexer import (
     remove_places,
     restore_places,
 )
+from place_search.indexer.storage.lock import lock
 from place_search.models import Model
 from place_search.search.engine import Engine
+from place_search.search.groups import grouping
 from place_search.search.groups.by_hand import GroupEdit
 from place_search.search.groups.grouping import SPREAD_M, _Addition, group_places
 from place_search.search.groups.pairs import Pair, PairJudge
@@ -203,3 +208,18 @@ def test_what_photos_of_other_places_share_joins_few_of_them(
     group_places(tmp_path / "index", model)
     _, sizes = np.unique(open_index(tmp_path / "index").groups.group, return_counts=True)
     assert sizes.max() <= 3
+
+
+def test_what_was_compared_is_kept_though_another_program_writes(
+    town: Path, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ExitStack() as others:
+        compare = grouping._compare_new
+
+        def compare_meanwhile(*arguments: Any) -> list[Pair]:
+            others.enter_context(lock(town))
+            return compare(*arguments)
+
+        monkeypatch.setattr(grouping, "_compare_new", compare_meanwhile)
+        monkeypatch.setattr(time, "sleep", lambda _: others.close())
+        assert group_places(town, model).grouped == 6
