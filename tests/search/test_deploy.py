@@ -14,6 +14,7 @@ import httpx
 import pytest
 import yaml
 
+from place_search.search.server.state import CHANGE_SECONDS
 from place_search.settings import all_settings
 from tests.nginx import running_nginx
 from tests.waiting import SECONDS
@@ -108,6 +109,11 @@ def test_what_is_set_is_a_setting() -> None:
         assert used <= known, file.name
     flags = set(re.findall(r"(?<=\s)--[a-z-]+", (DEPLOY / "nginx.conf").read_text("utf-8")))
     assert flags <= {setting.flag for setting in all_settings()}
+
+
+def test_nginx_waits_as_long_as_a_change_may_take() -> None:
+    seconds = re.findall(r"proxy_read_timeout (\d+)s;", (DEPLOY / "nginx.conf").read_text("utf-8"))
+    assert [int(one) > CHANGE_SECONDS for one in seconds] == [True]
 
 
 def test_the_compose_file_names_what_is_there() -> None:
