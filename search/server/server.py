@@ -366,8 +366,10 @@ def _uvicorn_server(app: "FastAPI", options: ServerSettings) -> "uvicorn.Server"
 
 @contextmanager
 def _stopped_by_signals(run: _Run) -> Iterator[None]:
-    """SIGINT and SIGTERM stop the run; uvicorn passes each on to the handler installed before."""
-    signums = (signal.SIGINT, signal.SIGTERM)
+    """Signals stop the run; uvicorn passes SIGINT and SIGTERM on to the handlers before it."""
+    signums = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # as `nohup` sets it
+        signums.append(signal.SIGHUP)
     previous = {signum: signal.signal(signum, run.stop) for signum in signums}
     try:
         yield

@@ -43,7 +43,7 @@ def fails(*arguments: str | Path) -> str:
     return done.stderr
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_stops_it_cleanly(
     start_server: Callable[..., Any], index_folder: Path, signum: signal.Signals
 ) -> None:
