@@ -45,17 +45,18 @@ def list_folder(root: Path) -> FolderListing:
         SourceError: the folder itself cannot be listed, or its disk fails.
     """
     listing = FolderListing()
-    visited: set[tuple[int, int]] = set()
+    # By path, as network drives may give all folders one inode number, or another at each look.
+    visited: set[str] = set()
     folders = [""]
     links: list[str] = []
     while folders or links:
         # Real folders first: a photo is then named by its own path, not by a link to it.
         prefix = folders.pop() if folders else links.pop(0)
         try:
-            status = (root / prefix).stat()
-            if (status.st_dev, status.st_ino) in visited:
+            real = os.path.realpath(root / prefix)
+            if real in visited:
                 continue
-            visited.add((status.st_dev, status.st_ino))
+            visited.add(real)
             unknown: list[os.DirEntry[str]] = []
             begin = len(listing.names)
             with os.scandir(root / prefix) as entries:

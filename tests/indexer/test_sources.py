@@ -45,6 +45,19 @@ def test_loops_of_links_end_and_photos_keep_their_own_names(tmp_path: Path) -> N
     assert _names(tmp_path) == ["link/b.jpg", "real/a.jpg"]
 
 
+def test_folders_that_a_network_drive_gives_one_inode_number(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path / "a" / "1.jpg", tmp_path / "b" / "2.jpg", tmp_path / "b" / "c" / "3.jpg")
+    (tmp_path / "b" / "up").symlink_to(tmp_path)
+    stat = Path.stat
+    monkeypatch.setattr(
+        Path, "stat", lambda path, **how: os.stat_result([stat(path, **how)[0], 0, 7, *[1] * 7])
+    )
+
+    assert _names(tmp_path) == ["a/1.jpg", "b/2.jpg", "b/c/3.jpg"]
+
+
 def test_a_path_of_300_characters(tmp_path: Path) -> None:
     name = f"{'d' * 200}/{'f' * 100}.jpg"
     touch(tmp_path / name)
