@@ -23,6 +23,9 @@ POLL_SECONDS = 0.5
 RETRY_POLLS = 20
 """The number of polls after which a refused version is opened again: its files may be complete."""
 
+STEP_POLLS = 5
+"""The number of polls until a further change gets another time: FAT counts in steps of 2 s."""
+
 
 def version_on_disk(folder: Path) -> tuple[tuple[int, ...], ...] | None:
     """The facts that change with a version of an index or calibration; None without an index."""
@@ -70,15 +73,18 @@ class Reloader:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        polls = 0
+        polls, recent = 0, STEP_POLLS
         while True:
             await asyncio.sleep(self._poll_seconds)
             polls += 1
             if self._service.loaded is None:
+                recent = polls + STEP_POLLS
                 continue
             version = version_on_disk(self._folder)
             retry = self._service.refused is not None and polls % RETRY_POLLS == 0
-            if version != self.seen or retry:
+            if version != self.seen:
+                recent = polls + STEP_POLLS
+            if retry or polls <= recent:
                 self.seen = version
                 await asyncio.to_thread(self._open_version)
 

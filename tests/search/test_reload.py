@@ -21,6 +21,7 @@ from place_search.models import Model
 from place_search.photos import Decoder
 from place_search.search.engine import Engine
 from place_search.search.index_calibration import IndexCalibration, write_index_calibration
+from place_search.search.server import reload
 from place_search.search.server.app import create_app
 from place_search.search.server.reload import Reloader, version_on_disk
 from place_search.search.server.server import open_engine
@@ -274,6 +275,33 @@ def test_a_version_is_opened_once(state: ServerState, model: Model) -> None:
 
     asyncio.run(asyncio.wait_for(change(), SECONDS))
     assert versions == ["once", "elsewhere"]
+
+
+def test_two_changes_at_one_time_of_the_disk_are_served(
+    state: ServerState, model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAT counts times in steps of two seconds, and a disk may use an inode number again."""
+    folder = state.engine.index.folder
+    notes = iter(["one", "two"])
+
+    def look(folder: Path) -> tuple[tuple[int, ...], ...]:
+        for note in notes:
+            edit_place(folder, 0, {"note": note})
+            return ((1, 2, 3),)
+        return ((1, 2, 3),)
+
+    async def follow() -> None:
+        def load(_: Engine) -> Engine:
+            return Engine(open_index(folder), model)
+
+        reloader = Reloader(state, folder, load, poll_seconds=0)
+        monkeypatch.setattr(reload, "version_on_disk", look)
+        watching = asyncio.create_task(reloader.run())
+        while state.engine.index.place(0).note != "two":
+            await asyncio.sleep(0)
+        watching.cancel()
+
+    asyncio.run(asyncio.wait_for(follow(), SECONDS))
 
 
 def test_a_new_calibration_is_served(state: ServerState, model: Model) -> None:
