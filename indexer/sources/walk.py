@@ -1,5 +1,6 @@
 """Walking through a folder for photos, files that are left out, and unreadable folders."""
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Sequence, Set
@@ -20,6 +21,7 @@ _SYSTEM_FOLDERS = frozenset(
     | {".thumbnails", ".thumbs", "thumbs", "thumbnails"}
 )
 _TRASH = ".trash"
+_NOWHERE = "the link leads nowhere; mount the disk that it leads to, or delete it"
 _COPIES = ("_original", "~")
 """What ExifTool and editors add to the name of any file's last version, which they leave there."""
 
@@ -29,8 +31,8 @@ class FolderListing:
     """The photos below a folder, by their posix paths in it.
 
     `left_out` counts, by kind in words, files that are no photos or a photo's last version, and
-    folders of the system; hidden files and folders are not counted. `unlisted` are folders that may
-    not be read, and why.
+    folders of the system; hidden files and folders are not counted. `unlisted` are folders that
+    cannot be read, and why.
     """
 
     names: list[str] = field(default_factory=list)
@@ -67,8 +69,7 @@ def list_folder(root: Path) -> FolderListing:
         except PermissionError as error:
             if not prefix:
                 raise _list_error(root, error) from error
-            reason = f"the folder cannot be listed ({error.strerror}); check its permissions"
-            listing.unlisted.append(Skipped(prefix, reason))
+            listing.unlisted.append(Skipped(prefix, _out_of_reach(error)))
         except OSError as error:
             raise _list_error(root / prefix, error) from error
         links.sort()
@@ -98,7 +99,7 @@ def _classify(
 ) -> None:
     """Put an entry where it belongs; files that are not named like a photo into `unknown`."""
     name = entry.name
-    folder = _is_folder(entry)
+    folder, unknown_why = _is_folder(entry)
     if folder and is_system_folder(name):
         listing.left_out[f"folder {name}"] += 1
     elif name.startswith("."):
@@ -109,6 +110,8 @@ def _classify(
         (links if entry.is_symlink() else folders).append(f"{prefix}{name}/")
     elif _is_named_like_photo(name):
         listing.names.append(f"{prefix}{name}")
+    elif unknown_why:
+        listing.unlisted.append(Skipped(f"{prefix}{name}", unknown_why))
     else:
         unknown.append(entry)
 
@@ -137,11 +140,27 @@ def _is_last_version(name: str, files: Set[str]) -> bool:
     )
 
 
-def _is_folder(entry: os.DirEntry[str]) -> bool:
+def _is_folder(entry: os.DirEntry[str]) -> tuple[bool, str]:
+    """Whether an entry is a folder; where that cannot be known now, False and why.
+
+    Raises:
+        SourceError: its disk fails.
+    """
     try:
-        return entry.is_dir()
-    except OSError:  # a link to itself: a file that cannot be read, if it is named like a photo
-        return False
+        if entry.is_dir():
+            return True, ""
+        # A folder on a disk that is not there now: `sync` must not take its photos for deleted.
+        return False, _NOWHERE if entry.is_symlink() and not os.path.exists(entry) else ""  # noqa: PTH110
+    except PermissionError as error:
+        return False, _out_of_reach(error)
+    except OSError as error:
+        if error.errno == errno.ELOOP or entry.name.startswith("."):  # a link to itself, or hidden
+            return False, ""
+        raise _list_error(Path(entry.path), error) from error
+
+
+def _out_of_reach(error: OSError) -> str:
+    return f"the folder cannot be listed ({error.strerror}); check its permissions"
 
 
 def holds_all(folder: Path, *names: str) -> bool:

@@ -1,10 +1,13 @@
 """What folders and CSV files say, and how they may be wrong."""
 
 import csv
+import errno
 import os
 import re
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +16,7 @@ from hypothesis import strategies as st
 
 from place_search.core.geodesy import Position
 from place_search.indexer import SourceError, open_source
+from place_search.indexer.sources.walk import list_folder
 from tests.indexer.conftest import touch
 
 
@@ -249,6 +253,41 @@ def test_an_unreadable_folder(unprivileged: Path) -> None:
             open_source(unprivileged / "in" / "locked")
     finally:
         (unprivileged / "in" / "locked").chmod(0o700)
+
+
+def test_a_link_to_a_disk_that_is_not_there(tmp_path: Path) -> None:
+    touch(tmp_path / "a.jpg")
+    (tmp_path / "2024").symlink_to("/nowhere/2024")
+    (tmp_path / ".hidden").symlink_to("/nowhere")
+    (tmp_path / "loop").symlink_to("loop")
+
+    source = open_source(tmp_path)
+
+    assert [photo.name for photo in source.photos] == ["a.jpg"]
+    assert [folder.name for folder in source.unlisted] == ["2024"]
+    assert "the link leads nowhere; mount the disk" in source.unlisted[0].reason
+    assert source.left_out == {"file without an ending": 1}
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
+def test_an_entry_whose_kind_a_failing_disk_does_not_tell(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    class Failing:
+        name, path = "town", f"{tmp_path}/town"
+
+        def is_dir(self) -> bool:
+            raise OSError(number, os.strerror(number))
+
+    @contextmanager
+    def scan(_: Path) -> Iterator[Iterator[Failing]]:
+        yield iter([Failing()])
+
+    monkeypatch.setattr(os, "scandir", scan)
+    with pytest.raises(
+        SourceError, match=re.escape(f"town cannot be listed ({os.strerror(number)}")
+    ):
+        list_folder(tmp_path)
 
 
 _file_names = (
