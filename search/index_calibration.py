@@ -7,12 +7,12 @@ from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple
 
 from place_search.core.errors import shell_command
-from place_search.core.files import write_whole
+from place_search.core.files import replacing
 from place_search.core.text import parse_json
 from place_search.indexer import Index, IndexFormatError
 from place_search.indexer.errors import read_refusal
 from place_search.indexer.storage.lock import FINISHING_SECONDS, lock, plain_write_errors
-from place_search.indexer.storage.manifest import CALIBRATION
+from place_search.indexer.storage.manifest import CALIBRATION, share
 from place_search.models import Calibration, Model, read_calibration
 from place_search.search.probability import calibration_of
 
@@ -107,8 +107,13 @@ def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
         **asdict(measured),
     }
     content["sha256"] = checksum_of(content)
-    with plain_write_errors(index.folder), lock(index.folder, patience=FINISHING_SECONDS):
-        write_whole(index.folder / FILE, f"{json.dumps(content, indent=2)}\n".encode())
+    with (
+        plain_write_errors(index.folder),
+        lock(index.folder, patience=FINISHING_SECONDS),
+        replacing(index.folder / FILE) as part,
+    ):
+        part.write_text(f"{json.dumps(content, indent=2)}\n", "utf-8")
+        share(part, index.folder)
 
 
 def calibration_of_index(index: Index, model: Model) -> IndexCalibration | None:

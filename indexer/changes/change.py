@@ -28,7 +28,12 @@ from place_search.indexer.errors import IndexFormatError
 from place_search.indexer.pipeline import StageClock
 from place_search.indexer.places import PhotoNote, PlacePhoto
 from place_search.indexer.sources.photo_list import Intake
-from place_search.indexer.storage.commit import checked_paths, finalize_commit, matches_stamp
+from place_search.indexer.storage.commit import (
+    checked_paths,
+    finalize_commit,
+    matches_stamp,
+    share_new_files,
+)
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.edits import Edits, is_edits_file, read_edits
 from place_search.indexer.storage.groups import GROUPS
@@ -202,6 +207,7 @@ class Change:
         """Replace fields of the manifest that are not content."""
         manifest = replace(self.manifest, **fields)  # type: ignore[arg-type]
         if manifest != self.manifest:
+            share_new_files(self.folder, manifest, self.manifest.files)
             manifest.write(self.folder)
             self.manifest, self._edits = manifest, None
 

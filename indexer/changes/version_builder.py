@@ -32,6 +32,7 @@ from place_search.indexer.storage.commit import (
     finalize_commit,
     matches_stamp,
     pending_name,
+    share_new_files,
 )
 from place_search.indexer.storage.contents import Contents
 from place_search.indexer.storage.groups import GROUPS
@@ -135,6 +136,7 @@ class VersionBuilder:
         self._make_shards(reused)
         manifest = self._manifest()
         self.journal.commit(manifest.index_id)
+        share_new_files(self.folder, manifest, self._old_files)
         manifest.write(self.folder)
         finish_commit(self.folder, manifest, self.journal)
         skipped = [photo for shard in self._finished() for photo in shard.skipped]

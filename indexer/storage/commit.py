@@ -6,7 +6,8 @@ commit; then they get their plain names.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from place_search.core.errors import shell_command
@@ -27,6 +28,7 @@ from place_search.indexer.storage.manifest import (
     is_fixed_name,
     number_of,
     read_manifest,
+    share,
 )
 from place_search.indexer.storage.shards import SHARDS, THUMBNAILS
 
@@ -96,6 +98,14 @@ def current_manifest(folder: Path) -> Manifest | None:
     return read_manifest(folder) if (folder / MANIFEST).exists() else None
 
 
+def share_new_files(folder: Path, manifest: Manifest, old: Mapping[str, FileStamp]) -> None:
+    """Let all read the files of the next version who may read this one; `old` shards are so."""
+    for name, stamp in manifest.files.items():
+        if number_of(name) is None or old.get(name) != stamp:
+            share(folder / name, folder)
+            share(folder / pending_name(name, manifest.index_id), folder)
+
+
 def finalize_commit(folder: Path, manifest: Manifest) -> None:
     """Give the pending files of a committed manifest their plain names."""
     for name in filter(is_fixed_name, manifest.files):
@@ -141,7 +151,10 @@ def _checked_path(folder: Path, manifest: Manifest, name: str) -> Path:
 
 
 def collect_garbage(folder: Path, keep: Iterable[str]) -> None:
-    """Delete index files that are not among `keep`; files of other programs are left alone."""
+    """Delete index files that are not among `keep`; files of other programs are left alone.
+
+    A drive may keep files that a server has open: those are left to the next change.
+    """
     kept_names = set(keep)
     for entry in list(folder.iterdir()):
         pending = _PENDING.fullmatch(entry.name)
@@ -149,11 +162,16 @@ def collect_garbage(folder: Path, keep: Iterable[str]) -> None:
         is_stale = is_fixed_name(name) and (pending or name not in kept_names)
         is_stale = is_stale or (is_edits_file(name) and name not in kept_names)
         if is_stale or _is_part(entry.name):
-            entry.unlink()
+            _discard(entry)
     for part in (SHARDS, THUMBNAILS):
         for entry in list((folder / part).glob("*")):
             name = f"{part}/{entry.name}"
             pending = _PENDING.fullmatch(name)
             is_numbered = number_of(pending[1] if pending else name) is not None
             if name not in kept_names and (is_numbered or _is_part(name)):
-                entry.unlink()
+                _discard(entry)
+
+
+def _discard(path: Path) -> None:
+    with suppress(OSError):
+        path.unlink()

@@ -5,8 +5,10 @@ import hashlib
 import json
 import os
 import re
+import stat
 import zlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from place_search.core.errors import shell_command
-from place_search.core.files import FileStamp, read_regular, write_whole
+from place_search.core.files import FileStamp, read_regular, replacing
 from place_search.core.text import parse_json
 from place_search.indexer.errors import IndexFormatError, ModelMismatchError, read_refusal
 from place_search.indexer.storage.descriptor_codes import FLOAT32, INT8, DescriptorType
@@ -178,7 +180,16 @@ class Manifest:
 
     def write(self, folder: Path) -> None:
         """Replace the manifest of a folder: from then on the index is of this version."""
-        write_whole(folder / MANIFEST, with_checksum(self.to_json()))
+        with replacing(folder / MANIFEST) as part:
+            part.write_bytes(with_checksum(self.to_json()))
+            share(part, folder)
+
+
+def share(file: Path, index: Path) -> None:
+    """Let all read a new file of an index who may read it, whatever the umask of this process."""
+    with suppress(OSError):  # there is no manifest yet, or the drive knows no permissions
+        readers = stat.S_IMODE((index / MANIFEST).stat().st_mode) & 0o444
+        file.chmod(stat.S_IMODE(file.stat().st_mode) | readers)
 
 
 def _forgotten_json(forgotten: ForgottenPhotos) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,8 @@ def write_answers(
         whole = out.suffix.lower() == ".jsonl"
         write_rows(out, COLUMNS, _rows(journal, names, whole=whole))
         counts = _counts(journal, names, before)
-        journal_path.unlink(missing_ok=True)
+        with suppress(OSError):  # a drive may keep a file that is open
+            journal_path.unlink()
     return counts
 
 

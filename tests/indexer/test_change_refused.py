@@ -1,6 +1,8 @@
 """Changes of an index that are refused, or go wrong half-way: it stays as it was."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -93,6 +95,28 @@ def test_damage_is_not_copied_into_a_new_shard(built: Path) -> None:
     with pytest.raises(IndexFormatError, match=r"00001.h5 is damaged; run `place-search verify"):
         compact_index(built)
     assert open_index(built).count == 10
+
+
+def test_a_drive_that_keeps_open_files_fails_no_change(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some drives refuse to delete a file that a server has open."""
+    unlink, old = Path.unlink, set(built.glob("*/*.h5"))
+
+    def refuse(path: Path, missing_ok: bool = False) -> None:
+        if path in old:
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY))
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    remove_places(built, [0], compact=False)
+    assert compact_index(built).compacted
+    monkeypatch.undo()
+
+    assert all(path.exists() for path in old)
+    assert not compact_index(built).compacted
+    whole(built)
+    assert not any(path.exists() for path in old)
 
 
 @pytest.mark.parametrize("limit", [1_500, 9_000])

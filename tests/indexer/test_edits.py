@@ -1,5 +1,6 @@
 """What people say of places is kept whole, and outlives every change of the index."""
 
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -51,6 +52,20 @@ def edited(built: Path) -> Path:
     declare_fields(built, FIELDS)
     edit_place(built, 4, ALL)
     return built
+
+
+def test_who_could_read_an_index_can_still_read_it(built: Path) -> None:
+    """One of the people who change a shared index may give new files to himself alone."""
+    (built / "manifest.json").chmod(0o644)
+    old = os.umask(0o077)
+    try:
+        edit_place(built, 4, {"name": "North gate"})
+        remove_places(built, [1], compact=False)
+        compact_index(built)
+    finally:
+        os.umask(old)
+    names = ["manifest.json", *read_manifest(built).files]
+    assert {(built / name).stat().st_mode & 0o777 for name in names} == {0o644}
 
 
 def test_an_edit_reads_no_open_shard_anew(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
