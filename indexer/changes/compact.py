@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -14,12 +15,14 @@ from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
 from place_search.indexer.changes.missing_photos import edits_of_missing, groups_of_missing
 from place_search.indexer.changes.regroup import stored_groups
+from place_search.indexer.changes.version_builder import finish_commit
 from place_search.indexer.changes.version_spec import VersionSpec
 from place_search.indexer.sources.kept_views import drop_views, panorama_of, panoramas_in
 from place_search.indexer.storage.descriptor_codes import INT8
 from place_search.indexer.storage.edits import write_edits
 from place_search.indexer.storage.groups import Groups
-from place_search.indexer.storage.plan import shard_photos, split_ids
+from place_search.indexer.storage.manifest import read_manifest
+from place_search.indexer.storage.plan import Journal, shard_photos, split_ids
 from place_search.indexer.stores.store_card import store_address
 from place_search.indexer.stores.store_files import StoreRequest
 
@@ -78,12 +81,21 @@ def migrate_index(folder: Path, *, progress: Progress = silent) -> ChangeReport:
 
 
 def compact_if_due(change: Change) -> bool:
-    """Compact an index with many removed places or very many shards; whether it was due."""
+    """Compact an index with many removed places or very many shards; whether that was done.
+
+    The change before is made already: on a disk that is too full the next change compacts.
+    """
     manifest = change.manifest
     many_removed = manifest.removed > REMOVED_SHARE * (manifest.places + manifest.removed)
     needed_shards = manifest.places // shard_photos(manifest.places, int(manifest.model["dims"]))
     if many_removed or len(manifest.shards) > MANY_SHARDS + needed_shards:
-        return _compact(change)
+        try:
+            return _compact(change)
+        except OSError:
+            if read_manifest(change.folder).index_id != change.manifest.index_id:
+                raise  # it is compact, but not tidied up
+            with suppress(OSError):
+                finish_commit(change.folder, change.manifest, Journal(change.folder))
     return False
 
 

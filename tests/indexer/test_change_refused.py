@@ -28,6 +28,7 @@ from place_search.indexer import (
     remove_places,
     sync_photos,
 )
+from place_search.indexer.changes.version_builder import VersionBuilder
 from place_search.indexer.storage.manifest import with_checksum
 from place_search.models import Model
 from tests.indexer.conftest import Render
@@ -117,6 +118,22 @@ def test_a_drive_that_keeps_open_files_fails_no_change(
     assert not compact_index(built).compacted
     whole(built)
     assert not any(path.exists() for path in old)
+
+
+def test_a_change_is_made_though_there_is_no_room_to_compact(
+    built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fill(builder: VersionBuilder, *_: object) -> None:
+        (builder.folder / "descriptors" / "00099.h5").write_bytes(b"a part")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(VersionBuilder, "_write_shard", fill)
+        report = remove_places(built, range(6))
+    assert (report.removed, report.compacted) == (6, False)
+    assert whole(built).count == 5
+    assert not [*built.glob("building.jsonl"), *built.glob("descriptors/00099.h5")]
+    assert remove_places(built, [6]).compacted
 
 
 @pytest.mark.parametrize("limit", [1_500, 9_000])
