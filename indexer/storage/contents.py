@@ -191,7 +191,11 @@ class Contents:
         status = photo.stat()
         if status.st_size != self.rows.value("size", row):
             return False
-        return True if changed_ns(status) == self.rows.value("mtime_ns", row) else None
+        return (
+            True
+            if _is_one_time(changed_ns(status), int(self.rows.value("mtime_ns", row)))
+            else None
+        )
 
     def rows_holding(self, photos: Collection[bytes]) -> dict[bytes, int]:
         """The first row with each of these photos, by sha256; photos without a row are missing."""
@@ -266,3 +270,16 @@ class Contents:
                     repair = shell_command("verify", self._paths[JOINED].parent, "--repair")
                     raise IndexFormatError(f"{self._paths[name]} is damaged; run {repair} first.")
                 self._verified.add(name)
+
+
+def _is_one_time(time: int, other: int) -> bool:
+    """Whether two times in nanoseconds are one, though a drive may have rounded it down.
+
+    NTFS counts 100 ns, exFAT 10 ms or whole seconds, FAT two seconds. Times of whole seconds alone
+    are not compared so: of them a later one may be that of a change.
+    """
+    whole, fraction = sorted((time, other), key=lambda ns: ns % 10**9)
+    return time == other or any(
+        whole % step == 0 and fraction % 10**9 > 0 and whole == fraction // step * step
+        for step in (100, 10**7, 10**9, 2 * 10**9)
+    )

@@ -1,5 +1,6 @@
 """Adding, syncing, removing and compacting: what stays, what goes, and what readers see."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -94,6 +95,22 @@ def test_sync_brings_an_index_in_line(
     again = sync_photos(built, open_source(photos), model)
     assert (again.added, again.changed, again.removed, again.unchanged) == (0, 0, 0, 10)
     assert again.index_id == report.index_id
+
+
+def test_photos_whose_times_a_drive_has_rounded_are_not_read_again(
+    photos: Path, tmp_path: Path, model: Model
+) -> None:
+    """NTFS, exFAT and FAT keep less of a time than the drive that the photos came from."""
+    time, photo = 1_700_000_003_123_456_789, min((photos / "more").iterdir())
+    os.utime(photo, ns=(time, time))
+    build_index(open_source(photos / "more"), tmp_path / "out", model)
+    index = open_index(tmp_path / "out")
+
+    for step in (1, 100, 10**7, 10**9, 2 * 10**9):
+        rounded = time // step * step
+        for later, expected in ((rounded, True), (rounded - 2 * step, None), (time + step, None)):
+            os.utime(photo, ns=(later, later))
+            assert index.is_made_from(0, photo, by_content=False) is expected
 
 
 def test_ids_are_never_used_again(built: Path, photos: Path, model: Model) -> None:
