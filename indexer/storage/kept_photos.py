@@ -136,19 +136,21 @@ class KeptPhotos:
         Photos of killed processes stay while a living process adds photos, and photos of removed
         places while the shards hold these places.
         """
-        removed = self.folder / REMOVED
-        if not manifest.removed and removed.exists() and removed.stat().st_size:
-            with open_note(removed) as note:
-                names = _names(note)
-            still_used = self._used_by_places(names)
-            for name in names - still_used:
-                (self.folder / name).unlink(missing_ok=True)
-            # A process may have been killed between its note and the removal.
-            write_whole(removed, "".join(f"{name}\n" for name in sorted(still_used)).encode())
-        if self.is_unsettled():
-            with open_note(self._note) as note:
-                if try_lock(note):
-                    self._settle(note)
+        # No change fails because of what another user has left, such as a server.
+        with suppress(PermissionError):
+            removed = self.folder / REMOVED
+            if not manifest.removed and removed.exists() and removed.stat().st_size:
+                with open_note(removed) as note:
+                    names = _names(note)
+                still_used = self._used_by_places(names)
+                for name in names - still_used:
+                    (self.folder / name).unlink(missing_ok=True)
+                # A process may have been killed between its note and the removal.
+                write_whole(removed, "".join(f"{name}\n" for name in sorted(still_used)).encode())
+            if self.is_unsettled():
+                with open_note(self._note) as note:
+                    if try_lock(note):
+                        self._settle(note)
 
     def _settle(self, note: FileIO) -> None:
         names = _names(note)

@@ -4,6 +4,7 @@ import importlib.util
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
@@ -122,6 +123,7 @@ def index(tmp_path_factory: pytest.TempPathFactory, model: Model) -> Index:
 @pytest.fixture
 def unprivileged() -> Iterator[Path]:
     """An own folder, as a user whom permissions bind: root gives up being root for the test."""
+    time.strptime("1", "%d")  # loads what this user may not reach where Python is root's own
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder)
         if os.geteuid() != 0:

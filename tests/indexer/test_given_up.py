@@ -127,3 +127,20 @@ def test_a_link_in_place_of_a_note_empties_no_other_file(built: Path, tmp_path: 
     with pytest.raises(IndexWriteError, match="symbolic links"):
         read(built, write_video(tmp_path / "clip.mp4"), fps=1)
     assert (tmp_path / "diary.txt").read_text() == "mine"
+
+
+def test_photos_that_a_server_of_another_user_left_stop_no_change(
+    unprivileged: Path, model: Model
+) -> None:
+    render(unprivileged / "photos" / "a.jpg", 1)
+    index = unprivileged / "index"
+    build_index(open_source(unprivileged / "photos"), index, model)
+    note = unprivileged / "index-photos" / ".changing"
+    note.parent.mkdir()
+    note.write_text(f"{'0' * 32}.jpg\n")
+    note.chmod(0o400)
+    edit_place(index, 0, {"note": "not by the user of the server"})
+    assert note.stat().st_size
+    note.chmod(0o600)
+    edit_place(index, 0, {"note": "by the user of the server"})
+    assert not note.stat().st_size
