@@ -1,6 +1,7 @@
 """Pairs of a photo and a place that looks like it, for programs that match local features."""
 
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -33,12 +34,13 @@ class PairError(PlaceSearchError):
 class Pairs:
     """Names of photos and of their places, relative to `root`: for each photo the best first.
 
-    `skipped` photos cannot be read.
+    `skipped` photos cannot be read. `notes` on searches have the number of photos that they are of.
     """
 
     root: Path
     names: list[tuple[str, str]] = field(default_factory=list)
     skipped: list[Skipped] = field(default_factory=list)
+    notes: Counter[str] = field(default_factory=Counter)
 
     def to_text(self, form: PairFormat) -> str:
         """The text of a pairs file of hloc or kapture, or of a match list of COLMAP.
@@ -134,6 +136,7 @@ def find_pairs(
         if answer.result is None:
             pairs.skipped.append(Skipped(skipped_name(answer.photo.name), answer.error))
         else:
+            pairs.notes.update(answer.result.query.notes)
             photo = answer.photo.path
             query, real_path = _relative_name(photo, below), os.path.realpath(photo)
             paths = (engine.index.place(row.place_id).path for row in answer.result.results)

@@ -1,6 +1,7 @@
 """Messages on photos that are indexed: left out, skipped, without a position, repeated."""
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +45,12 @@ def _print_intake(intake: "Intake") -> None:
         print_message(f"{panoramas} {were} cut into views, which are places of their own.")
     for warning in intake.warnings:
         print_message(f"Warning: {warning}")
+
+
+def print_search_notes(notes: Mapping[str, int]) -> None:
+    """Print the notes on the searches for many photos, each with the number of its photos."""
+    lines = [f"{sentence} ({counted(photos, 'photo')})" for sentence, photos in notes.items()]
+    print_list("Notes on the searches:", lines)
 
 
 def print_ungrouped(folder: Path) -> None:

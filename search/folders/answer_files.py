@@ -39,7 +39,10 @@ UNREADABLE = "unreadable"
 
 @dataclass(frozen=True, slots=True)
 class AnswerCounts:
-    """The number of photos by verdict; `before` of them were answered by an interrupted run."""
+    """The number of photos by verdict, and by each sentence of the notes on their searches.
+
+    `before` of them were answered by an interrupted run.
+    """
 
     photos: int
     found: int
@@ -47,6 +50,7 @@ class AnswerCounts:
     not_found: int
     unreadable: tuple[Skipped, ...]
     before: int
+    notes: Mapping[str, int]
 
     def to_dict(self) -> dict[str, Any]:
         """The counts as JSON has them."""
@@ -138,7 +142,7 @@ def _columns_of(answer: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _counts(journal: AnswerJournal, names: list[str], before: int) -> AnswerCounts:
-    verdicts: Counter[str] = Counter()
+    verdicts, notes = Counter[str](), Counter[str]()
     unreadable = []
     for name in names:
         answer = journal.read(name)
@@ -146,6 +150,7 @@ def _counts(journal: AnswerJournal, names: list[str], before: int) -> AnswerCoun
             unreadable.append(Skipped(name, answer["error"]))
         else:
             verdicts[answer["match"]["verdict"]] += 1
+            notes.update(answer["query"]["notes"])
     return AnswerCounts(
         photos=len(names),
         found=verdicts["found"],
@@ -153,4 +158,5 @@ def _counts(journal: AnswerJournal, names: list[str], before: int) -> AnswerCoun
         not_found=verdicts["not_found"],
         unreadable=tuple(unreadable),
         before=before,
+        notes=dict(notes),
     )

@@ -95,7 +95,7 @@ def test_lines_of_json_are_what_a_search_prints(
     result = run("search", index, asked, "--k", "2", "--out", out, "--json")
     told = json.loads(result.stdout)
     verdicts = {"found": 2, "unsure": 0, "not_found": 0, "unreadable": []}
-    assert told == {"photos": 2, **verdicts, "before": 0, "out": str(out)}
+    assert told == {"photos": 2, **verdicts, "before": 0, "notes": {}, "out": str(out)}
     lines = [json.loads(line) for line in out.read_text().splitlines()]
     assert [line.pop("photo") for line in lines] == ["1.jpg", "2.jpg"]
     single = json.loads(run("search", index, asked / "1.jpg", "--k", "2", "--json").stdout)
