@@ -83,6 +83,8 @@ def fetch_demo_photos(
         _require_file(archive)
     members = _members()
     if _is_complete(folder, members):
+        if archive is not None:
+            print_message(f"{folder} holds the demo's photos already, so {archive} is not read.")
         return DemoPhotos(folder)
     _check_replaceable(folder)
     try:

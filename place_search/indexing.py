@@ -18,6 +18,7 @@ from place_search.indexer import (
     read_listed_fields,
     read_manifest,
 )
+from place_search.indexer.errors import VideoOptionError
 from place_search.models import ModelError
 from place_search.photos.decoding import MAX_PIXELS
 from place_search.search.calibrating.upkeep import keep_calibrated
@@ -104,7 +105,12 @@ def index_input(
         source = open_source(data, root, video)
         opened = model()
     else:
-        # Descriptors are of whole photos.
+        if video.panoramas == "2:1":
+            raise VideoOptionError(
+                "Descriptors of a file are of whole photos, so that panoramas are not cut; leave "
+                "out --panoramas 2:1.",
+                "panoramas",
+            )
         source = open_source(data, root, replace(video, panoramas="off"))
         made_by = model() if model_named else None
         file = open_descriptor_file(descriptors)

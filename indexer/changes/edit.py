@@ -24,6 +24,7 @@ from place_search.indexer.storage.edits import (
     checked_text,
     field_value,
     is_edits_file,
+    type_of,
     write_edits,
 )
 from place_search.indexer.storage.manifest import FORMAT_VERSION
@@ -173,6 +174,8 @@ def _merge_fields(
     new = dict(old)
     for name, value in patch.items():
         if value is None:
+            if name not in new:
+                type_of(name, declared)  # raises for a name that is none
             new.pop(name, None)
         else:
             new[name] = field_value(name, value, declared)

@@ -15,10 +15,10 @@ from place_search.cli.console import (
     print_line,
     print_message,
 )
-from place_search.cli.reading import VideoOptions, video_request
+from place_search.cli.reading import VideoOptions, only_work, video_request
 from place_search.cli.reports import count_positions, print_photo_notes, print_ungrouped
 from place_search.cli.terminal import progress
-from place_search.core.errors import PlaceSearchError, shell_command
+from place_search.core.errors import shell_command
 from place_search.core.text import counted
 
 if TYPE_CHECKING:
@@ -43,11 +43,8 @@ def index_model(
     from place_search.indexer import open_index_model, read_manifest
 
     manifest = read_manifest(index)
-    if verify_with is not None and not manifest.local_features:
-        raise PlaceSearchError(
-            f"{index} keeps no local features, so that --verify-with has no part in it; leave it "
-            "out, or index the photos again."
-        )
+    if not manifest.local_features:
+        verify_with = None  # a variable is meant for other indexes
     return open_index_model(
         manifest,
         model,
@@ -82,6 +79,7 @@ def running(index: Path) -> "Iterator[Progress]":
 
 
 def take_photos(
+    context: typer.Context,
     change: "Callable[..., ChangeReport]",
     index: Path,
     data: Path,
@@ -95,8 +93,11 @@ def take_photos(
 
     `models` are the names of the models that describe and that verify, if given.
     """
+    from place_search.indexer import read_manifest
     from place_search.indexing import take_input
 
+    if not read_manifest(index).local_features:
+        only_work(context, "where the index keeps local features", "verify_with")
     with running(index) as advance:
         request = video_request(index, *video, advance)
         opened = index_model(index, models[0], threads, models[1], max_megapixels)

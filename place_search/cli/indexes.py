@@ -2,11 +2,15 @@
 
 from pathlib import Path
 from shlex import quote
+from typing import TYPE_CHECKING
 
 import typer
 
-from place_search.cli.reading import is_typed
+from place_search.cli.reading import only_work
 from place_search.core.errors import PlaceSearchError
+
+if TYPE_CHECKING:
+    from place_search.indexer import Index
 
 
 def known_store(kind: str | None) -> str | None:
@@ -29,9 +33,16 @@ def store_uri(context: typer.Context, store: str | None, uri: str) -> str:
         address = store_address(store, uri) if store else ""
     except IndexWriteError as error:
         raise typer.BadParameter(str(error)) from None
-    if not address and is_typed(context, "uri"):
-        raise typer.BadParameter("--uri only works with a store that has one, as --store milvus.")
+    if not address:
+        only_work(context, "with a store that has one, as --store milvus", "uri")
     return address
+
+
+def require_verifying(context: typer.Context, index: "Index", verify: bool | None) -> None:
+    """Refuse --candidates for a search that verifies nothing. Raises BadParameter."""
+    if verify is False or not index.has_local_features:
+        where = "in verified searches: without --no-verify, in an index with local features"
+        only_work(context, where, "candidates")
 
 
 def require_order(index: Path, other: Path, usage: str) -> None:

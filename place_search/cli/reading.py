@@ -28,6 +28,24 @@ def is_typed(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
+def only_work(context: typer.Context, where: str, *names: str) -> None:
+    """Refuse options that stand on the command line and only work `where`, not in this run.
+
+    Variables stay free: they are set for other runs too. Raises BadParameter.
+    """
+    flags = [
+        (option.opts, option.secondary_opts)[value is False and bool(option.secondary_opts)][0]
+        for option in context.command.params
+        if (value := context.params.get(str(option.name))) is not None
+        and option.name in names
+        and is_typed(context, option.name)
+    ]
+    if flags:
+        *others, last = flags
+        named = f"{', '.join(others)} and {last} only work" if others else f"{last} only works"
+        raise typer.BadParameter(f"{named} {where}.")
+
+
 def point_of(near: str | None, radius_m: float | None) -> "Position | None":
     """The point of --near. Raises BadParameter for one of --near and --radius-m alone."""
     from place_search.search.positions import parse_position

@@ -81,7 +81,7 @@ def test_groups_are_changed_by_hand(town: Path, run: Run) -> None:
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        (["--name", "Gate"], "need --of"),
+        (["--name", "Gate"], "with --of"),
         (["--of", "0"], "needs --name"),
         (["--of", "77", "--name", "Gate"], "There is no place 77"),
         (["--of", "0", "--add", "1", "--remove", "1"], "Place 1 is to be added"),

@@ -8,7 +8,7 @@ from typing import Any
 
 from place_search.core.files import PART, open_regular, read_regular, write_whole
 from place_search.core.text import parse_json
-from place_search.indexer.errors import IndexWriteError, SourceError
+from place_search.indexer.errors import IndexWriteError, SourceError, VideoOptionError
 from place_search.indexer.sources.gpx import GpxTrack, in_utc, time_in_words
 from place_search.indexer.sources.kept_frames import MARK, frame_name
 from place_search.indexer.sources.photo_list import PhotoList, Source
@@ -40,6 +40,12 @@ def extract(data: Path, video: VideoRequest | None) -> Source:
         raise SourceError(
             f"{data} is a video, whose frames only `index`, `add`, `sync` and `track` take; name a "
             "folder of photos."
+        )
+    if video.clock_offset_s:
+        raise VideoOptionError(
+            f"{data} is a video, which has no clock of photos; say with --video-start when it "
+            "starts, and leave out --clock-offset.",
+            "clock_offset",
         )
     check_folder(video.index)
     sampling = Sampling(fps=video.fps or FPS)

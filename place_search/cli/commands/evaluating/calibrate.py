@@ -8,7 +8,7 @@ import typer
 from place_search.cli import options
 from place_search.cli.changing import index_model
 from place_search.cli.console import print_json, print_line, print_message
-from place_search.cli.reading import is_typed
+from place_search.cli.reading import only_work
 from place_search.cli.terminal import OUT, progress
 from place_search.cli.training_room import training_room
 from place_search.core.errors import PlaceSearchError
@@ -61,15 +61,16 @@ def command(
     for path in data:
         if not path.exists():
             raise PlaceSearchError(f"{path} does not exist; name an index, or CSV files of pairs.")
+    if not (keep or as_json or report):
+        only_work(context, "with --keep, --json or --report", "about")
     if len(data) == 1 and data[0].is_dir():
-        if roots or about or report or keep:
-            raise typer.BadParameter("--root, --about, --report and --keep are for PAIRS.")
-        if is_typed(context, "precision"):
-            raise typer.BadParameter("--precision is for PAIRS; an index has its own.")
+        of_photos = ("roots", "about", "report", "keep", "precision")
+        only_work(context, "with PAIRS or PLACES, not with an index", *of_photos)
         _calibrate_index(data[0], model, max_megapixels, as_json)
     elif len(data) == 1 and _lists_places(data[0]):
-        if report or len(roots or ()) > 1:
-            raise typer.BadParameter("With PLACES, give one --root, and no --report.")
+        only_work(context, "with PAIRS", "report")
+        if len(roots or ()) > 1:
+            raise typer.BadParameter("With PLACES, give one --root.")
         root = roots[0] if roots else data[0].parent
         name = model or MODEL.default
         opened = _opened(name, precision, max_megapixels, mode="throughput")

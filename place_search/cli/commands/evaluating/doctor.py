@@ -8,7 +8,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_json
-from place_search.cli.reading import parse_ks, truth_files
+from place_search.cli.reading import only_work, parse_ks, truth_files
 from place_search.cli.terminal import OUT, progress
 from place_search.core.settings import MODEL, PRECISION, THREADS
 from place_search.core.text import counted, free_bytes, needed_bytes
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     data: Annotated[
         Path | None,
         typer.Argument(metavar="DATA|INDEX", help="Photos as `eval` takes them, or an index."),
@@ -49,7 +50,7 @@ def command(
     that was never fitted, an index of another model, copies; and the memory, disk and time that
     the job will need on this machine.
     """
-    from place_search.evaluation import data_and_index, examine
+    from place_search.evaluation import TruthFiles, data_and_index, examine
 
     photos, index = data_and_index(data, None)
     files = truth_files(
@@ -63,6 +64,8 @@ def command(
         queries=queries,
         radius_m=radius_m,
     )
+    if files == TruthFiles():
+        only_work(context, "with photos to evaluate on", "protocol", "ks", "sample")
     ns = parse_ks(ks)
     with progress() as advance:
         diagnosis = examine(

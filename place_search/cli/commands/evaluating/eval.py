@@ -9,7 +9,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_json, print_line, print_message
-from place_search.cli.reading import is_typed, parse_ks, truth_files
+from place_search.cli.reading import is_typed, only_work, parse_ks, truth_files
 from place_search.cli.terminal import OUT, print_table, progress
 from place_search.core.settings import CANDIDATES, MODEL, PRECISION, THREADS
 from place_search.core.text import counted
@@ -131,6 +131,8 @@ def command(
 ) -> None:
     """Measure Recall@N: how often a right place is among the first N results."""
     ns = parse_ks(ks)
+    if not verify:
+        only_work(context, "with --verify", "candidates")
     if loop_closure is not None:
         if protocol is not None:
             raise typer.BadParameter("Give one of --protocol and --loop-closure.")

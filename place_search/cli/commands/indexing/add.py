@@ -1,5 +1,7 @@
 """`place-search add`: new photos into an index."""
 
+import typer
+
 from place_search.cli import options
 from place_search.cli.changing import take_photos
 from place_search.cli.indexes import require_order
@@ -7,6 +9,7 @@ from place_search.core.settings import THREADS, VERIFY_WITH
 
 
 def command(
+    context: typer.Context,
     index: options.IndexFolder,
     data: options.Data,
     model: options.OwnModel = None,
@@ -30,4 +33,4 @@ def command(
     require_order(index, data, "add {index} {other}")
     video = gpx, every, fps, video_start, clock_offset, panoramas
     models = model, verify_with
-    take_photos(add_photos, index, data, models, threads, max_megapixels, as_json, video)
+    take_photos(context, add_photos, index, data, models, threads, max_megapixels, as_json, video)

@@ -45,6 +45,10 @@ def command(
         patch["note"] = note
     if tag or untag:
         removed_tags = {composed(text.strip()) for text in untag or ()}
+        if twice := removed_tags & {composed(text.strip()) for text in tag or ()}:
+            raise typer.BadParameter(f"--tag and --untag both name '{min(twice)}'; ask for one.")
+        if absent := removed_tags - set(map(composed, current.tags)):
+            raise typer.BadParameter(f"Place {place} has no tag '{min(absent)}' to remove.")
         remaining = [
             tag_name for tag_name in current.tags if composed(tag_name) not in removed_tags
         ]

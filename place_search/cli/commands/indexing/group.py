@@ -7,11 +7,13 @@ import typer
 from place_search.cli import options
 from place_search.cli.changing import index_model, running
 from place_search.cli.console import print_json, print_line, print_message
+from place_search.cli.reading import only_work
 from place_search.core.settings import THREADS
 from place_search.core.text import counted
 
 
 def command(
+    context: typer.Context,
     index: options.IndexFolder,
     spread_m: Annotated[
         float,
@@ -50,9 +52,10 @@ def command(
     Photos are compared by their local features; nothing is described again. Groups named or changed
     by hand stay as they are, but for new photos.
     """
-    if of is None and (name is not None or add or remove):
-        raise typer.BadParameter("--name, --add and --remove need --of, a place of the group.")
-    if of is not None:
+    if of is None:
+        only_work(context, "with --of, a place of the group", "name", "add", "remove")
+    else:
+        only_work(context, "without --of", "spread_m", "anew", "model", "threads")
         if name is None and not add and not remove:
             raise typer.BadParameter("--of needs --name, --add or --remove.")
         _change(index, of, name, add or [], remove or [], as_json)

@@ -10,7 +10,7 @@ from place_search.cli import options
 from place_search.cli.changing import print_fields
 from place_search.cli.console import InterruptedRunError, print_json, print_line, print_message
 from place_search.cli.indexes import known_store, require_out, store_uri
-from place_search.cli.reading import is_typed, video_request
+from place_search.cli.reading import only_work, video_request
 from place_search.cli.reports import count_positions, print_photo_notes, print_ungrouped
 from place_search.cli.terminal import progress
 from place_search.core.settings import MODEL, PRECISION, THREADS, VERIFY_WITH
@@ -100,23 +100,26 @@ def command(
     Photos that cannot be read are skipped and listed at the end. Positions come from the CSV or
     split, from names as in @easting@northing@…@.jpg, from what kapture, OpenSfM or COLMAP found,
     from --gpx by time, or from the photos' Exif or XMP. Frames of a video are kept in the folder
-    INDEX-frames, views of 360° panoramas in INDEX-views.
+    INDEX-frames, views of 360° panoramas in INDEX-views; with --descriptors panoramas stay whole.
     """
     from place_search.indexing import index_input, open_kept_model, ray_workers
     from place_search.models import open_model
 
-    if verify_with is not None and not local_features:
-        raise typer.BadParameter("--verify-with and --no-local-features exclude each other.")
-    if verify_with is not None and descriptors is not None:
-        raise typer.BadParameter("--verify-with does not work with --descriptors.")
-    if exchange and engine != "ray":
-        raise typer.BadParameter("--exchange only works with --engine ray.")
-    if descriptors is not None and engine == "ray":
-        raise typer.BadParameter("--descriptors does not work with --engine ray.")
+    if not local_features:
+        only_work(context, "with local features", "verify_with")
+    if engine != "ray":
+        only_work(context, "with --engine ray", "exchange")
+    if descriptors is not None:
+        if local_features:
+            only_work(context, "without --descriptors", "local_features")
+        if engine == "ray":
+            only_work(context, "without --descriptors", "engine")
+            engine = "local"  # a variable is meant for photos that are described
+        only_work(context, "without --descriptors", "verify_with")
+        if model is None:
+            without = "without --descriptors, or with --model beside it"
+            only_work(context, without, "dims", "precision", "threads")
     address = store_uri(context, store, uri)
-    for name in ("dims", "precision"):
-        if descriptors is not None and model is None and is_typed(context, name):
-            raise typer.BadParameter(f"--{name} works with --descriptors only beside --model.")
     require_out(data, out, "index")
     named = model or MODEL.in_environment
 

@@ -12,6 +12,7 @@ from place_search.core.settings import THREADS, VERIFY_WITH
 
 
 def command(
+    context: typer.Context,
     index: options.IndexFolder,
     data: options.Data,
     model: options.OwnModel = None,
@@ -45,4 +46,4 @@ def command(
     video = gpx, every, fps, video_start, clock_offset, panoramas
     models = model, verify_with
     change = partial(sync_photos, forget=forget)
-    take_photos(change, index, data, models, threads, max_megapixels, as_json, video)
+    take_photos(context, change, index, data, models, threads, max_megapixels, as_json, video)

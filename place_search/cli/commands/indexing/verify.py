@@ -8,6 +8,7 @@ import typer
 from place_search.cli import options
 from place_search.cli.changing import index_model
 from place_search.cli.console import print_json, print_line, print_message
+from place_search.cli.reading import only_work
 from place_search.cli.terminal import progress
 from place_search.core.errors import shell_command
 from place_search.core.settings import THREADS
@@ -20,6 +21,7 @@ FAILED = 1
 
 
 def command(
+    context: typer.Context,
     index: options.IndexFolder,
     repair: Annotated[
         bool, typer.Option("--repair", help="Make damaged files again, from the photos.")
@@ -36,6 +38,8 @@ def command(
     from place_search.indexer import repair_index, verify_index
     from place_search.search.calibrating.upkeep import with_calibration
 
+    if not repair:
+        only_work(context, "with --repair", "model", "threads", "max_megapixels")
     with progress("MB") as advance:
 
         def advance_stage(stage: str, done: int, total: int) -> None:

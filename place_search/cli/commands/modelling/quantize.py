@@ -8,7 +8,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_message
-from place_search.cli.reading import truth_files
+from place_search.cli.reading import only_work, truth_files
 from place_search.cli.terminal import print_table, progress
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     model: options.Model,
     photos: Annotated[
         Path,
@@ -79,6 +80,8 @@ def command(
     and the processor is quicker with it. Without --truth nothing is measured, so that only
     --precision int8 takes it.
     """
+    if not truths:
+        only_work(context, "with --truth", "databases", "root", "verify")
     if len(databases or ()) not in (0, len(truths or ())):
         raise typer.BadParameter("Give --database once for each --truth, or never.")
     from place_search.quantizing import quantize

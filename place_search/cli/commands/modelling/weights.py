@@ -9,6 +9,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_json, print_message
+from place_search.cli.reading import only_work
 from place_search.cli.terminal import OUT, progress
 from place_search.core.errors import shell_command
 
@@ -84,6 +85,7 @@ def list_weights(
 
 @command.command("fetch")
 def fetch(
+    context: typer.Context,
     model_id: Annotated[str, typer.Argument(metavar="ID", help="Published model, as listed.")],
     own_file: Annotated[
         Path | None,
@@ -103,6 +105,7 @@ def fetch(
     model = find_published(model_id)
     folder = weights_folder()
     if model.kind == "backbone":
+        only_work(context, f"with a model, and {model.id} is a backbone", "name")
         path = _file_of(model, folder / BACKBONES / model.backbone, own_file)
         source = () if own_file is None else ("--backbone-weights", path)
         backbone = ("--backbone", model.backbone, *source)
@@ -185,20 +188,19 @@ def import_file(
     description = {"title": title, "origin": source, "licence": licence}
     from place_search.models.graphs.onnx_file import is_onnx
 
-    if is_onnx(file):
+    if not is_onnx(file):
+        of_graphs = ("size", "mean", "std", "channels", "output")
+        only_work(context, "with an ONNX graph", *of_graphs)
+        if (file / CARD_NAME).is_file():
+            card = copy_model(file, out, **description)
+        else:
+            card = _importing(file).import_weights(file, out, **description)
+    else:
         from place_search.models.graphs.importing import import_onnx
         from place_search.models.graphs.options import GraphOptions
 
         graph_options = GraphOptions(size, mean, std, channels or "", output)
         card = import_onnx(file, out, graph_options, **description)
-    elif size or mean or std or channels or output:
-        raise typer.BadParameter(
-            "--size, --mean, --std, --channels and --output are for ONNX alone."
-        )
-    elif (file / CARD_NAME).is_file():
-        card = copy_model(file, out, **description)
-    else:
-        card = _importing(file).import_weights(file, out, **description)
     _announce(card, out)
 
 

@@ -13,6 +13,7 @@ from place_search.cli.commands.indexing import group as grouping
 from place_search.cli.commands.indexing import index as indexing
 from place_search.cli.commands.searching.serve import announce
 from place_search.cli.console import print_line, print_message, program_as_typed
+from place_search.cli.reading import only_work
 from place_search.cli.settings_options import takes_settings
 from place_search.core.settings import MODEL, THREADS
 from place_search.search.server.settings import ServerSettings
@@ -53,7 +54,9 @@ def command(
     from place_search.search.server.network import listen
     from place_search.search.server.server import serve as serve_index
 
-    if serve:  # raises for a port in use before minutes of work
+    if not serve:
+        only_work(context, "without --no-serve", "host", "port", "cors")
+    else:  # raises for a port in use before minutes of work
         listen(settings.host, settings.port).close()
     print_message(
         f"The demo takes real photos of 14 places into {photos} ({MEGABYTES} MB, once), indexes "
@@ -63,7 +66,7 @@ def command(
     demo = fetch_demo_photos(photos, archive=archive, print_message=print_message)
     limit = settings.max_megapixels
     indexing.command(context, demo.places, out, model=model, threads=threads, max_megapixels=limit)
-    grouping.command(out)
+    grouping.command(context, out)
     reports = out.with_name(f"{out.name}-reports")
     evaluating.command(
         context,

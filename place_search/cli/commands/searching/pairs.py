@@ -7,13 +7,15 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_line, print_list, print_message
-from place_search.cli.indexes import require_order
+from place_search.cli.indexes import require_order, require_verifying
+from place_search.cli.reports import print_search_notes
 from place_search.cli.terminal import progress
 from place_search.core.settings import CANDIDATES, PRECISION, THREADS
 from place_search.core.text import counted
 
 
 def command(
+    context: typer.Context,
     index: options.IndexFolder,
     queries: Annotated[
         Path,
@@ -82,6 +84,7 @@ def command(
     require_writable(out, queries, index=index)
     require_own(out, "pairs of photos", is_pairs)
     opened = open_index(index)
+    require_verifying(context, opened, verify)
     source = open_queries(queries)
     for sentence in source.left_unread:
         print_message(sentence)
@@ -108,6 +111,7 @@ def command(
     text = pairs.to_text(form)
     with telling_unwritable(out):
         write_whole(out, text.encode())
+    print_search_notes(pairs.notes)
     skipped = [f"{photo.name}: {photo.reason}" for photo in pairs.skipped]
     print_list("Photos that cannot be read have no pairs:", skipped)
     photos = len(source.photos) - len(skipped)

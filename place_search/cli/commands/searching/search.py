@@ -13,8 +13,9 @@ from place_search.cli.console import (
     print_list,
     print_message,
 )
-from place_search.cli.indexes import require_order
-from place_search.cli.reading import point_of
+from place_search.cli.indexes import require_order, require_verifying
+from place_search.cli.reading import only_work, point_of
+from place_search.cli.reports import print_search_notes
 from place_search.cli.terminal import OUT, progress
 from place_search.core.errors import shell_command
 from place_search.core.settings import CANDIDATES, PRECISION, THREADS
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 
 def command(
+    context: typer.Context,
     index: options.IndexFolder,
     photos: Annotated[
         list[Path],
@@ -112,12 +114,10 @@ def command(
         raise typer.BadParameter(
             "--out takes one folder or list; --together takes several photos of one spot."
         )
-    if standardize and out is None:
-        raise typer.BadParameter("--standardize only works with --out.")
-    if panorama is not None and out is not None:
-        raise typer.BadParameter("--panorama is for one photo, and does not work with --out.")
-    if box is not None and out is not None:
-        raise typer.BadParameter("--box is for one photo, and does not work with --out.")
+    if out is None:
+        only_work(context, "with --out", "standardize")
+    else:
+        only_work(context, "without --out", "together", "panorama", "box")
     from place_search.core.errors import PlaceSearchError
     from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model, parse_filter
@@ -138,6 +138,12 @@ def command(
         )
     part = None if box is None else parse_box(box)
     opened = open_index(index)
+    require_verifying(context, opened, verify)
+    if spots and not len(opened.groups.listed_ids):
+        print_message(
+            f"{index} has no groups yet, so that --spots counts each photo; "
+            f"{shell_command('group', index)} makes them."
+        )
     place_filter = parse_filter(
         opened.edits,
         folder=folder,
@@ -207,6 +213,7 @@ def _search_each(
         print_message(f"Note: {note}")
     if counts.before:
         print_message(f"{counts.before:,} of the photos were answered before the interruption.")
+    print_search_notes(counts.notes)
     unreadable = [f"{photo.name}: {photo.reason}" for photo in counts.unreadable]
     print_list("Photos that cannot be read:", unreadable, f"more; {out} has them all.")
     if as_json:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from place_search.cli.console import print_line
+from place_search.cli.reading import only_work
 from place_search.cli.settings_options import takes_settings
 from place_search.core.text import counted
 from place_search.search.server.settings import INDEX_NAME, ServerSettings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 @takes_settings
 def command(
+    context: typer.Context,
     index: Annotated[
         list[str],
         typer.Argument(metavar="[NAME=]INDEX", help="Folder of an index; several have names."),
@@ -28,6 +30,8 @@ def command(
     """Serve indexes: the search page and the HTTP API."""
     from place_search.search.server.server import serve
 
+    if not settings.log:
+        only_work(context, "with --log", "log_addresses")
     folders = named_indexes(index)
     (name, first), *_ = folders.items()
     others = {other: folder for other, folder in folders.items() if other != name}
