@@ -51,6 +51,8 @@ class AggregationLayer(nn.Module):
     """Whether local features are L2-normalised before they are pooled."""
     takes_token = False
     """Whether the layer also pools a transformer's token of the whole photo, (N, C)."""
+    optional_parameters: tuple[str, ...] = ()
+    """Parameters that `build` takes beside those of `parameters_of_card`; others are refused."""
     grid: tuple[int, int] | None = None
     """The only (h, w) of a layer with fixed positions of features; None for any."""
 

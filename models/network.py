@@ -123,7 +123,8 @@ def build_network(card: ModelCard, weights: Mapping[str, Tensor] | None = None) 
     """A network of the shape that a card describes; `weights` are those to be loaded, if any.
 
     Raises:
-        ModelError: the card names a backbone or an aggregation that does not exist.
+        ModelError: the card names a backbone or an aggregation that does not exist, or its
+            parameters are not those of the aggregation.
     """
     backbone = load_backbone(card.backbone)()
     of_pool = {
@@ -131,8 +132,17 @@ def build_network(card: ModelCard, weights: Mapping[str, Tensor] | None = None) 
         for name, value in (weights or {}).items()
         if name.startswith("pool.")
     }
-    layer = load_aggregation(card.aggregation.name)
-    pool = layer.build(backbone.channels, card.aggregation.parameters, of_pool)
+    layer, parameters = load_aggregation(card.aggregation.name), card.aggregation.parameters
+    try:
+        pool = layer.build(backbone.channels, parameters, of_pool)
+        known = {*pool.parameters_of_card, *pool.optional_parameters}
+        if unknown := sorted(parameters.keys() - known):
+            raise ValueError(f"this version knows no parameter '{unknown[0]:.40}' of it")
+    except (TypeError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"The card of '{card.id}' describes no aggregation {card.aggregation.name} ({error}); "
+            "fetch the model again, or update place-search."
+        ) from error
     in_bytes = "whitening.projection.scale" in (weights or {})
     whitening = Whitening(pool.dims, card.dims, in_bytes=in_bytes) if card.whitened else None
     local = card.local_features

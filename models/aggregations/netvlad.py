@@ -22,6 +22,7 @@ class NetVLAD(AggregationLayer):
     """
 
     name = "netvlad"
+    optional_parameters = ("bias",)
 
     def __init__(self, clusters: int, channels: int, *, bias: bool = False) -> None:
         super().__init__(channels)

@@ -95,6 +95,24 @@ def test_a_card_of_version_0_1_says_the_same_in_todays_words(tmp_path: Path) -> 
     assert asdict(read_card(tmp_path)) == asdict(card)
 
 
+@pytest.mark.parametrize(
+    ("name", "parameters", "fault"),
+    [
+        ("netvlad", {"clusters": 4, "cluster": 8}, "knows no parameter 'cluster' of it"),
+        ("netvlad", {}, "'clusters'"),
+        ("gem", {"power": 3}, "knows no parameter 'power' of it"),
+        ("gem-linear", {"dims": 8, "power": 3}, "unexpected keyword argument 'power'"),
+        ("gem-linear", {"dims": "many"}, "many"),
+    ],
+)
+def test_parameters_that_an_aggregation_has_not_are_refused(
+    name: str, parameters: dict[str, object], fault: str
+) -> None:
+    card = replace(card_of("gem", None), aggregation=Aggregation(name, parameters))
+    with pytest.raises(ModelError, match=f"describes no aggregation {name} .*{fault}"):
+        build_network(card)
+
+
 def test_an_unknown_aggregation_is_named() -> None:
     card = replace(card_of("gem", None), aggregation=Aggregation("mean"))
     with pytest.raises(ModelError, match=r"no aggregation 'mean'; known are .*gem, .*netvlad"):
