@@ -12,7 +12,7 @@ from place_search.models.folder import write_model
 from place_search.models.new_folder import require_free
 from place_search.photos import Preprocessing
 from place_search.photos.decoding import MAX_PIXELS
-from place_search.training.data.open_places import open_places
+from place_search.training.data.open_places import open_places, require_paths
 from place_search.training.pretrained import imagenet_network
 from place_search.training.vocabulary import apply_vocabulary, fit_vocabulary, sample_local_features
 
@@ -47,6 +47,7 @@ def cluster(
         SourceError, TruthError: photos that cannot be listed.
     """
     require_free(out)
+    require_paths(data, root=root)
     places = open_places(data, root=root)
     for sentence in places.left_out:
         print_message(sentence)
@@ -59,6 +60,9 @@ def cluster(
     if network.photo_size is not None:
         height, width = network.photo_size
         resize = Preprocessing("exact", width, height)
+        print_message(
+            f"{backbone} takes photos of {width} × {height} pixels only, so they get that."
+        )
     samples = list(
         sample_local_features(
             network, _with_progress(photos, progress), resize, seed=seed, max_pixels=max_pixels

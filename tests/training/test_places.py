@@ -9,6 +9,7 @@ import pytest
 from place_search.training import Range, TrainingData, TrainingError, open_places, train
 from place_search.training.config import TrainingConfig
 from place_search.training.data.batches import place_batches
+from place_search.training.data.open_places import require_paths
 from place_search.training.data.places import (
     Places,
     as_evaluated,
@@ -234,6 +235,25 @@ def test_photos_without_a_position_are_no_other_place(tmp_path: Path) -> None:
     for places in (of_known_places(everything), with_views(of_known_places(everything))):
         assert not np.isin(places.used_rows, [0, 4, 8]).any()
         assert len(places.database) == 9
+
+
+def test_a_root_that_has_no_part_is_refused(tmp_path: Path, write_mat: WriteMat) -> None:
+    photos, placed = tmp_path / "photos", tmp_path / "placed.csv"
+    labelled, split = tmp_path / "labelled.csv", tmp_path / "s.mat"
+    touch(tmp_path, "photos/a.jpg")
+    placed.write_text("path,easting,northing\na.jpg,0,0\n", "utf-8")
+    labelled.write_text("image,place\na.jpg,a\n", "utf-8")
+    write_mat(split, {"a.jpg": (0.0, 0.0)}, {"b.jpg": (9.0, 0.0)})
+    for data in (photos, placed):
+        with pytest.raises(TrainingError, match="says itself where its photos are, so that --root"):
+            require_paths(data, None, root=tmp_path)
+    for data in (split, labelled):
+        require_paths(data, None, root=tmp_path)
+        require_paths(photos, data, root=tmp_path)
+    with pytest.raises(TrainingError, match="--queries-dir only works with a split, and "):
+        require_paths(labelled, queries_dir="queries")
+    require_paths(photos, split, queries_dir="queries")
+    require_paths(tmp_path / "missing", root=tmp_path)  # that it is missing is told later
 
 
 def test_what_is_held_out_is_judged_as_eval_judges_it(tmp_path: Path, write_mat: WriteMat) -> None:

@@ -52,8 +52,16 @@ def test_training_cuts_photos_to_its_size(
     monkeypatch.setattr(f"{module}.Trainer", begin)
     data = TrainingData(render(6, 2), render(6, 2, first=500))
     config = preset("cpu-smoke", {"train_last": 1})
+    told: list[str] = []
     with pytest.raises(BegunError):
-        train(data, tmp_path / "m", config=config, model=UNWHITENED_MODEL)
+        train(
+            data,
+            tmp_path / "m",
+            config=config,
+            model=UNWHITENED_MODEL,
+            print_message=told.append,
+        )
+    assert told == [f"Photos are cut to {SIDE} × {SIDE}, all that the model takes."]
 
 
 def test_distillation_draws_views_of_its_size(

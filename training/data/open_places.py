@@ -70,6 +70,31 @@ class TrainingData:
     rules: Range = field(default_factory=Range)
 
 
+def require_paths(
+    *sources: Path | None, root: Path | None = None, queries_dir: str | None = None
+) -> None:
+    """Refuse a `root` or a `queries_dir` that has no part in any of the sources.
+
+    Raises:
+        TrainingError: all say themselves where their photos are, or none is a split.
+    """
+    named = [source for source in sources if source is not None and source.exists()]
+    if queries_dir is not None and named and not any(map(is_split, named)):
+        raise TrainingError(f"--queries-dir only works with a split, and {named[0]} is none.")
+    if root is not None and named and not any(map(_names_paths, named)):
+        raise TrainingError(
+            f"{named[0]} says itself where its photos are, so that --root makes no sense; leave it "
+            "out."
+        )
+
+
+def _names_paths(data: Path) -> bool:
+    """Whether `open_places` takes the photos of `data` from under a root."""
+    listing = None if part_folders(data) else _listing(data)
+    columns = frozenset[str]() if listing is None else columns_of(listing)
+    return is_split(data) or bool(columns & {"place", "video"}) or {"query", "positives"} <= columns
+
+
 def open_places(
     data: Path,
     *,

@@ -24,7 +24,12 @@ from place_search.models.network import Network, load_network
 from place_search.models.new_folder import require_free
 from place_search.photos import PhotoError, decode_photo
 from place_search.training.config import TrainingConfig
-from place_search.training.data.open_places import Part, TrainingData, open_places
+from place_search.training.data.open_places import (
+    Part,
+    TrainingData,
+    open_places,
+    require_paths,
+)
 from place_search.training.data.places import (
     Places,
     as_evaluated,
@@ -91,10 +96,16 @@ def train(
     processes = join_processes()
     progress = progress if processes.is_main else silent
     torch.manual_seed(config.seed)
+    require_paths(data.photos, data.validation, root=data.root, queries_dir=data.queries_dir)
+    tell = print_message if processes.is_main else unheard
     with _deterministic(processes):
         places = _open(data.photos, "train", data)
         if places.unlabelled and not config.views:
             config = replace(config, views=VIEWS_ALONE)
+            tell(
+                f"Nothing is known of the photos of {data.photos} but themselves, so {VIEWS_ALONE} "
+                "views are drawn of each."
+            )
         evaluated = as_evaluated(places)  # the same photos, for validation
         if config.views:
             places, evaluated = with_views(places), with_views(evaluated)
@@ -109,7 +120,9 @@ def train(
         card = read_card(start)
         network = load_network(start, card).to(processes.device)
         network.whitening = None  # the whitening was fitted to other descriptors
-        config = replace(config, **only_size(network))
+        if (size := only_size(network)) and size.items() - asdict(config).items():
+            tell("Photos are cut to {width} × {height}, all that the model takes.".format(**size))
+        config = replace(config, **size)
         split = split_network(network, config.train_last)
         skipped = (
             [
@@ -129,8 +142,8 @@ def train(
         else:
             validation = _without_skipped(validation_places, skipped[1])
             trained_on = _queries_trained_on(places, validation)
-            if trained_on and processes.is_main:
-                print_message(
+            if trained_on:
+                tell(
                     f"{trained_on} of the {len(validation.queries)} queries of {data.validation} "
                     "are trained on too, so that their recall says little of other photos; give "
                     "--val photos of other places."
