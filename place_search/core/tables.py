@@ -64,6 +64,26 @@ class Table:
                     f"in {','.join(needed)}, and names {','.join(self._head) or 'nothing'}{hint}."
                 )
 
+    def misspelt(self, *optional: str) -> dict[str, str]:
+        """The `optional` columns that are probably meant by columns of nearly their names.
+
+        A column that there is under its own name is not meant by another one.
+        """
+        from difflib import get_close_matches
+
+        absent = [name for name in optional if name not in self.columns]
+        others = [name for name in self.columns if name not in optional]
+        near = {name: get_close_matches(name, absent, n=1, cutoff=0.8) for name in others}
+        return {name: matches[0] for name, matches in near.items() if matches}
+
+    def require_spelt(self, *optional: str) -> None:
+        """Refuse a column that is probably a misspelt `optional` one. Raises `PlaceSearchError`."""
+        for name, meant in self.misspelt(*optional).items():
+            raise self._error(
+                f"{self.path} names the column {name}, which would be left out; call it {meant} if "
+                "that is meant, else something else."
+            )
+
     def __iter__(self) -> Iterator[tuple[int, dict[str, str]]]:
         for fields in self._reader:
             if not any(field.strip() for field in fields):

@@ -171,6 +171,12 @@ def test_crops_are_whole_numbers(tmp_path: Path) -> None:
         read_viewed_photos(tmp_path / "photos.csv", tmp_path)
 
 
+def test_crops_that_are_misspelt_are_not_left_out(tmp_path: Path) -> None:
+    (tmp_path / "photos.csv").write_text("image,crop\na.jpg,3\n")
+    with pytest.raises(TrainingError, match=r"names the column crop, .* call it crops if"):
+        read_viewed_photos(tmp_path / "photos.csv", tmp_path)
+
+
 def test_a_photo_stands_once_in_a_list(tmp_path: Path) -> None:
     (tmp_path / "photos.csv").write_text("image,crops\na.jpg,1\nb.jpg,1\na.jpg,1\n")
     with pytest.raises(TrainingError, match=r"names 'a\.jpg' twice, in rows 2 and 4"):

@@ -42,6 +42,8 @@ def read_labels(file: Path, root: Path, window: int) -> Places:
         if "video" not in table.columns:
             table.require("path", "place")
         by_place = "place" in table.columns
+        if not by_place:
+            table.require_spelt("frame")
         column = "place" if by_place else "video"
         for number, row in table:
             name, group = row["path"], row.get(column, "")

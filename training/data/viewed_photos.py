@@ -32,6 +32,7 @@ def read_viewed_photos(file: Path, root: Path) -> list[ViewedPhoto]:
     """
     photos, once = [], PhotosOnce(file, root, TrainingError)
     with open_table(file, ("path",), error=TrainingError) as table:
+        table.require_spelt("crops")
         for number, row in table:
             once.add(row["path"], number)
             text = row.get("crops") or "0"

@@ -21,6 +21,7 @@ _FIRST_PHOTO = datetime(1826, 11, 10, tzinfo=UTC).timestamp()
 _YEAR_2200 = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 
 ACCEPTS = "a .csv file with the columns path,latitude,longitude"
+OPTIONAL = ("name", "sequence", "time", "heading")
 HOLDS_ROOT = True
 """Paths are relative to the file."""
 
@@ -50,6 +51,11 @@ def read(data: Path, root: Path | None = None) -> Source:
     unknown: list[str] = []
     with open_table(data, error=SourceError) as table:
         table.require(*_required_columns(table.columns), hint="; positions may be blank")
+        warnings = tuple(
+            f"{data} names the column {column}, which says nothing of photos; call it {meant} if "
+            "that is meant."
+            for column, meant in table.misspelt(*OPTIONAL, "zone").items()
+        )
         for row, fields in table:
             listed_path = _path(data, row, fields)
             path = files.find(listed_path)
@@ -87,7 +93,7 @@ def read(data: Path, root: Path | None = None) -> Source:
             f"known, the first is '{unknown[0]}'."
         )
         doubts += (Doubt("position-zero", len(unknown), unknown[0], sentence),)
-    return Source(root, photos, "csv", doubts=doubts)
+    return Source(root, photos, "csv", doubts=doubts, warnings=warnings)
 
 
 def _required_columns(columns: Sequence[str]) -> tuple[str, ...]:
@@ -95,7 +101,7 @@ def _required_columns(columns: Sequence[str]) -> tuple[str, ...]:
     for pair in (("latitude", "longitude"), ("easting", "northing")):
         if set(pair) & set(columns):
             return "path", *pair
-    placed = set(columns) - {"path", "name", "sequence", "time", "heading"}
+    placed = set(columns) - {"path", *OPTIONAL}
     return ("path", "latitude", "longitude") if placed else ("path",)
 
 
