@@ -9,7 +9,7 @@ import pytest
 from place_search.training import Range, TrainingData, TrainingError, open_places, train
 from place_search.training.config import TrainingConfig
 from place_search.training.data.batches import place_batches
-from place_search.training.data.open_places import require_paths
+from place_search.training.data.open_places import require_paths, require_rules
 from place_search.training.data.places import (
     Places,
     as_evaluated,
@@ -254,6 +254,23 @@ def test_a_root_that_has_no_part_is_refused(tmp_path: Path, write_mat: WriteMat)
         require_paths(labelled, queries_dir="queries")
     require_paths(photos, split, queries_dir="queries")
     require_paths(tmp_path / "missing", root=tmp_path)  # that it is missing is told later
+
+
+def test_a_rule_that_has_no_part_is_refused(tmp_path: Path) -> None:
+    touch(tmp_path, "a.jpg", "b.jpg")
+    rows = {"placed": "easting,northing\na.jpg,0,0", "walk": "video,frame\na.jpg,w,1"}
+    places = {}
+    for name, text in rows.items():
+        (tmp_path / f"{name}.csv").write_text(f"path,{text}\n", "utf-8")
+        places[name] = open_places(tmp_path / f"{name}.csv")
+    for name, rules in (("placed", Range(positive_m=5, negative_m=9)), ("walk", Range(window=3))):
+        require_rules(rules, places[name], None)
+        require_rules(rules, *places.values())
+        require_rules(Range(), places[name])
+    with pytest.raises(TrainingError, match="--window only works with frames of videos, which"):
+        require_rules(Range(window=3), places["placed"], None)
+    with pytest.raises(TrainingError, match="--negative-m only works with photos with positions"):
+        require_rules(Range(negative_m=30), places["walk"])
 
 
 def test_what_is_held_out_is_judged_as_eval_judges_it(tmp_path: Path, write_mat: WriteMat) -> None:

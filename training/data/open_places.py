@@ -1,7 +1,7 @@
 """Opens training data: splits, positions, lists with places or frames, or photos alone."""
 
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -68,6 +68,22 @@ class TrainingData:
     root: Path | None = None
     queries_dir: str | None = None
     rules: Range = field(default_factory=Range)
+
+
+_RULES_OF = {"positions": ("positive_m", "negative_m"), "sequences": ("window",)}
+"""The fields of `Range` that say what a place is, by the kind of the photos' labels."""
+
+
+def require_rules(rules: Range, *parts: Places | None) -> None:
+    """Refuse a changed rule that has no part in any of the photos. Raises `TrainingError`."""
+    used = {name for part in parts if part is not None for name in _RULES_OF.get(part.kind, ())}
+    for rule in fields(rules):
+        if rule.name not in used and getattr(rules, rule.name) != rule.default:
+            what = "frames of videos" if rule.name == "window" else "photos with positions"
+            raise TrainingError(
+                f"--{rule.name.replace('_', '-')} only works with {what}, which these are not; "
+                "leave it out."
+            )
 
 
 def require_paths(

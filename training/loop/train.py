@@ -29,6 +29,7 @@ from place_search.training.data.open_places import (
     TrainingData,
     open_places,
     require_paths,
+    require_rules,
 )
 from place_search.training.data.places import (
     Places,
@@ -115,6 +116,7 @@ def train(
         recipe = {**asdict(config), **asdict(data.rules)}
         run = find_run(out, recipe, model, stamp) if resume else None
         if not resume:
+            require_rules(data.rules, places, validation_places)
             require_no_run(out)
         start = _start(out, model) if run is None else run.start
         card = read_card(start)
