@@ -25,7 +25,7 @@ from place_search.arguments import (
     truth_files,
     video_of,
 )
-from place_search.core.errors import PlaceSearchError
+from place_search.core.errors import PlaceSearchError, WrongParameterError
 from place_search.core.settings import AskedPrecision
 
 if TYPE_CHECKING:
@@ -367,12 +367,17 @@ def doctor(
     Raises:
         PlaceSearchError: arguments that do not fit each other, or are of another kind.
     """
-    from place_search.evaluation import data_and_index, examine
+    from place_search.evaluation import TruthFiles, data_and_index, examine
 
     photos, folder = data_and_index(path_of(data), path_of(index))
+    files = truth_files(photos, right, index=folder)
+    if protocol is not None and files == TruthFiles():
+        raise WrongParameterError(
+            "protocol only works with photos to evaluate on, not with an index alone.", "protocol"
+        )
     with reporting(progress) as report:
         return examine(
-            truth_files(photos, right, index=folder),
+            files,
             model=path_or_id(model),
             index=folder,
             protocol=protocol,

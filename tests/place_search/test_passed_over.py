@@ -56,6 +56,7 @@ FROM_FILE = "index PHOTOS --out new --descriptors d.npy"
             "weights fetch vgg16-imagenet --as a",
             "--as only works with a model, and vgg16-imagenet is a backbone.",
         ),
+        ("whiten INDEX --out w --max-megapixels 9", "--max-megapixels only works with photos"),
         ("weights import PHOTO --as a --size 3x3", "--size only works with an ONNX graph."),
         ("serve INDEX --log-addresses", "--log-addresses only works with --log."),
         ("demo --no-serve --port 1 --host a", "--host and --port only work without --no-serve."),
@@ -118,6 +119,11 @@ def test_no_panorama_is_cut_for_descriptors_of_whole_photos(photos: Path, tmp_pa
         place_search.index(
             photos / "places", tmp_path / "i", descriptors=tmp_path / "d.npy", panoramas="2:1"
         )
+
+
+def test_no_protocol_is_for_an_index_alone(index: Path) -> None:
+    with pytest.raises(PlaceSearchError, match="protocol only works with photos to evaluate on"):
+        place_search.doctor(index, protocol="raw")
 
 
 def test_a_field_that_there_is_not_cannot_be_emptied(index: Path) -> None:

@@ -7,6 +7,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_message
+from place_search.cli.reading import only_work
 from place_search.cli.terminal import progress
 from place_search.cli.training_room import training_room
 from place_search.core.settings import MODEL, THREADS
@@ -14,6 +15,7 @@ from place_search.core.text import counted
 
 
 def command(
+    context: typer.Context,
     data: Annotated[
         Path,
         typer.Argument(
@@ -55,6 +57,10 @@ def command(
     of each of its crops, and a whitening that the model has is fitted anew. Descriptors of a
     whitened model can be cropped: --dims of `index`, `describe` and `eval`.
     """
+    from place_search.indexer import holds_index
+
+    if holds_index(data):
+        only_work(context, "with photos, not with an index", "max_megapixels")
     training = training_room("Fitting a whitening")
     with progress() as advance:
         card = training.whiten(
