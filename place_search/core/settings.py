@@ -92,7 +92,7 @@ CANDIDATES = Setting(
     "candidates",
     int,
     100,
-    "How many places a verified search compares, the most similar ones.",
+    "How many places a verified search compares, the most similar ones; k at least.",
     min=1,
     max=1000,
 )
