@@ -30,6 +30,8 @@ REASONS: Mapping[str, str] = {
     "photo.",
     "nothing-to-match": "The photo looks the same all over, so nothing in it can be matched with "
     "others.",
+    "place-kept": "The photo was in the index already, so its place keeps its name and position; "
+    "edit the place to change them.",
     # Notes on a search.
     "panorama-whole": "A panorama is cut only where it is the one photo and has no box, so "
     "panorama=true (--panorama) had no effect.",

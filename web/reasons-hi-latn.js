@@ -14,6 +14,7 @@ export const reasons = {
   'panorama-unmarked': 'Photo ki chaudai oonchai se dugni hai, jaisi 360° panorama ki hoti hai, par metadata use panorama nahi kehta; ise saadharan photo maana gaya. Tukde karvaane hon to panorama=true (--panorama) dein.',
   'panorama-none': 'Yeh aisa 360° panorama nahi hai jiske tukde ho saken: woh equirectangular nahi hai, uski chaudai oonchai se dugni nahi hai, ya woh {width} pixel se kam chauda hai; ise saadharan photo maana gaya.',
   'nothing-to-match': 'Photo poori ek-si dikhti hai, isliye usmein milane ko kuch nahi hai.',
+  'place-kept': 'Yeh photo index mein pehle se thi, isliye uski jagah ka naam aur position wahi rahe; badalne hon to jagah ko edit karein.',
   'panorama-whole': 'Panorama ke tukde tabhi hote hain jab woh akeli photo ho aur uska koi hissa na chuna gaya ho, isliye panorama=true (--panorama) ka koi asar nahi hua.',
   'no-features': 'Index mein photo ke point nahi rakhe gaye, isliye result point milakar nahi jaanche gaye.',
   'other-features': 'Index ke point is model ke point se alag hain, isliye result point milakar nahi jaanche gaye.',

@@ -96,9 +96,8 @@ class Writer:
 
         Without a `position` it is the photo's own, without a `name` a hash of its content. A
         360° `panorama` is added as its views: for None where its metadata calls it a panorama, for
-        True also where its sides are 2:1. A photo that the index has already keeps its place and
-        its name. A request whose `request_key` was answered before gets the same answer, and
-        changes nothing.
+        True also where its sides are 2:1. A photo that the index has already keeps its place as it
+        is. A request whose `request_key` was answered before changes nothing.
 
         Raises:
             PhotoError: the photo cannot be read.
@@ -117,9 +116,10 @@ class Writer:
         if added is None:
             raise UnreadablePhotoError(NO_DESCRIPTOR)
         place = places[added.file]
-        body = place_dict(place, index_id) | {"notes": list(added.notes), "etag": place_tag(place)}
-        status = 200 if added.file in before else 201
-        return self._answer(Answer(status, body, _ids([place])), request_key)
+        is_known = added.file in before
+        notes = added.notes_beside(place, position, name) if is_known else list(added.notes)
+        body = place_dict(place, index_id) | {"notes": notes, "etag": place_tag(place)}
+        return self._answer(Answer(200 if is_known else 201, body, _ids([place])), request_key)
 
     def add_many(
         self,

@@ -56,10 +56,14 @@ def test_a_place_is_added_found_and_removed(
     assert kept.parent == folder.parent / "index-photos"
     assert not Image.open(io.BytesIO(kept.read_bytes())).getexif()
     assert writing.get(place["image_url"]).status_code == 200
-    for data in (fields, {"name": "Another", "latitude": "1", "longitude": "2"}):
+    other_name, elsewhere = {"name": "Another"}, {"latitude": "1", "longitude": "2"}
+    kept_codes = ["place-kept"]
+    for data, codes in ((fields, []), ({}, []), (other_name, kept_codes), (elsewhere, kept_codes)):
         again = writing.post("/v1/places", files={"photo": ("b", photo)}, data=data)
         assert again.status_code == 200
-        assert again.json() == place
+        reply = again.json()
+        assert [reason["code"] for reason in reply["reasons"]] == codes
+        assert reply == place | {name: reply[name] for name in ("notes", "reasons")}
     told = writing.get(f"/v1/places/{place['place_id']}").json()
     assert place == told | {"notes": [], "reasons": []}
     for _ in range(2):

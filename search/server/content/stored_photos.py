@@ -9,10 +9,13 @@ from place_search.core.text import is_shown
 from place_search.indexer import Place
 from place_search.photos import UPLOADS, Decoder, Preprocessing, UnreadablePhotoError
 from place_search.photos.photo import Facing
+from place_search.search.reasons import REASONS
 from place_search.search.server.content.archives import SentPhoto
 
 LONGEST_SIDE = 2048
 LONGEST_NAME = 200
+SAME_DEGREES = 1e-6
+"""The difference of latitudes or longitudes of one position, a tenth of a metre."""
 
 
 class StoredPhoto(NamedTuple):
@@ -29,6 +32,19 @@ class StoredPhoto(NamedTuple):
     name: str
     heading: float | None
     notes: tuple[str, ...]
+
+    def notes_beside(self, place: Place, position: Position | None, name: str) -> list[str]:
+        """The notes of a photo that was there as `place`, which keeps its position and name.
+
+        They say so where others are given.
+        """
+        is_there = position is None or (
+            place.position is not None
+            and abs(position.latitude - place.position.latitude) < SAME_DEGREES
+            and abs(position.longitude - place.position.longitude) < SAME_DEGREES
+        )
+        is_called_so = not name or place.name == self.name
+        return [*self.notes, *([] if is_there and is_called_so else [REASONS["place-kept"]])]
 
 
 def stored_photos(
