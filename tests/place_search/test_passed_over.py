@@ -25,6 +25,10 @@ FROM_FILE = "index PHOTOS --out new --descriptors d.npy"
         (f"{FROM_FILE} --engine ray", "--engine only works without --descriptors."),
         (f"{FROM_FILE} --verify-with m", "--verify-with only works without --descriptors."),
         ("index PHOTOS --out new --exchange s3://a", "--exchange only works with --engine ray."),
+        (
+            "index PHOTOS --out new --engine ray --threads 2",
+            "--threads only works with --engine lo",
+        ),
         ("group INDEX --name A --add 1", "--name and --add only work with --of"),
         ("group INDEX --of 1 --name A --anew", "--anew only works without --of."),
         (
