@@ -74,7 +74,7 @@ def test_sizes_are_turned_into_bytes_and_pixels() -> None:
 def test_each_setting_is_an_option_with_its_default_and_bounds() -> None:
     options = inspect.signature(serve.command).parameters
     declared = [setting for setting in server_settings() if setting.on_command_line]
-    assert list(options) == ["index", *(setting.name for setting in declared)]
+    assert list(options) == ["context", "index", *(setting.name for setting in declared)]
     for setting in declared:
         option = get_args(options[setting.name].annotation)[1]
         assert option.envvar == setting.env
