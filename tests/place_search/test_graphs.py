@@ -295,8 +295,8 @@ def test_what_cannot_be_quantised_leaves_no_model(
         (("a.onnx",), "does not say how photos are prepared for it; give --size"),
         (("missing.onnx",), "is not a file"),
         (("a.onnx", "14"), "Got an unexpected argument: 14"),
-        (("a.pth", "--size", "9x9"), "are for ONNX alone"),
-        (("a.pth", "--channels", "bgr"), "are for ONNX alone"),
+        (("a.pth", "--size", "9x9"), "only works with an ONNX graph"),
+        (("a.pth", "--channels", "bgr"), "only works with an ONNX graph"),
     ],
 )
 def test_what_is_wrong_is_said_and_nothing_is_left(

@@ -320,10 +320,10 @@ def test_labelled_pairs_and_an_index_are_not_mixed_up(
     _, folder, _ = made
     said = run("calibrate", folder, "--keep")
     assert said.exit_code == 2
-    assert "are for PAIRS" in said.stderr
+    assert "only works with PAIRS or PLACES" in said.stderr
     said = run("calibrate", folder, "--precision", "f32")
     assert said.exit_code == 2
-    assert "is for PAIRS" in said.stderr
+    assert "only works with PAIRS or PLACES" in said.stderr
     assert "does not exist" in run("calibrate", tmp_path / "pairs.csv").stderr
     (tmp_path / "pairs.csv").write_text("photo1,photo2,same\n", "utf-8")
     assert run("calibrate", tmp_path / "pairs.csv").exit_code == 2
