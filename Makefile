@@ -31,7 +31,7 @@ PYTEST := $(BIN)/python -m pytest -q -n 2
 # Coverage of all test runs together, tests in other processes included.
 COVER := --cov --cov-append --cov-report= --cov-fail-under=0
 
-# The variables that each target takes; another one on the command line would be passed over.
+# The variables that each target takes; one that has no part in it is told.
 TAKES_demo := PORT MODEL
 TAKES_index := DATA INDEX MODEL
 TAKES_serve := INDEX PORT MODEL
@@ -42,8 +42,8 @@ TAKES_bench-scale := SIZES
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNUSED := $(filter-out VENV BIN PIP PYTEST SHELL MAKE% $(foreach goal,$(MAKECMDGOALS),$(TAKES_$(goal))),$(GIVEN))
 ifneq ($(UNUSED),)
-$(error $(firstword $(UNUSED)) has no part in `make $(MAKECMDGOALS)`, which takes \
-$(or $(sort $(foreach goal,$(MAKECMDGOALS),$(TAKES_$(goal)))),no variables); leave it out)
+$(warning $(firstword $(UNUSED)) has no part in `make $(MAKECMDGOALS)`, which takes \
+$(or $(sort $(foreach goal,$(MAKECMDGOALS),$(TAKES_$(goal)))),no variables))
 endif
 
 .PHONY: help setup demo index serve eval doctor check check-lint check-types check-tests

@@ -179,10 +179,9 @@ def dry_run(given: str) -> subprocess.CompletedProcess[str]:
         ("check DATA=d", "DATA"),
     ],
 )
-def test_make_refuses_a_variable_that_a_target_does_not_take(given: str, unused: str) -> None:
-    refused = dry_run(given)
-    assert (refused.returncode, refused.stdout) == (2, "")
-    assert f"{unused} has no part in `make {given.split()[0]}`, which takes " in refused.stderr
+def test_make_tells_of_a_variable_that_a_target_does_not_take(given: str, unused: str) -> None:
+    told = f"{unused} has no part in `make {given.split()[0]}`, which takes "
+    assert told in dry_run(given).stderr
 
 
 def test_the_fields_of_answers_are_named() -> None:

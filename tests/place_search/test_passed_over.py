@@ -40,7 +40,6 @@ FROM_FILE = "index PHOTOS --out new --descriptors d.npy"
             "--model and --max-megapixels only work with",
         ),
         ("edit INDEX 0 --tag a --untag a", "--tag and --untag both name 'a'; ask for one."),
-        ("edit INDEX 0 --untag a", "Place 0 has no tag 'a' to remove."),
         ("edit INDEX 0 --field a=", "The index has no own field 'a'"),
         ("search INDEX PHOTOS --out o.csv --together", "--together only works without --out."),
         (
@@ -128,6 +127,12 @@ def test_no_panorama_is_cut_for_descriptors_of_whole_photos(photos: Path, tmp_pa
 def test_no_protocol_is_for_an_index_alone(index: Path) -> None:
     with pytest.raises(PlaceSearchError, match="protocol only works with photos to evaluate on"):
         place_search.doctor(index, protocol="raw")
+
+
+def test_a_tag_that_there_is_not_is_told(run: Run, index: Path) -> None:
+    result = run("edit", index, "0", "--untag", "a")
+    assert result.exit_code == 0
+    assert "Place 0 has no tag 'a' to remove." in result.stderr
 
 
 def test_a_field_that_there_is_not_cannot_be_emptied(index: Path) -> None:

@@ -6,7 +6,7 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.changing import by_name
-from place_search.cli.console import print_json, print_line
+from place_search.cli.console import print_json, print_line, print_message
 
 PlaceId = Annotated[int, typer.Argument(metavar="ID", help="Id of a place.")]
 
@@ -47,8 +47,8 @@ def command(
         removed_tags = {composed(text.strip()) for text in untag or ()}
         if twice := removed_tags & {composed(text.strip()) for text in tag or ()}:
             raise typer.BadParameter(f"--tag and --untag both name '{min(twice)}'; ask for one.")
-        if absent := removed_tags - set(map(composed, current.tags)):
-            raise typer.BadParameter(f"Place {place} has no tag '{min(absent)}' to remove.")
+        for absent in sorted(removed_tags - set(map(composed, current.tags))):
+            print_message(f"Place {place} has no tag '{absent}' to remove.")
         remaining = [
             tag_name for tag_name in current.tags if composed(tag_name) not in removed_tags
         ]
