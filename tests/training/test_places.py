@@ -246,7 +246,9 @@ def test_a_root_that_has_no_part_is_refused(tmp_path: Path, write_mat: WriteMat)
     write_mat(split, {"a.jpg": (0.0, 0.0)}, {"b.jpg": (9.0, 0.0)})
     for data in (photos, placed):
         with pytest.raises(TrainingError, match="says itself where its photos are, so that --root"):
-            require_paths(data, None, root=tmp_path)
+            require_paths(data, None, root=tmp_path / "elsewhere")
+    require_paths(placed, root=tmp_path)  # where they are
+    require_paths(photos, root=photos)
     for data in (split, labelled):
         require_paths(data, None, root=tmp_path)
         require_paths(photos, data, root=tmp_path)

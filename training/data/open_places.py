@@ -92,12 +92,13 @@ def require_paths(
     """Refuse a `root` or a `queries_dir` that has no part in any of the sources.
 
     Raises:
-        TrainingError: all say themselves where their photos are, or none is a split.
+        TrainingError: all say themselves that their photos are elsewhere, or none is a split.
     """
     named = [source for source in sources if source is not None and source.exists()]
     if queries_dir is not None and named and not any(map(is_split, named)):
         raise TrainingError(f"--queries-dir only works with a split, and {named[0]} is none.")
-    if root is not None and named and not any(map(_names_paths, named)):
+    own = {(source if source.is_dir() else source.parent).resolve() for source in named}
+    if root is not None and own - {root.resolve()} and not any(map(_names_paths, named)):
         raise TrainingError(
             f"{named[0]} says itself where its photos are, so that --root makes no sense; leave it "
             "out."
