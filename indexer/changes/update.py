@@ -64,12 +64,9 @@ def sync_photos(
     set. Edits and group of a place go to the new place of a photo that has another path now, or
     under the same root another content.
 
-    Raises: as `add_photos`, and SourceError where a folder of the source cannot be listed: the
-        places of its photos would be removed.
+    Raises: as `add_photos`, and SourceError where places would be removed whose photos lie in a
+        folder that cannot be listed now.
     """
-    if source.unlisted:
-        name, reason = source.unlisted[0]
-        raise SourceError(f"{source.root / name} would lose its places: {reason}, then sync again.")
     return _change_photos(folder, source, model, progress, sync=True, forget=forget)
 
 
@@ -113,9 +110,9 @@ def _update(
     ids = contents.rows.place_ids
     unlisted = _unlisted_rows(change, delta) if sync else np.empty(0, np.int64)
     successors = delta.successors_without(unlisted)
-    still_there = _outside_source(
-        change, source, [row for row in unlisted.tolist() if row not in successors]
-    )
+    gone = [row for row in unlisted.tolist() if row not in successors]
+    _require_listed(change, source, gone)
+    still_there = _outside_source(change, source, gone)
     overwritten = np.array(sorted(delta.overwritten - successors.keys()), np.int64)
     first_id = manifest.next_place_id
     photos = {first_id + entry: photo for entry, (photo, _) in enumerate(delta.entries)}
@@ -184,16 +181,38 @@ def _unlisted_rows(change: Change, delta: Difference) -> NDArray[np.int64]:
     return rows[[not kept_photos.keeps(path, root) for path in paths]]
 
 
+def _require_listed(change: Change, source: Source, rows: Collection[int]) -> None:
+    """Refuse to remove the places of `rows` whose photos lie in a folder that cannot be listed now.
+
+    Raises:
+        SourceError: such a place would be lost.
+    """
+    reasons = {source.root / name: reason for name, reason in source.unlisted}
+    for row in rows if reasons else ():
+        photo, root = _photo(change, row), change.manifest.root
+        # A source that has moved as a whole has the same paths below another root.
+        moved = source.root / photo.relative_to(root) if photo.is_relative_to(root) else photo
+        for path in (photo, moved):
+            for folder in reasons.keys() & {path, *path.parents}:
+                raise SourceError(
+                    f"{folder} would lose its places: {reasons[folder]}, then sync again."
+                )
+
+
 def _outside_source(change: Change, source: Source, rows: Collection[int]) -> list[StillThere]:
     """The places of `rows` whose photo exists outside of the folder of the source."""
-    contents, root = change.contents, change.manifest.root
     still_there = []
     for row in rows:
-        path = os.fsencode(contents.text("path", row))
-        photo = root / os.fsdecode(path_in_source(panorama_of(path) or path))
+        photo = _photo(change, row)
         if not photo.is_relative_to(source.root) and os.path.isfile(photo):  # noqa: PTH113
-            still_there.append(StillThere(int(contents.rows.place_ids[row]), str(photo)))
+            still_there.append(StillThere(int(change.contents.rows.place_ids[row]), str(photo)))
     return still_there
+
+
+def _photo(change: Change, row: int) -> Path:
+    """The path of a row's photo; of a view, that of its panorama."""
+    path = os.fsencode(change.contents.text("path", row))
+    return change.manifest.root / os.fsdecode(path_in_source(panorama_of(path) or path))
 
 
 def _without_photos(source: Source, paths: Container[str]) -> Source:

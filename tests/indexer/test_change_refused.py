@@ -20,6 +20,7 @@ from place_search.indexer import (
     IndexFormatError,
     IndexWriteError,
     ModelMismatchError,
+    SourceError,
     add_photos,
     build_index,
     compact_index,
@@ -176,6 +177,24 @@ def test_photos_that_vanish_while_they_are_added(
         ("twin.jpg", "it does not exist any more"),
     ]
     assert (report.added, whole(built).count) == (0, 11)
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_disk_that_is_not_mounted_loses_no_places(
+    built: Path, photos: Path, model: Model, moved: bool
+) -> None:
+    (photos / "notes").symlink_to("/nowhere")  # no place lies there
+    assert sync_photos(built, open_source(photos), model).removed == 0
+    shutil.rmtree(photos / "more")
+    (photos / "more").symlink_to("/nowhere/more")
+    if moved:
+        photos = photos.rename(photos.with_name("elsewhere"))
+    before = open_index(built).index_id
+    with pytest.raises(SourceError, match="more would lose its places: the link leads nowhere"):
+        sync_photos(built, open_source(photos), model)
+    assert open_index(built).index_id == before
+    (photos / "more").unlink()
+    assert sync_photos(built, open_source(photos), model).removed == 3
 
 
 def test_paths_of_all_kinds(tmp_path: Path, model: Model, render: Render) -> None:
