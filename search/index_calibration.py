@@ -11,7 +11,7 @@ from place_search.core.files import replacing
 from place_search.core.text import parse_json
 from place_search.indexer import Index, IndexFormatError
 from place_search.indexer.errors import read_refusal
-from place_search.indexer.storage.lock import FINISHING_SECONDS, lock, plain_write_errors
+from place_search.indexer.storage.lock import lock, plain_write_errors
 from place_search.indexer.storage.manifest import CALIBRATION, share
 from place_search.models import Calibration, Model, read_calibration
 from place_search.search.probability import calibration_of
@@ -95,11 +95,14 @@ def _model_of(index: Index) -> dict[str, str | None]:
     }
 
 
-def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
+def write_index_calibration(
+    index: Index, measured: IndexCalibration, *, patience: float = 0.0
+) -> None:
     """Keep a calibration beside the index's manifest.
 
     Raises:
-        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there for
+            more than `patience` seconds.
     """
     content: dict[str, Any] = {
         "format": _FORMAT,
@@ -109,7 +112,7 @@ def write_index_calibration(index: Index, measured: IndexCalibration) -> None:
     content["sha256"] = checksum_of(content)
     with (
         plain_write_errors(index.folder),
-        lock(index.folder, patience=FINISHING_SECONDS),
+        lock(index.folder, patience=patience),
         replacing(index.folder / FILE) as part,
     ):
         part.write_text(f"{json.dumps(content, indent=2)}\n", "utf-8")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from place_search.core.progress import Progress, silent
 from place_search.core.text import counted
+from place_search.indexer.storage.lock import FINISHING_SECONDS
 from place_search.search.errors import CalibrationError
 
 if TYPE_CHECKING:
@@ -20,25 +21,36 @@ ENOUGH = 100
 
 
 def calibrate_and_keep(
-    index: "Index", model: "Model", progress: Progress = silent, *, read: "Read | None" = None
+    index: "Index",
+    model: "Model",
+    progress: Progress = silent,
+    *,
+    read: "Read | None" = None,
+    patience: float = FINISHING_SECONDS,
 ) -> "IndexCalibration":
     """Measure a calibration on an index's own photos, which `read` decodes, and store it there.
 
     Raises:
         ModelMismatchError: another model made the index.
         CalibrationError: the places are too few or too much alike.
-        IndexWriteError: a full disk, a read-only folder, or another process that writes there.
+        IndexWriteError: a full disk, a read-only folder, or another process that writes there for
+            more than `patience` seconds.
     """
     from place_search.search.calibrating.measure import calibrate_index
     from place_search.search.index_calibration import write_index_calibration
 
     measured = calibrate_index(index, model, read=read, progress=progress)
-    write_index_calibration(index, measured)
+    write_index_calibration(index, measured, patience=patience)
     return measured
 
 
 def keep_calibrated(
-    folder: Path, model: "Model", progress: Progress = silent, *, read: "Read | None" = None
+    folder: Path,
+    model: "Model",
+    progress: Progress = silent,
+    *,
+    read: "Read | None" = None,
+    patience: float = FINISHING_SECONDS,
 ) -> "str | None":
     """Measure a calibration for an index whose model has none, again when its places change.
 
@@ -59,7 +71,7 @@ def keep_calibrated(
     if not needed:
         return None
     try:
-        return summary_of(calibrate_and_keep(index, model, progress, read=read))
+        return summary_of(calibrate_and_keep(index, model, progress, read=read, patience=patience))
     except CalibrationError as error:
         return str(error)
 

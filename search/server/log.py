@@ -2,15 +2,14 @@
 
 import json
 import logging
-import math
+import os
 import queue
-import select
 import sys
-import time
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from logging.handlers import QueueHandler, QueueListener
+from logging.handlers import QueueHandler
 from typing import Any, TextIO
 
 from place_search.core.text import printable
@@ -18,9 +17,6 @@ from place_search.core.text import printable
 WAITING_LINES = 10_000
 LAST_SECONDS = 1.0
 """The seconds for which a server that stops waits until its last lines are taken."""
-_PIECE = 400
-"""The number of letters that are written at once: a pipe with room takes 4 kB, however encoded."""
-_POLL_MS = 100
 
 
 class JsonLine(str):
@@ -65,54 +61,25 @@ class _DroppingHandler(QueueHandler):
             self.queue.put_nowait(record)
 
 
-class _UnheldHandler(logging.StreamHandler[TextIO]):
-    """Writes what a pipe or a terminal takes: one that takes nothing may not hold up the stop."""
-
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self._deadline = math.inf
-        self._poll: select.poll | None = None
-        with suppress(OSError):  # of a stream without a file
-            number = stream.fileno()
-            self._poll = select.poll()
-            self._poll.register(number, select.POLLOUT)
-
-    def finish(self) -> None:
-        """From now on, drop what is not taken in time."""
-        self._deadline = time.monotonic() + LAST_SECONDS
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write a line."""
-        try:
-            line = f"{self.format(record)}{self.terminator}"
-            for start in range(0, len(line), _PIECE):
-                if not self._has_room():
-                    return
-                self.stream.write(line[start : start + _PIECE])
-                self.flush()
-        except Exception:
-            self.handleError(record)
-
-    def _has_room(self) -> bool:
-        if self._poll is None:
-            return True
-        while not self._poll.poll(0 if self._is_late() else _POLL_MS):
-            if self._is_late():
-                return False
-        return True
-
-    def _is_late(self) -> bool:
-        return time.monotonic() >= self._deadline
+def _write_lines(lines: "queue.Queue[logging.LogRecord | None]", stream: TextIO | None) -> None:
+    """Write lines until None comes; one that cannot be written is dropped."""
+    while (record := lines.get()) is not None:
+        with suppress(OSError, ValueError):
+            if stream is not None:  # as where the program was started without it
+                _write(stream, f"{record.getMessage()}\n")
 
 
-class _Listener(QueueListener):
-    def __init__(self, lines: "queue.Queue[logging.LogRecord | None]", handler: _UnheldHandler):
-        super().__init__(lines, handler)
-        self._lines = lines
-
-    def enqueue_sentinel(self) -> None:
-        """Mark the end of the lines, once the full queue of a stream that took none has room."""
-        self._lines.put(None)
+def _write(stream: TextIO, text: str) -> None:
+    """Write past the stream's lock: the end of the process would wait for its holder."""
+    try:
+        number = stream.fileno()
+    except OSError:  # it has no file
+        stream.write(text)
+        stream.flush()
+        return
+    content = text.encode(stream.encoding, "backslashreplace")
+    while content:
+        content = content[os.write(number, content) :]
 
 
 @contextmanager
@@ -128,18 +95,19 @@ def logging_to_stderr(*, all_json: bool) -> Iterator[None]:
     lines: queue.Queue[logging.LogRecord | None] = queue.Queue(WAITING_LINES)
     handler = _DroppingHandler(lines)
     handler.setFormatter(_Lines(all_json=all_json))
-    written = _UnheldHandler(sys.stderr)
-    listener = _Listener(lines, written)
+    # A pipe or a terminal that takes nothing may not hold up the stop.
+    writer = threading.Thread(target=_write_lines, args=(lines, sys.stderr), daemon=True)
     level = own.level
     everything.addHandler(handler)
     logging.captureWarnings(all_json)
     own.setLevel(logging.INFO)
-    listener.start()
+    writer.start()
     try:
         yield
     finally:
         logging.captureWarnings(False)
         everything.removeHandler(handler)
         own.setLevel(level)
-        written.finish()
-        listener.stop()
+        with suppress(queue.Full):
+            lines.put(None, timeout=LAST_SECONDS)
+        writer.join(LAST_SECONDS)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from place_search.core.errors import PlaceSearchError
 from place_search.core.geodesy import Position
-from place_search.core.progress import silent
 from place_search.core.text import capitalized
 from place_search.indexer import KeptPhotos
 from place_search.models import NO_DESCRIPTOR
@@ -245,7 +244,7 @@ class Writer:
 
         try:
             with decoding_until(math.inf):  # the request's deadline is for its own photos
-                keep_calibrated(self._index_folder, engine.model, silent, read=engine.decode)
+                keep_calibrated(self._index_folder, engine.model, read=engine.decode, patience=0.0)
         except (PlaceSearchError, OSError) as error:
             log.warning("The calibration is not measured again: %s", error)
 

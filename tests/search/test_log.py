@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO
 
@@ -49,10 +49,15 @@ def test_sentences_stay_on_their_lines(capsys: pytest.CaptureFixture[str]) -> No
     assert (failure, trace[-1]) == ("It failed.", "ValueError: odd")
 
 
+Ends = Callable[[], tuple[int, int]]
+
+
 @contextmanager
-def pipe_for_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TextIO, int]]:
-    """Standard error is a pipe: its end to read, and the number of the other end."""
-    reading, writing = os.pipe()
+def pipe_for_errors(
+    monkeypatch: pytest.MonkeyPatch, ends: Ends = os.pipe
+) -> Iterator[tuple[TextIO, int]]:
+    """Standard error is a pipe or so: its end to read, and the number of the other end."""
+    reading, writing = ends()
     with (
         os.fdopen(reading, encoding="utf-8") as read,
         os.fdopen(writing, "w", encoding="utf-8") as written,
@@ -62,10 +67,13 @@ def pipe_for_errors(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[TextIO, i
         yield read, writing
 
 
-def test_a_log_that_nobody_reads_does_not_hold_up_the_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("ends", [os.pipe, os.openpty])
+def test_a_log_that_nobody_reads_does_not_hold_up_the_stop(
+    monkeypatch: pytest.MonkeyPatch, ends: Ends
+) -> None:
     monkeypatch.setattr(log, "WAITING_LINES", 2)
     monkeypatch.setattr(log, "LAST_SECONDS", 0.0)
-    with pipe_for_errors(monkeypatch) as (_, writing):
+    with pipe_for_errors(monkeypatch, ends) as (_, writing):
         os.set_blocking(writing, False)
         with suppress(BlockingIOError):
             while os.write(writing, b"x" * 4096):
