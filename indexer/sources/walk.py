@@ -22,6 +22,8 @@ _SYSTEM_FOLDERS = frozenset(
 )
 _TRASH = ".trash"
 _NOWHERE = "the link leads nowhere; mount the disk that it leads to, or delete it"
+_NO_TARGETS = (errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG)
+"""Errors of links that no disk can ever follow: to themselves, through a file, or too long."""
 _COPIES = ("_original", "~")
 """What ExifTool and editors add to the name of any file's last version, which they leave there."""
 
@@ -154,7 +156,7 @@ def _is_folder(entry: os.DirEntry[str]) -> tuple[bool, str]:
     except PermissionError as error:
         return False, _out_of_reach(error)
     except OSError as error:
-        if error.errno == errno.ELOOP or entry.name.startswith("."):  # a link to itself, or hidden
+        if error.errno in _NO_TARGETS or entry.name.startswith("."):
             return False, ""
         raise _list_error(Path(entry.path), error) from error
 

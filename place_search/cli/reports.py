@@ -38,7 +38,7 @@ def _print_intake(intake: "Intake") -> None:
     if intake.left_out:
         print_message(f"Left out, as no photos: {count_kinds(Counter(intake.left_out))}.")
     unlisted = [f"{folder.name}: {folder.reason}." for folder in intake.unlisted]
-    print_list("Left out, as folders that may not be read:", unlisted)
+    print_list("Left out, as folders that cannot be read:", unlisted)
     if intake.panoramas:
         were = "was" if intake.panoramas == 1 else "were"
         panoramas = counted(intake.panoramas, "panorama")

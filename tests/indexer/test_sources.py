@@ -260,13 +260,15 @@ def test_a_link_to_a_disk_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "2024").symlink_to("/nowhere/2024")
     (tmp_path / ".hidden").symlink_to("/nowhere")
     (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "through").symlink_to("a.jpg/b")
+    (tmp_path / "long").symlink_to("l" * 300)
 
     source = open_source(tmp_path)
 
     assert [photo.name for photo in source.photos] == ["a.jpg"]
     assert [folder.name for folder in source.unlisted] == ["2024"]
     assert "the link leads nowhere; mount the disk" in source.unlisted[0].reason
-    assert source.left_out == {"file without an ending": 1}
+    assert source.left_out == {"file without an ending": 3}
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE])
