@@ -56,19 +56,24 @@ def main() -> None:
         parser.error("there is no run in bench/out/; make one with `make bench`")
     run = json.loads(path.read_text("utf-8"))
     run_ratios = ratios(run)
+    accepted: dict[str, float] = (
+        json.loads(ACCEPTED.read_text("utf-8")) if ACCEPTED.is_file() else {}
+    )
+    passed_over: dict[str, float] = {}
+    if run["machine"].get("int8_instructions", "not recorded") is None:
+        print("Ratios of int8 are left out: this processor has no instructions for it.")
+        passed_over = {name: ratio for name, ratio in accepted.items() if "int8" in name}
+        run_ratios = {name: ratio for name, ratio in run_ratios.items() if "int8" not in name}
     if args.accept:
-        rounded = {measure: round(value, 3) for measure, value in run_ratios.items()}
+        rounded = {measure: round(value, 3) for measure, value in run_ratios.items()} | passed_over
         ACCEPTED.write_text(json.dumps(rounded, indent=1, ensure_ascii=False) + "\n", "utf-8")
-        print(f"Accepted {len(rounded)} ratios of {path}.")
+        print(f"Accepted {len(run_ratios)} ratios of {path}.")
         return
-    accepted = json.loads(ACCEPTED.read_text("utf-8")) if ACCEPTED.is_file() else {}
     if not accepted:
         parser.error(
             f"no run was accepted yet; accept one with `python -m bench.check {path} --accept`"
         )
-    if run["machine"]["int8_instructions"] is None:
-        accepted = {measure: ratio for measure, ratio in accepted.items() if "int8" not in measure}
-        print("Ratios of int8 are left out: this processor has no instructions for it.")
+    accepted = {name: ratio for name, ratio in accepted.items() if name not in passed_over}
     problems = fallen(run_ratios, accepted)
     for problem in problems:
         print(problem)

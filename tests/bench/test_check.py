@@ -69,15 +69,35 @@ def test_a_run_is_accepted_and_a_slower_one_fails(
     assert "8.00 is 20 % below the accepted 10.00" in capsys.readouterr().out
 
 
-@pytest.mark.usefixtures("instructions")
 @pytest.mark.parametrize("instructions", [None], indirect=True)
-def test_int8_is_not_compared_without_instructions_for_it(
+@pytest.mark.usefixtures("instructions")
+def test_int8_is_left_out_without_instructions_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(check, "ACCEPTED", tmp_path / "accepted.json")
-    main(monkeypatch, run_file(tmp_path, 10), "--accept")
-    main(monkeypatch, run_file(tmp_path, 2))
+    (tmp_path / "accepted.json").write_text(json.dumps(ACCEPTED))
+    rows = [
+        Row("int8 / eager", "×", [2.0], is_compared=True),
+        Row("share", "%", [88.0], is_compared=True),
+    ]
+    (tmp_path / "run.json").write_text(as_json(rows), "utf-8")
+    main(monkeypatch, tmp_path / "run.json")
     assert "no instructions" in capsys.readouterr().out
+    main(monkeypatch, tmp_path / "run.json", "--accept")
+    accepted = json.loads((tmp_path / "accepted.json").read_text())
+    assert accepted == {"int8 / eager": 10.0, "share": 88.0}
+
+
+def test_a_run_that_records_no_instructions_is_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(check, "ACCEPTED", tmp_path / "accepted.json")
+    (tmp_path / "accepted.json").write_text(json.dumps({"int8 / eager": 10.0}))
+    run = json.loads(run_file(tmp_path, 2).read_text("utf-8"))
+    del run["machine"]["int8_instructions"]
+    (tmp_path / "old.json").write_text(json.dumps(run), "utf-8")
+    with pytest.raises(SystemExit, match="1"):
+        main(monkeypatch, tmp_path / "old.json")
 
 
 def test_without_a_run_it_says_how_to_make_one(
