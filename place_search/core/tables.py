@@ -73,7 +73,7 @@ class Table:
 
         absent = [name for name in optional if name not in self.columns]
         others = [name for name in self.columns if name not in optional]
-        near = {name: get_close_matches(name, absent, n=1, cutoff=0.8) for name in others}
+        near = {name: get_close_matches(name, absent, n=1, cutoff=0.85) for name in others}
         return {name: matches[0] for name, matches in near.items() if matches}
 
     def require_spelt(self, *optional: str) -> None:

@@ -154,10 +154,11 @@ def test_an_archive_beside_the_demo_s_photos_is_not_read_in_silence(
 
 def test_a_column_that_is_probably_misspelt_is_told(tmp_path: Path) -> None:
     (tmp_path / "0.jpg").touch()
-    columns = "path,latitude,longitude,headng,times,colour"
-    (tmp_path / "list.csv").write_text(f"{columns}\n0.jpg,48,11,9,,red\n", "utf-8")
+    columns = "path,latitude,longitude,headng,times,colour,ozone,headline"
+    (tmp_path / "list.csv").write_text(f"{columns}\n0.jpg,48,11,9,,red,1,x\n", "utf-8")
     told = open_source(tmp_path / "list.csv").warnings
-    assert [sentence.partition(" names the column ")[2] for sentence in told] == [
-        "headng, which says nothing of photos; call it heading if that is meant.",
-        "times, which says nothing of photos; call it time if that is meant.",
-    ]
+    end = f"of {tmp_path / 'list.csv'} is taken for a field of your own; call it"
+    assert told == (
+        f"The column headng {end} heading if that is meant.",
+        f"The column times {end} time if that is meant.",
+    )

@@ -51,10 +51,11 @@ def read(data: Path, root: Path | None = None) -> Source:
     unknown: list[str] = []
     with open_table(data, error=SourceError) as table:
         table.require(*_required_columns(table.columns), hint="; positions may be blank")
+        zone = ("zone",) if "easting" in table.columns else ()
         warnings = tuple(
-            f"{data} names the column {column}, which says nothing of photos; call it {meant} if "
+            f"The column {column} of {data} is taken for a field of your own; call it {meant} if "
             "that is meant."
-            for column, meant in table.misspelt(*OPTIONAL, "zone").items()
+            for column, meant in table.misspelt(*OPTIONAL, *zone).items()
         )
         for row, fields in table:
             listed_path = _path(data, row, fields)
