@@ -42,7 +42,7 @@ TAKES_bench-scale := SIZES
 GIVEN := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),$(name)))
 UNUSED := $(filter-out VENV BIN PIP PYTEST SHELL MAKE% $(foreach goal,$(MAKECMDGOALS),$(TAKES_$(goal))),$(GIVEN))
 ifneq ($(UNUSED),)
-$(warning $(firstword $(UNUSED)) has no part in `make $(MAKECMDGOALS)`, which takes \
+$(warning No part in `make $(or $(MAKECMDGOALS),help)` has $(UNUSED); it takes \
 $(or $(sort $(foreach goal,$(MAKECMDGOALS),$(TAKES_$(goal)))),no variables))
 endif
 

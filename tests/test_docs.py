@@ -180,7 +180,7 @@ def dry_run(given: str) -> subprocess.CompletedProcess[str]:
     ],
 )
 def test_make_tells_of_a_variable_that_a_target_does_not_take(given: str, unused: str) -> None:
-    told = f"{unused} has no part in `make {given.split()[0]}`, which takes "
+    told = f"No part in `make {given.split()[0]}` has {unused}; it takes "
     assert told in dry_run(given).stderr
 
 

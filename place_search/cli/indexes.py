@@ -2,15 +2,11 @@
 
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING
 
 import typer
 
 from place_search.cli.reading import only_work
 from place_search.core.errors import PlaceSearchError
-
-if TYPE_CHECKING:
-    from place_search.indexer import Index
 
 
 def known_store(kind: str | None) -> str | None:
@@ -36,13 +32,6 @@ def store_uri(context: typer.Context, store: str | None, uri: str) -> str:
     if not address:
         only_work(context, "with a store that has one, as --store milvus", "uri")
     return address
-
-
-def require_verifying(context: typer.Context, index: "Index", verify: bool | None) -> None:
-    """Refuse --candidates for a search that verifies nothing. Raises BadParameter."""
-    if verify is False or not index.has_local_features:
-        where = "in verified searches: without --no-verify, in an index with local features"
-        only_work(context, where, "candidates")
 
 
 def require_order(index: Path, other: Path, usage: str) -> None:

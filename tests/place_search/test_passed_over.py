@@ -25,10 +25,6 @@ FROM_FILE = "index PHOTOS --out new --descriptors d.npy"
         (f"{FROM_FILE} --engine ray", "--engine only works without --descriptors."),
         (f"{FROM_FILE} --verify-with m", "--verify-with only works without --descriptors."),
         ("index PHOTOS --out new --exchange s3://a", "--exchange only works with --engine ray."),
-        (
-            "index PHOTOS --out new --engine ray --threads 2",
-            "--threads only works with --engine lo",
-        ),
         ("group INDEX --name A --add 1", "--name and --add only work with --of"),
         ("group INDEX --of 1 --name A --anew", "--anew only works without --of."),
         (
@@ -46,8 +42,11 @@ FROM_FILE = "index PHOTOS --out new --descriptors d.npy"
             "search INDEX PHOTOS --out o.csv --no-panorama",
             "--no-panorama only works without --out.",
         ),
-        ("search INDEX PHOTO --no-verify --candidates 9", "--candidates only works in verified"),
-        ("pairs INDEX PHOTOS --out o --no-verify --candidates 9", "--candidates only works in ver"),
+        ("search INDEX PHOTO --no-verify --candidates 9", "--candidates only works with --verify."),
+        (
+            "pairs INDEX PHOTOS --out o --no-verify --candidates 9",
+            "--candidates only works with --verify.",
+        ),
         ("eval PHOTOS --candidates 9", "--candidates only works with --verify."),
         ("doctor INDEX --at 2 --sample 3", "--at and --sample only work with photos to evaluate"),
         ("calibrate INDEX --about a --keep", "--about and --keep only work with PAIRS or PLACES"),
@@ -62,7 +61,7 @@ FROM_FILE = "index PHOTOS --out new --descriptors d.npy"
         ("whiten INDEX --out w --max-megapixels 9", "--max-megapixels only works with photos"),
         ("weights import PHOTO --as a --size 3x3", "--size only works with an ONNX graph."),
         ("serve INDEX --log-addresses", "--log-addresses only works with --log."),
-        ("demo --no-serve --port 1 --host a", "--host and --port only work without --no-serve."),
+        ("demo --no-serve --port 1 --host a", "--host and --port only work with --serve."),
     ],
 )
 def test_an_option_without_a_part_in_the_run_is_refused(

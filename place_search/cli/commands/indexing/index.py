@@ -109,8 +109,6 @@ def command(
         only_work(context, "with local features", "verify_with")
     if engine != "ray":
         only_work(context, "with --engine ray", "exchange")
-    elif descriptors is None:
-        only_work(context, "with --engine local: the workers of Ray have a thread each", "threads")
     if descriptors is not None:
         if local_features:
             only_work(context, "without --descriptors", "local_features")

@@ -55,7 +55,7 @@ def command(
     from place_search.search.server.server import serve as serve_index
 
     if not serve:
-        only_work(context, "without --no-serve", "host", "port", "cors")
+        only_work(context, "with --serve", "host", "port", "cors")
     else:  # raises for a port in use before minutes of work
         listen(settings.host, settings.port).close()
     print_message(

@@ -7,7 +7,8 @@ import typer
 
 from place_search.cli import options
 from place_search.cli.console import print_line, print_list, print_message
-from place_search.cli.indexes import require_order, require_verifying
+from place_search.cli.indexes import require_order
+from place_search.cli.reading import only_work
 from place_search.cli.reports import print_search_notes
 from place_search.cli.terminal import progress
 from place_search.core.settings import CANDIDATES, PRECISION, THREADS
@@ -80,11 +81,12 @@ def command(
     from place_search.search.folders.query_photos import open_queries
     from place_search.search.pairs import find_pairs, is_pairs
 
+    if verify is False:
+        only_work(context, "with --verify", "candidates")
     require_order(index, queries, "pairs {index} {other}")
     require_writable(out, queries, index=index)
     require_own(out, "pairs of photos", is_pairs)
     opened = open_index(index)
-    require_verifying(context, opened, verify)
     source = open_queries(queries)
     for sentence in source.left_unread:
         print_message(sentence)

@@ -13,7 +13,7 @@ from place_search.cli.console import (
     print_list,
     print_message,
 )
-from place_search.cli.indexes import require_order, require_verifying
+from place_search.cli.indexes import require_order
 from place_search.cli.reading import only_work, point_of
 from place_search.cli.reports import print_search_notes
 from place_search.cli.terminal import OUT, progress
@@ -118,6 +118,8 @@ def command(
         only_work(context, "with --out", "standardize")
     else:
         only_work(context, "without --out", "together", "panorama", "box")
+    if verify is False:
+        only_work(context, "with --verify", "candidates")
     from place_search.core.errors import PlaceSearchError
     from place_search.core.row_files import require_row_file
     from place_search.indexer import open_index, open_index_model, parse_filter
@@ -138,7 +140,6 @@ def command(
         )
     part = None if box is None else parse_box(box)
     opened = open_index(index)
-    require_verifying(context, opened, verify)
     if spots and not len(opened.groups.listed_ids):
         print_message(
             f"{index} has no groups yet, so that --spots counts each photo; "
