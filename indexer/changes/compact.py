@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from place_search.core.errors import is_of_full_disk
 from place_search.core.files import FileStamp
 from place_search.core.progress import Progress, silent
 from place_search.indexer.changes.change import Change, ChangeReport, changing
@@ -91,11 +92,12 @@ def compact_if_due(change: Change) -> bool:
     if many_removed or len(manifest.shards) > MANY_SHARDS + needed_shards:
         try:
             return _compact(change)
-        except OSError:
-            if read_manifest(change.folder).index_id != change.manifest.index_id:
-                raise  # it is compact, but not tidied up
+        except OSError as error:
+            is_made = read_manifest(change.folder).index_id != manifest.index_id
+            if is_made or not is_of_full_disk(error):
+                raise
             with suppress(OSError):
-                finish_commit(change.folder, change.manifest, Journal(change.folder))
+                finish_commit(change.folder, manifest, Journal(change.folder))
     return False
 
 
