@@ -84,7 +84,8 @@ class Reloader:
             retry = self._service.refused is not None and polls % RETRY_POLLS == 0
             if version != self.seen:
                 recent = polls + STEP_POLLS
-            if retry or polls <= recent:
+            is_recent = polls <= recent and self._service.refused is None
+            if retry or version != self.seen or is_recent:
                 self.seen = version
                 await asyncio.to_thread(self._open_version)
 

@@ -47,7 +47,8 @@ def fails(*arguments: str | Path) -> str:
 def test_a_signal_stops_it_cleanly(
     start_server: Callable[..., Any], index_folder: Path, signum: signal.Signals
 ) -> None:
-    server = start_server(index_folder)
+    # These tests may run under `nohup`.
+    server = start_server(index_folder, within=["env", "--default-signal=HUP"])
     # A browser keeps its connection open.
     with httpx.Client(base_url=server.address) as client:
         assert client.get("/livez").status_code == 200
@@ -55,6 +56,16 @@ def test_a_signal_stops_it_cleanly(
     assert "12 places, ready at http://127.0.0.1:" in server.text()
     assert "Traceback" not in server.text()
     assert "rror" not in server.text()
+
+
+def test_under_nohup_a_closed_terminal_is_ignored(
+    start_server: Callable[..., Any], index_folder: Path
+) -> None:
+    server = start_server(index_folder, within=["nohup"])
+    status = Path(f"/proc/{server.process.pid}/status").read_text("ascii")
+    ignored = int(status.partition("SigIgn:")[2].split()[0], 16)
+    assert ignored & 1 << signal.SIGHUP - 1
+    assert server.stop() == 0
 
 
 def test_a_crash_leaves_no_core_file(start_server: Callable[..., Any], index_folder: Path) -> None:
