@@ -141,7 +141,7 @@ def build_network(card: ModelCard, weights: Mapping[str, Tensor] | None = None) 
     except (TypeError, ValueError, KeyError) as error:
         raise ModelError(
             f"The card of '{card.id}' describes no aggregation {card.aggregation.name} ({error}); "
-            "fetch the model again, or update place-search."
+            "fetch the model again, or update what brings that aggregation."
         ) from error
     in_bytes = "whitening.projection.scale" in (weights or {})
     whitening = Whitening(pool.dims, card.dims, in_bytes=in_bytes) if card.whitened else None

@@ -189,11 +189,11 @@ class Source:
     """Photos to index, in the order of their future place ids, all under one root folder.
 
     `left_out` counts, by kind in words, files and folders that are not taken for photos;
-    `unlisted` are folders and links that cannot be read; `doubts` are about the positions that the source
-    gives; `warnings` are other sentences on positions and panoramas; `panoramas` is the number of
-    panoramas that were cut into views. `centres` are (N, 3) camera positions in the frame of a
-    model that does not say where on Earth it is, NaN for none. While the source is in use, `adding`
-    keeps its frames and views from being deleted.
+    `unlisted` are folders and links that cannot be read; `doubts` are about the positions that the
+    source gives; `warnings` are other sentences on positions and panoramas; `panoramas` is the
+    number of panoramas that were cut into views. `centres` are (N, 3) camera positions in the frame
+    of a model that does not say where on Earth it is, NaN for none. While the source is in use,
+    `adding` keeps its frames and views from being deleted.
     """
 
     root: Path
