@@ -61,7 +61,6 @@ FROM_FILE = "index PHOTOS --out new --descriptors d.npy"
         ("whiten INDEX --out w --max-megapixels 9", "--max-megapixels only works with photos"),
         ("weights import PHOTO --as a --size 3x3", "--size only works with an ONNX graph."),
         ("serve INDEX --log-addresses", "--log-addresses only works with --log."),
-        ("demo --no-serve --port 1 --host a", "--host and --port only work with --serve."),
     ],
 )
 def test_an_option_without_a_part_in_the_run_is_refused(

@@ -13,7 +13,6 @@ from place_search.cli.commands.indexing import group as grouping
 from place_search.cli.commands.indexing import index as indexing
 from place_search.cli.commands.searching.serve import announce
 from place_search.cli.console import print_line, print_message, program_as_typed
-from place_search.cli.reading import only_work
 from place_search.cli.settings_options import takes_settings
 from place_search.core.settings import MODEL, THREADS
 from place_search.search.server.settings import ServerSettings
@@ -54,9 +53,7 @@ def command(
     from place_search.search.server.network import listen
     from place_search.search.server.server import serve as serve_index
 
-    if not serve:
-        only_work(context, "with --serve", "host", "port", "cors")
-    else:  # raises for a port in use before minutes of work
+    if serve:  # raises for a port in use before minutes of work
         listen(settings.host, settings.port).close()
     print_message(
         f"The demo takes real photos of 14 places into {photos} ({MEGABYTES} MB, once), indexes "
