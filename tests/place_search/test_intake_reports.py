@@ -65,6 +65,8 @@ def test_sync_stops_where_a_folder_may_not_be_listed(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     index = tmp_path / "index"
+    (folder / "locked").mkdir()
+    Image.linear_gradient("L").resize((99, 99)).save(folder / "locked" / "deep.jpg")
     run("index", folder, "--out", index)
     from place_search.indexer import Skipped
     from place_search.indexer.sources.kinds import folder as kind
@@ -74,8 +76,9 @@ def test_sync_stops_where_a_folder_may_not_be_listed(
     monkeypatch.setattr(kind, "list_folder", lambda root: listing)
     result = runner.invoke(app, ["sync", str(index), str(folder)])
     assert result.exit_code == 1
+    assert f"{folder / 'locked'} would lose its places: it cannot be listed" in result.stderr
     outcome, remarks = run("add", index, folder)
-    assert "3 places" in outcome
+    assert "4 places" in outcome
     assert "  locked/: it cannot be listed." in remarks
 
 

@@ -83,7 +83,7 @@ def test_a_folder_of_queries_is_cut_as_its_metadata_says(
     assert rows["a.jpg"]["place"].startswith("a.jpg#heading=")
     refused = run("search", tmp_path / "i", street, "--panorama", "--out", out)
     assert refused.exit_code == 2
-    assert "--panorama is for one photo" in refused.stderr
+    assert "--panorama only works without --out." in refused.stderr
 
 
 @pytest.mark.slow

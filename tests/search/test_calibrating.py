@@ -89,8 +89,8 @@ def test_a_photo_is_added_where_nothing_can_be_measured(
 ) -> None:
     folder = service.engine.index.folder
 
-    def busy(index: Any, measured: object) -> None:
-        with lock(index.folder), lock(index.folder):
+    def busy(index: Any, measured: object, *, patience: float) -> None:
+        with lock(index.folder), lock(index.folder, patience=patience):
             pass
 
     monkeypatch.setattr(index_calibration, "write_index_calibration", busy)
