@@ -35,7 +35,7 @@ from place_search.indexer import (
     restore_places,
     sync_photos,
 )
-from place_search.indexer.storage.lock import lock
+from place_search.indexer.storage.lock import FINISHING_SECONDS, lock
 from place_search.models import Model
 from place_search.models.calibration import included_calibration
 from place_search.search.index_calibration import IndexCalibration, write_index_calibration
@@ -86,7 +86,11 @@ def watched(index: Path) -> Iterator[None]:
 
 
 def calibrate(index: Path) -> None:
-    write_index_calibration(open_index(index), IndexCalibration(included_calibration(), 11, 4))
+    write_index_calibration(
+        open_index(index),
+        IndexCalibration(included_calibration(), 11, 4),
+        patience=FINISHING_SECONDS,
+    )
 
 
 def height_of_four(index: Path, photos: Path) -> int:
