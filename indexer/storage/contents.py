@@ -191,11 +191,8 @@ class Contents:
         status = photo.stat()
         if status.st_size != self.rows.value("size", row):
             return False
-        return (
-            True
-            if _is_one_time(changed_ns(status), int(self.rows.value("mtime_ns", row)))
-            else None
-        )
+        stored = int(self.rows.value("mtime_ns", row))
+        return True if _is_one_time(changed_ns(status), stored) else None
 
     def rows_holding(self, photos: Collection[bytes]) -> dict[bytes, int]:
         """The first row with each of these photos, by sha256; photos without a row are missing."""
